@@ -1,0 +1,171 @@
+"""How faithful and how fast the conversion is: each engine side by side, against the known truth.
+
+Usage: python benchmarks/bench_conversion.py [number of files for the speeds, 40]
+"""
+
+import collections
+import csv
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from lstmgan_utils import conversion, musescore, pianoroll, runtime
+from lstmgan_utils.manifest import read_manifest
+from lstmgan_utils.mxl_safety import read_musicxml
+from lstmgan_utils.score_check import read_notes
+
+SAMPLE = runtime.project_root() / "data_sample"
+COLLECTION = 130_000  # files of the collection that the course grew out of
+
+
+def f1(found, truth):
+    """Compare two lists of notes as multisets: 2 * both / (found + truth)."""
+    found, truth = collections.Counter(found), collections.Counter(truth)
+    return 2 * sum((found & truth).values()) / max(found.total() + truth.total(), 1)
+
+
+def read_truth(name):
+    """Read (onset, duration, pitch) rows of the truth, in time steps."""
+    with open(SAMPLE / "truth" / name, newline="") as stream:
+        return [tuple(map(int, row)) for row in list(csv.reader(stream))[1:]]
+
+
+def read_written(path):
+    """Read (onset, duration, pitch) rows of a score, in time steps."""
+    notes, _ = read_notes(read_musicxml(path))
+    rows = np.column_stack([notes["onset"], notes["end"] - notes["onset"], notes["pitch"]])
+    return [tuple(row) for row in np.round(rows).astype(int).tolist()]
+
+
+def fidelity(engine, folder):
+    """Convert the sample with one engine; gives {file: (onset F1, note F1)} and the seconds."""
+    start = time.perf_counter()
+    manifest = conversion.convert_folder(SAMPLE / "midi", folder, engine=engine, progress=False)
+    seconds = time.perf_counter() - start
+    rows, scores = {row["file"]: row for row in read_manifest(manifest)}, {}
+    with open(SAMPLE / "manifest.csv", newline="") as stream:
+        pieces = [piece for piece in csv.DictReader(stream) if piece["truth"]]
+    for piece in pieces:
+        truth = read_truth(piece["truth"])
+        output = rows[piece["file"]]["output"]
+        found = read_written(folder / output) if output else []
+        onsets = [[(on, pitch) for on, _, pitch in notes] for notes in (found, truth)]
+        scores[piece["file"]] = (int(piece["jitter_ms"]), f1(*onsets), f1(found, truth), piece["expected"])
+    return scores, seconds, rows
+
+
+def print_fidelity():
+    """Print the mean F1 of each engine for each amount of jitter."""
+    engines = ["python", "musescore", "auto"] if musescore.find_musescore() else ["python"]
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for engine in engines:
+            found[engine] = fidelity(engine, Path(folder, engine))
+    print("F1 over (onset, pitch) and over (onset, duration, pitch), mean over pieces")
+    print("jitter  pieces  " + "  ".join(f"{engine:>15}" for engine in engines))
+    jitters = sorted({row[0] for row in found["python"][0].values()})
+    for jitter in jitters:
+        cells, n_pieces = [], 0
+        for engine in engines:
+            rows = [row for row in found[engine][0].values() if row[0] == jitter]
+            n_pieces = len(rows)
+            cells.append("  ".join(f"{np.mean([row[i] for row in rows]):.4f}" for i in (1, 2)))
+        print(f"{jitter:3} ms  {n_pieces:6}  " + "  ".join(f"{cell:>15}" for cell in cells))
+    for engine in engines:
+        print(f"{engine}: the whole sample in {found[engine][1]:.1f} s")
+    if len(engines) > 1:
+        _print_choice(found)
+    return found
+
+
+def _print_choice(found):
+    """Print how often "auto", which knows no truth, took the engine that was truly better."""
+    right = clear = 0
+    for name, row in found["auto"][0].items():
+        python, other = (sum(found[engine][0][name][1:3]) for engine in ("python", "musescore"))
+        clear += python != other
+        right += python != other and sum(row[1:3]) == max(python, other)
+    print(f"auto took the truly better score in {right} of {clear} pieces where they differ")
+
+
+def timed(function, *arguments):
+    """Call a function and give the seconds it took."""
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
+
+
+def by_music21(files, folder):
+    """Import and export as music21 does it by itself."""
+    from music21 import converter
+
+    for number, file in enumerate(files):
+        converter.parse(file, forceSource=True).write("mxl", folder / f"{number}.mxl")
+
+
+def by_quantizer(files, folder):
+    """Read, quantise and write with the fallback of the package."""
+    for number, file in enumerate(files):
+        performance = conversion.read_performance(file)
+        parts, _ = conversion.quantize(performance)
+        conversion.write_mxl(parts, performance, folder / f"{number}.mxl")
+
+
+def one_by_one(files, folder):
+    """Start MuseScore once a file."""
+    for number, file in enumerate(files):
+        work = folder / str(number)
+        work.mkdir()
+        list(musescore.convert_batch(musescore.find_musescore(), [file], work, 60))
+
+
+def in_one_batch(files, folder):
+    """Start MuseScore once for all files."""
+    list(musescore.convert_batch(musescore.find_musescore(), files, folder, 60))
+
+
+def print_speeds(n_files):
+    """Print seconds a file and the ratios, all sides in this one run."""
+    names = [row["file"] for row in csv.DictReader(open(SAMPLE / "manifest.csv", newline="")) if row["truth"]]
+    files = [SAMPLE / "midi" / name for name in names[:n_files]]
+    sides = {"music21": by_music21, "quantiser": by_quantizer}
+    if musescore.find_musescore():
+        sides |= {"MuseScore, one a file": one_by_one, "MuseScore, one batch": in_one_batch}
+    by_music21(files[:1], Path(tempfile.mkdtemp()))  # its import is not counted
+    seconds = {}
+    for name, function in sides.items():
+        with tempfile.TemporaryDirectory() as folder:
+            seconds[name] = timed(function, files, Path(folder)) / len(files)
+        print(f"{name:22} {seconds[name]:.3f} s a file")
+    print(f"quantiser / music21: {seconds['music21'] / seconds['quantiser']:.1f} times as fast")
+    if len(sides) > 2:
+        ratio = seconds["MuseScore, one a file"] / seconds["MuseScore, one batch"]
+        print(f"MuseScore batch / one process a file: {ratio:.1f} times as fast")
+
+
+def print_workers(files=None):
+    """Print what a second process gains, and what the large collection would take."""
+    for engine in ["python", "musescore"] if musescore.find_musescore() else ["python"]:
+        seconds = {}
+        for n_jobs in (1, 2):
+            for attempt in range(2):  # the second time, the processes are there
+                with tempfile.TemporaryDirectory() as folder:
+                    start = time.perf_counter()
+                    path = conversion.convert_folder(SAMPLE / "midi", folder, engine=engine, n_jobs=n_jobs,
+                                                     progress=False)  # fmt: skip
+                    seconds[n_jobs] = time.perf_counter() - start
+                    n_files = len(read_manifest(path))
+        hours = COLLECTION * seconds[2] / n_files / 3600
+        print(f"{engine}: two processes {seconds[1] / seconds[2]:.2f} times as fast as one; "
+              f"{3600 * n_files / seconds[2]:,.0f} files an hour, {COLLECTION:,} files in {hours:.1f} h")
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    print_fidelity()
+    print_speeds(int(sys.argv[1]) if len(sys.argv) > 1 else 40)
+    print_workers()

@@ -1,0 +1,75 @@
+"""All settings of a model and its training, as data: four presets and the first try."""
+
+import dataclasses
+import json
+
+from .pianoroll import RESOLUTION
+
+LATENT_SIZE = RESOLUTION  # random values a beat: one a time step, 19,200 in 200 measures of 4/4
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of networks, losses and training; times in measures of 4/4.
+
+    Introduced in lesson 05.
+    """
+
+    model: str = "lstmgan"  # or "first_try", the description taken literally
+    measures: int = 8  # length of the rolls that the discriminator sees
+    n_words: int = 2048  # beats in the generator's vocabulary
+    embedding: int = 96  # numbers that describe a word
+    units: int = 192  # of each of the two LSTM layers
+    filters: tuple = (64, 96, 128, 192)  # of the discriminator's strided convolutions
+    loss: str = "relativistic"  # or "cross_entropy"
+    penalty: float = 2.0  # weight of R1 + R2
+    softness: float = 1.0  # temperature of the softmax behind the straight-through choice
+    warm_up_steps: int = 2400  # likelihood steps before the adversary joins
+    adversarial_steps: int = 3000
+    warm_up_beats: int = 96  # of each tune that the warm-up reads
+    dropout: float = 0.3
+    free_bits: float = 0.1  # nats a song latent value may carry unpunished
+    likelihood_weight: float = 1.0  # of the warm-up's loss while the adversary plays
+    batch_size: int = 32
+    warm_up_learning_rate: float = 2e-3
+    g_learning_rate: float = 1e-4
+    d_learning_rate: float = 3e-4
+    average_decay: float = 0.998  # of the running average of the weights that samples use
+    seed: int = 0
+
+    def __post_init__(self):
+        object.__setattr__(self, "filters", tuple(self.filters))
+        for name, choices in (
+            ("model", ("lstmgan", "first_try")),
+            ("loss", ("relativistic", "cross_entropy")),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}={getattr(self, name)!r} is unknown; choose from {choices}")
+
+    def to_json(self):
+        """Write the settings as a JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text):
+        """Read settings back; keys of another version raise a ValueError that names them."""
+        found = json.loads(text)
+        unknown = set(found) - {field.name for field in dataclasses.fields(cls)}
+        if unknown:
+            raise ValueError(f"settings {sorted(unknown)} are unknown here; train the run anew")
+        return cls(**found)
+
+
+PRESETS = {
+    "smoke": Config(
+        measures=2, n_words=256, embedding=16, units=16, filters=(8, 8, 8, 8), warm_up_steps=10,
+        adversarial_steps=10, warm_up_beats=32, batch_size=4,
+    ),
+    "laptop": Config(),
+    "colab": Config(batch_size=64, units=256, adversarial_steps=10_000),
+    "full": Config(measures=200, batch_size=8),
+    "first_try": Config(
+        model="first_try", measures=200, units=128, loss="cross_entropy", penalty=0.0,
+        warm_up_steps=0, batch_size=2, g_learning_rate=1e-3, d_learning_rate=1e-3,
+    ),
+}  # fmt: skip

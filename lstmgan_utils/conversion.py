@@ -1,0 +1,250 @@
+"""A folder of MIDI files to a folder of scores (MXL), in batches that survive any file.
+
+Two engines write scores: MuseScore, and the quantiser of this package. Each score is read back and
+compared with its MIDI file before it counts as made. What was done, and why not, stands in
+`conversion.csv` in the folder of scores; from there the job goes on after any interruption.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from . import musescore
+from .folder_jobs import attempt, find_files, fingerprint, record_folders, run_batches, work_folder
+from .manifest import Manifest
+from .musicxml import write_mxl
+from .mxl_safety import read_musicxml
+from .performance import read_performance
+from .quantize import quantize
+from .runtime import progress_bar
+from .score_check import check_score
+
+ENGINES = ("auto", "musescore", "python")
+SUFFIXES = (".mid", ".midi", ".kar", ".smf")
+COLUMNS = ("file", "status", "reason", "engine", "seconds", "notes", "measures", "missing",
+           "programs", "output", "asked", "source")  # fmt: skip
+MAX_LOST = 0.1  # share of its notes that a score may lose and still count
+LONG_TEXT = 2**16  # bytes of lyrics beyond which MuseScore needs minutes
+TOO_MUCH_TEXT = "musescore: more lyrics than it can read in time"
+
+
+def convert_folder(
+    midi_folder, mxl_folder, *, engine="auto", n_jobs=None, timeout=60, progress=True
+):
+    """Convert every MIDI file of a folder, and of the folders in it, to a score.
+
+    Args:
+        midi_folder: the folder to read; links to folders are not followed.
+        mxl_folder: the folder to write, with the same folders in it.
+        engine: "musescore", "python" (the quantiser of this package), or "auto": both where both
+            are there, and for each file the score with the lower cost (see `score_check`).
+        n_jobs: int, processes; None for all cores, or what `joblib.parallel_config` says.
+        timeout: float, seconds that one file may take.
+        progress: bool, show a progress bar.
+
+    Returns:
+        Path of the manifest, `mxl_folder/conversion.csv`.
+
+    Raises:
+        FileNotFoundError: no such folder, or no MuseScore where it was asked for.
+        ValueError: an unknown engine, an empty or unreadable folder, or a job already at work there.
+        OSError: the disk is full.
+
+    Introduced in lesson 01.
+    """
+    program = find_engine(engine)
+    midi_folder, mxl_folder = Path(midi_folder), Path(mxl_folder)
+    files, bad_folders = find_files(midi_folder, SUFFIXES, "MIDI file")
+    mxl_folder.mkdir(parents=True, exist_ok=True)
+    path = mxl_folder / "conversion.csv"
+    with Manifest(path, COLUMNS) as manifest, work_folder(mxl_folder) as work:
+        record_folders(manifest, bad_folders, "failed")
+        outputs = name_outputs(files, manifest.rows)
+        jobs = [(name, outputs[name], fingerprint(midi_folder / name)) for name in files]
+        rows = manifest.rows
+        jobs = [job for job in jobs if not _is_done(rows.get(job[0]), job, engine, mxl_folder)]
+        settings = (midi_folder, mxl_folder, work, engine, program, timeout)
+        with progress_bar(total=len(jobs), description="MIDI to MXL", progress=progress) as bar:
+            for rows in run_batches(_convert_batch, jobs, settings, n_jobs):
+                for row in rows:
+                    manifest.append(row)
+                bar.update(len(rows))
+    return path
+
+
+def find_engine(engine):
+    """Find the program that an engine needs.
+
+    Returns:
+        str, MuseScore; None where it is not needed, or not there and not insisted on.
+
+    Raises:
+        ValueError: an unknown engine.
+        FileNotFoundError: engine "musescore", and no MuseScore.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"engine {engine!r} is unknown; choose one of {', '.join(ENGINES)}")
+    program = musescore.find_musescore() if engine != "python" else None
+    if engine == "musescore" and program is None:
+        raise FileNotFoundError(
+            "MuseScore was not found; install it, set MUSESCORE to it, or use engine='python'"
+        )
+    return program
+
+
+def _is_done(row, job, engine, mxl_folder):
+    """Tell whether the manifest says that a file, as it now is, was dealt with in this way."""
+    if row is None or row["source"] != job[2] or row["asked"] != engine:
+        return False
+    return row["status"] == "failed" or (mxl_folder / row["output"]).is_file()
+
+
+def name_outputs(files, rows):
+    """Give each MIDI file the name of its score; a.mid and a.MIDI in one folder must not share one.
+
+    Args:
+        files: list of str, paths inside the MIDI folder.
+        rows: dict, the manifest's rows; a name given before stays.
+
+    Returns:
+        dict of str to str.
+    """
+    outputs = {name: rows[name]["output"] for name in files if rows.get(name, {}).get("output")}
+    taken = {output.casefold() for output in outputs.values()}
+    for name in files:
+        if name not in outputs:
+            output = str(Path(name).with_suffix(".mxl").as_posix())
+            outputs[name] = output if output.casefold() not in taken else name + ".mxl"
+            taken.add(outputs[name].casefold())
+    return outputs
+
+
+def choose(checks):
+    """Choose the score with the lowest cost, and say why.
+
+    Args:
+        checks: dict of engine name to Check.
+
+    Returns:
+        (str engine, str reason).
+
+    Introduced in lesson 01.
+    """
+    engine = min(checks, key=lambda name: checks[name].cost)
+    costs = ", ".join(f"{name} {check.cost:.2f}" for name, check in checks.items())
+    return engine, f"lower cost ({costs})" if len(checks) > 1 else f"cost {checks[engine].cost:.2f}"
+
+
+def _convert_batch(batch, midi_folder, mxl_folder, work, engine, program, timeout):
+    """Convert the files of one batch; gives their rows of the manifest."""
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        job = _Batch(batch, midi_folder, mxl_folder, Path(folder), engine, program, timeout)
+        return job.rows()
+
+
+class _Batch:
+    """One batch on its way: read all files, let MuseScore make its scores, then file by file."""
+
+    def __init__(self, batch, midi_folder, mxl_folder, work, engine, program, timeout):
+        self.batch, self.midi_folder, self.mxl_folder = batch, midi_folder, mxl_folder
+        self.work, self.engine, self.program, self.timeout = work, engine, program, timeout
+
+    def rows(self):
+        """Convert, and give one row a file."""
+        results = [attempt(self.timeout, self._read, job[0]) for job in self.batch]
+        by_musescore = self._run_musescore(results) if self.program else {}
+        rows = []
+        for number, (job, (performance, reason, seconds)) in enumerate(
+            zip(self.batch, results, strict=True)
+        ):
+            name, output, source = job
+            row = {"file": name, "status": "failed", "asked": self.engine, "source": source}
+            if performance is not None:
+                found, reason, more = attempt(
+                    self.timeout, self._finish, number, performance, by_musescore, output
+                )
+                row |= found or {}
+                seconds += more
+            rows.append(row | {"reason": reason or row.get("reason"), "seconds": f"{seconds:.3f}"})
+        return rows
+
+    def _read(self, name):
+        """Read one MIDI file; it must hold a note."""
+        performance = read_performance(self.midi_folder / name)
+        if not performance.parts:
+            raise ValueError("it holds no notes, so there is nothing to write down")
+        return performance
+
+    def _run_musescore(self, results):
+        """Let MuseScore convert what it can read within the limit: {number: (path, reason)}."""
+        chosen = [
+            number
+            for number, (performance, *_) in enumerate(results)
+            if performance and performance.text_bytes <= LONG_TEXT
+        ]
+        files = [self.midi_folder / self.batch[number][0] for number in chosen]
+        made = (
+            musescore.convert_batch(self.program, files, self.work, self.timeout) if files else ()
+        )
+        return {chosen[place]: (path, reason) for place, path, reason in made}
+
+    def _finish(self, number, performance, by_musescore, output):
+        """Check the scores of one file, take the better one, and put it in its place."""
+        scores, problems = {}, []
+        if self.engine != "musescore":
+            scores["python"] = self.work / f"{number}.python.mxl"
+            write_mxl(quantize(performance)[0], performance, scores["python"])
+        if self.program:
+            scores["musescore"], problem = by_musescore.get(number, (None, TOO_MUCH_TEXT))
+            problems += [problem] if problem else []
+        checks = {}
+        for engine, path in scores.items():
+            try:
+                if path is not None:
+                    checks[engine] = check_loss(check_score(performance, read_musicxml(path)))
+            except ValueError as error:
+                problems.append(f"{engine}: {error}")
+        if not checks:
+            raise ValueError("; ".join(problems))
+        engine, reason = choose(checks)
+        target = self.mxl_folder / output
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(scores[engine], target)
+        return _row(performance, checks[engine], engine, "; ".join([reason, *problems]), output)
+
+
+def check_loss(check):
+    """Refuse a score that lost more of its music than may be.
+
+    Args:
+        check: Check.
+
+    Returns:
+        Check, as it came.
+
+    Raises:
+        ValueError: what was lost.
+    """
+    n_played = check.n_notes - check.n_extra + check.n_missing
+    if check.n_missing > MAX_LOST * n_played:
+        raise ValueError(f"the score lost {check.n_missing} of {n_played} notes")
+    return check
+
+
+def _row(performance, check, engine, reason, output):
+    """Write down what was made, and from what."""
+    programs = {}
+    for part in performance.parts:
+        name = "drums" if part.is_drum else part.program
+        programs[name] = programs.get(name, 0) + len(part.notes)
+    short = f"{check.n_missing} notes missing" if check.n_missing else ""
+    return {
+        "status": "converted",
+        "reason": "; ".join(filter(None, (reason, short, *performance.flaws))),
+        "engine": engine,
+        "notes": check.n_notes,
+        "measures": check.n_measures,
+        "missing": check.n_missing,
+        "programs": " ".join(f"{name}:{count}" for name, count in programs.items()),
+        "output": output,
+    }

@@ -1,0 +1,203 @@
+"""Which scores are music for one instrument, and long enough? One reason for each that is not.
+
+One instrument means one sounding General MIDI program. Names do not count (they collide), nor do
+parts (a piano has two staves, a guitar may fill four channels), nor what never sounds. The MIDI
+file that a score came from is heard as well, through `conversion.csv`: a score may have forgotten
+a change of program.
+"""
+
+from pathlib import Path
+
+from .folder_jobs import attempt, find_files, fingerprint, record_folders, run_batches
+from .instruments import PERCUSSION, listen, name_programs, parse, take_part
+from .manifest import Manifest, read_manifest
+from .musicxml import zip_score
+from .mxl_safety import read_musicxml
+from .runtime import atomic_path, progress_bar
+
+SUFFIXES = (".mxl", ".musicxml")
+COLUMNS = ("file", "status", "reason", "program", "notes", "quarters", "seconds", "output", "asked",
+           "source")  # fmt: skip
+PARTS_FOLDER = "parts"
+
+
+def filter_folder(
+    mxl_folder, *, min_quarters=16, part=None, n_jobs=None, timeout=60, progress=True
+):
+    """Judge every score of a folder: kept, or left out and why. No score is moved or changed.
+
+    Args:
+        mxl_folder: the folder of scores; `conversion.csv` in it is used where it is there.
+        min_quarters: float, the shortest piece to keep, in quarter notes.
+        part: int or str, take this instrument's part (its General MIDI program, or a piece of its
+            name) out of each score into the folder "parts", and judge that alone; None for whole
+            pieces.
+        n_jobs: int, processes; None for all cores, or what `joblib.parallel_config` says.
+        timeout: float, seconds that one score may take.
+        progress: bool, show a progress bar.
+
+    Returns:
+        Path of the manifest, `mxl_folder/filtering.csv`.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: a folder that is unreadable or holds no score, or a setting out of range.
+        OSError: the disk is full.
+
+    Introduced in lesson 02.
+    """
+    _check_settings(min_quarters, part)
+    mxl_folder = Path(mxl_folder)
+    asked = f"min_quarters={min_quarters:g} part={part!r}"
+    played = programs_played(mxl_folder)
+    path = mxl_folder / "filtering.csv"
+    files, bad_folders = find_files(mxl_folder, SUFFIXES, "score", skip=PARTS_FOLDER)
+    with Manifest(path, COLUMNS) as manifest:
+        record_folders(manifest, bad_folders, "left out")
+        jobs = [(name, fingerprint(mxl_folder / name), played.get(name, {})) for name in files]
+        jobs = [job for job in jobs if not _is_done(manifest.rows.get(job[0]), job[1], asked)]
+        settings = (mxl_folder, min_quarters, part, timeout, asked)
+        with progress_bar(total=len(jobs), description="Filtering", progress=progress) as bar:
+            for rows in run_batches(_filter_batch, jobs, settings, n_jobs):
+                for row in rows:
+                    manifest.append(row)
+                bar.update(len(rows))
+    return path
+
+
+def _check_settings(min_quarters, part):
+    """Refuse settings that no score could meet."""
+    if not min_quarters >= 0:
+        raise ValueError(
+            f"min_quarters {min_quarters!r} is not 0 or more; 16 is four measures of 4/4"
+        )
+    if part is not None and not (isinstance(part, str) and part.strip()) and part not in range(128):
+        raise ValueError(
+            f"part {part!r} is neither a program, 0 to 127, nor a name such as 'piano'"
+        )
+
+
+def _is_done(row, source, asked):
+    """Tell whether the manifest has judged this score, as it now is, by these settings."""
+    return row is not None and row["source"] == source and row["asked"] == asked
+
+
+def kept_files(manifest):
+    """List the scores that a filter kept.
+
+    Args:
+        manifest: path of a `filtering.csv`.
+
+    Returns:
+        list of Path, sorted; scores that are gone by now are not in it.
+
+    Raises:
+        FileNotFoundError: no manifest there; run lesson 02 first.
+
+    Introduced in lesson 02.
+    """
+    folder = Path(manifest).parent
+    kept = [row["output"] for row in read_manifest(manifest) if row["status"] == "kept"]
+    return sorted(folder / name for name in kept if (folder / name).is_file())
+
+
+def programs_played(mxl_folder):
+    """Read from `conversion.csv` which programs sounded in the MIDI file of each score.
+
+    Returns:
+        dict of str (score) to dict of program (int or PERCUSSION) to number of notes; empty where
+        the scores do not come from a conversion.
+
+    Introduced in lesson 02.
+    """
+    path = Path(mxl_folder) / "conversion.csv"
+    rows = read_manifest(path) if path.is_file() else []
+    return {row["output"]: _read_programs(row["programs"]) for row in rows if row["output"]}
+
+
+def _read_programs(text):
+    """Read "0:155 drums:30" as {0: 155, "percussion": 30}."""
+    pairs = (entry.split(":") for entry in text.split())
+    return {PERCUSSION if name == "drums" else int(name): int(count) for name, count in pairs}
+
+
+def _filter_batch(batch, mxl_folder, min_quarters, part, timeout, asked):
+    """Judge the scores of one batch; gives their rows of the manifest."""
+    rows = []
+    for name, source, played in batch:
+        found, reason, seconds = attempt(
+            timeout, _judge_file, mxl_folder, name, played, min_quarters, part
+        )
+        row = found or {"status": "left out", "reason": reason}
+        rows.append(
+            row | {"file": name, "seconds": f"{seconds:.3f}", "asked": asked, "source": source}
+        )
+    return rows
+
+
+def _judge_file(folder, name, played, min_quarters, part):
+    """Judge one score, or one part taken out of it; gives its columns of the manifest."""
+    xml = read_musicxml(folder / name)
+    if part is None:
+        reason = not_single(played, "MIDI file") if played else ""
+        if reason:  # no need to look further
+            return {"status": "left out", "reason": reason}
+        output = name
+    else:
+        xml = take_part(xml, part)
+        output = Path(PARTS_FOLDER, str(part), name).with_suffix(".mxl").as_posix()
+    sound = listen(parse(xml))
+    reason = judge(sound, min_quarters)
+    if part is not None and not reason:
+        with atomic_path(folder / output) as temporary:
+            zip_score(xml, temporary)
+    return {
+        "status": "left out" if reason else "kept",
+        "reason": reason or "one instrument, long enough",
+        "program": next(iter(sound.notes)) if len(sound.notes) == 1 else "",
+        "notes": sum(sound.notes.values()),
+        "quarters": f"{sound.quarters:g}",
+        "output": "" if reason else output,
+    }
+
+
+def judge(sound, min_quarters):
+    """Say why a score is left out; "" if it is one instrument, and long enough.
+
+    Args:
+        sound: Sound, from `listen`.
+        min_quarters: float, quarter notes.
+
+    Returns:
+        str, one plain reason or "".
+
+    Introduced in lesson 02.
+    """
+    reason = not_single(sound.notes, "score")
+    if not reason and sound.quarters < min_quarters:
+        reason = f"too short: {sound.quarters:g} quarters, fewer than {min_quarters:g}"
+    return reason
+
+
+def not_single(notes, source):
+    """Say why what sounds is not one pitched instrument; "" if it is.
+
+    Args:
+        notes: dict of program to number of notes.
+        source: str, where they sound.
+
+    Returns:
+        str, one plain reason or "".
+
+    Introduced in lesson 02.
+    """
+    pitched = [program for program in notes if program != PERCUSSION]
+    if not notes:
+        return f"nothing sounds in the {source}"
+    if not pitched:
+        return f"only percussion sounds in the {source}"
+    if len(pitched) > 1:
+        return f"{len(pitched)} instruments sound in the {source}: programs {name_programs(pitched)}"
+    if PERCUSSION in notes:
+        return f"percussion sounds in the {source} beside program {name_programs(pitched)}"
+    return ""

@@ -1,0 +1,181 @@
+"""What every folder job needs: the files, the processes, the time limit, the place for work.
+
+Nothing here knows music. A job lists its files by name, runs them in batches through joblib (all
+cores, or a Dask cluster under `joblib.parallel_config(backend="dask")`), and builds each output in
+a work folder beside its place, from where it is renamed into it.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+BATCH = 16  # files a batch: MuseScore's start costs little then, and a kill loses little
+WORK = ".work-"
+DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+def run_batches(function, jobs, settings, n_jobs):
+    """Run jobs in batches over the processes of joblib; gives each batch's result when it is there.
+
+    Args:
+        function: called as function(list of jobs, *settings), in another process.
+        jobs: list.
+        settings: tuple.
+        n_jobs: int or None, see `count_jobs`.
+
+    Yields:
+        what `function` returns, in the order in which batches finish.
+    """
+    from joblib import Parallel, delayed, effective_n_jobs
+
+    n_jobs = count_jobs(n_jobs)
+    size = max(1, min(BATCH, len(jobs) // (4 * effective_n_jobs(n_jobs))))
+    batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+    if n_jobs == 1 or len(batches) < 2:
+        yield from (function(batch, *settings) for batch in batches)
+        return
+    parallel = Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
+    yield from parallel(delayed(function)(batch, *settings) for batch in batches)
+
+
+def count_jobs(n_jobs):
+    """Tell joblib how many processes to use: what was asked, what it is set to, or all cores."""
+    from joblib.parallel import get_active_backend
+
+    if n_jobs is not None:
+        return n_jobs
+    active = get_active_backend()[1]
+    return active if active not in (1, None) else -1
+
+
+def find_files(folder, suffixes, what, skip=None):
+    """List the files of a folder by their names, sorted, without following links to folders.
+
+    Args:
+        folder: the folder.
+        suffixes: tuple of str, what the names end in, in lower case.
+        what: str, what such a file is called.
+        skip: str, the name of folders to leave out; hidden ones are left out always.
+
+    Returns:
+        (list of str: paths inside the folder, with "/"; dict of str to str: folders that cannot be
+        read, or that pose as files, and why).
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: it cannot be read, or holds no such file.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is no folder; give the folder that holds the {what}s")
+    found, bad = [], {}
+
+    def remember(error):
+        bad[os.path.relpath(error.filename, folder)] = f"it cannot be opened: {error.strerror}"
+
+    for place, folders, names in os.walk(folder, onerror=remember):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != skip)
+        inside = Path(place).relative_to(folder)
+        bad |= {(inside / name).as_posix(): "it is a folder; what is in it was looked through"
+                for name in folders if name.lower().endswith(suffixes)}  # fmt: skip
+        found += [(inside / name).as_posix() for name in names if name.lower().endswith(suffixes)]
+    if "." in bad:
+        raise ValueError(f"{folder} cannot be read; give yourself the right to (chmod u+rx)")
+    if not found:
+        raise ValueError(f"{folder} holds no {what} ({', '.join(suffixes)}); choose another folder")
+    return sorted(found), bad
+
+
+def record_folders(manifest, bad, status):
+    """Write down, once, the folders that could not be opened, or that pose as files."""
+    for name, reason in bad.items():
+        if manifest.rows.get(name, {}).get("reason") != reason:
+            manifest.append({"file": name, "status": status, "reason": reason})
+
+
+@contextlib.contextmanager
+def work_folder(folder):
+    """Make a folder for unfinished files, and clear away those that a killed job left.
+
+    Yields:
+        Path, on the same disk as `folder`, so that a rename out of it is one step.
+    """
+    for left in Path(folder).glob(WORK + "*"):
+        shutil.rmtree(left, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix=WORK, dir=folder))
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def time_limit(seconds):
+    """Raise TimeoutError in the block when it takes longer than this.
+
+    It needs a signal, so it works in the main thread of a process on Linux and macOS. Elsewhere
+    (Windows, a Dask thread) only the bounds on what is read limit the time.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_):
+        raise TimeoutError(f"it needed more than {seconds:g} s; raise the timeout, or leave it out")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def attempt(timeout, function, *arguments):
+    """Call a function on one file of a folder, so that nothing in the file can stop the job.
+
+    Args:
+        timeout: float, seconds.
+        function: what to call; a ValueError from it is a plain reason.
+        arguments: what to call it with.
+
+    Returns:
+        (what it gave, or None; str, the reason why not; float, seconds).
+
+    Raises:
+        OSError: the disk is full, which no other file will change.
+    """
+    start = time.perf_counter()
+    result, reason = None, ""
+    try:
+        with time_limit(timeout):
+            result = function(*arguments)
+    except (ValueError, TimeoutError) as error:
+        reason = str(error)
+    except MemoryError:
+        reason = "it needs more memory than there is; leave it out, or use a larger machine"
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise OSError(error.errno, "The disk is full: free some space and run again; the job "
+                          "goes on where it stopped.") from None  # fmt: skip
+        reason = f"it cannot be read or written: {error.strerror}"
+    except Exception as error:  # whatever a strange file sets off, the folder goes on
+        reason = f"it set off an error, please report it: {error!r}"
+    return result, reason, time.perf_counter() - start
+
+
+def fingerprint(path):
+    """Tell a file from an earlier one of its name, by size and time; "" if it is gone."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return ""
+    return f"{facts.st_size}-{facts.st_mtime_ns}"

@@ -1,0 +1,122 @@
+"""Where written notes stand on the page: measures, staves, voices, and the heads a length takes."""
+
+import bisect
+
+from .pianoroll import RESOLUTION
+
+NOTE_TYPES = {  # time steps of a plain note -> MusicXML's word for it
+    384: "long", 192: "breve", 96: "whole", 48: "half",
+    24: "quarter", 12: "eighth", 6: "16th", 3: "32nd",
+}  # fmt: skip
+MIDDLE_C = 60
+
+
+def _shapes():
+    """List the lengths that one note head can show, in time steps, the longest first."""
+    shapes = {}
+    for steps, name in NOTE_TYPES.items():
+        shapes[steps] = (name, "", "")
+        if steps * 3 % 2 == 0:
+            shapes[steps * 3 // 2] = (name, "<dot/>", "")
+    triplet = ("<time-modification><actual-notes>3</actual-notes>"
+               "<normal-notes>2</normal-notes></time-modification>")  # fmt: skip
+    for steps, name in [*NOTE_TYPES.items(), (1.5, "64th")]:
+        if (steps * 2) % 3 == 0:
+            shapes.setdefault(int(steps * 2 / 3), (name, "", triplet))
+    return dict(sorted(shapes.items(), reverse=True))
+
+
+SHAPES = _shapes()
+
+
+def split_length(onset, length):
+    """Split a note into lengths that note heads can show, to be tied together.
+
+    Args:
+        onset: int, time steps since the last measure line.
+        length: int, time steps.
+
+    Returns:
+        list of int, time steps; they add up to `length`.
+
+    Introduced in lesson 01.
+    """
+    pieces = []
+    to_beat = -onset % RESOLUTION
+    if onset % 3 and 0 < to_beat < length:  # begun inside a triplet: tie over the beat
+        pieces, length = split_length(0, to_beat), length - to_beat
+    for shape in SHAPES:
+        while length >= shape:
+            pieces.append(shape)
+            length -= shape
+    return pieces
+
+
+def measure_lines(metres, n_steps):
+    """Lay out the measures of a piece.
+
+    Args:
+        metres: list of (time step, beats, unit), in time order.
+        n_steps: int, where the last note ends.
+
+    Returns:
+        list of (start, length, beats, unit), time steps; a change of metre cuts a measure short.
+    """
+    metres = [(round(step), beats, unit) for step, beats, unit in metres if step < n_steps]
+    if not metres or metres[0][0] > 0:
+        metres.insert(0, (0, 4, 4))
+    lines = []
+    stops = [step for step, _, _ in metres[1:]] + [n_steps]
+    for (start, beats, unit), stop in zip(metres, stops, strict=True):
+        length = beats * 4 * RESOLUTION // unit
+        while start < stop:
+            end = start + length
+            cut = stop if stop < n_steps else end
+            lines.append((start, min(end, cut) - start, beats, unit))
+            start = end
+    return lines
+
+
+def share_staves(part):
+    """Share the notes between two staves where a part reaches well over both sides of middle C."""
+    pitches = part.notes[:, 2]
+    if part.is_drum or pitches.min() > MIDDLE_C - 8 or pitches.max() < MIDDLE_C + 8:
+        return [part.notes]
+    return [part.notes[pitches >= MIDDLE_C], part.notes[pitches < MIDDLE_C]]
+
+
+def find_voices(notes):
+    """Share notes among voices, so that in each voice one chord ends before the next begins.
+
+    Args:
+        notes: int ndarray, shape (notes, 3): onset, end, pitch.
+
+    Returns:
+        list of voices, each a list of (onset, end, list of pitches) in time order.
+
+    Introduced in lesson 01.
+    """
+    chords = {}
+    for onset, end, pitch in notes.tolist():
+        chords.setdefault((onset, end), []).append(pitch)
+    voices = []
+    for (onset, end), pitches in sorted(chords.items()):
+        voice = next((voice for voice in voices if voice[-1][1] <= onset), None)
+        if voice is None:
+            voices.append(voice := [])
+        voice.append((onset, end, pitches))
+    return voices
+
+
+def cut_at_measures(voice, lines, starts):
+    """Cut chords at the measure lines: {measure: [(start, length, pitches, tie in, tie out)]}."""
+    measures = {}
+    for onset, end, pitches in voice:
+        place = onset
+        while place < end:
+            measure = bisect.bisect_right(starts, place) - 1
+            stop = min(end, lines[measure][0] + lines[measure][1])
+            piece = (place - starts[measure], stop - place, pitches, place > onset, stop < end)
+            measures.setdefault(measure, []).append(piece)
+            place = stop
+    return measures

@@ -1,0 +1,134 @@
+"""The record of a folder job: one CSV row a file, which is also where the job resumes.
+
+A row is written only when its file is finished, in one piece and at once flushed to disk. Whatever
+stops the job (Ctrl-C, `kill -9`, a power cut), the rows that are there are true, and at most one
+half-written line has to be cut off before the job goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import os
+from pathlib import Path
+
+ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be UTF-8
+END = "\r\n"  # a row counts only with its line end: the mark that it was written whole
+
+
+def read_manifest(path):
+    """Read the finished rows of a manifest; a later row for the same file replaces an earlier one.
+
+    Args:
+        path: The CSV file.
+
+    Returns:
+        A list of dictionaries of strings, in the order in which the files were finished.
+
+    Raises:
+        FileNotFoundError: If there is no manifest at `path`.
+
+    Introduced in lesson 01.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: run the folder job that writes it first.")
+    text = path.read_bytes().decode(**ENCODING)
+    rows = csv.DictReader(io.StringIO(text[: _whole_rows(text)], newline=""))
+    return list({row["file"]: row for row in rows}.values())
+
+
+class Manifest:
+    """An open manifest: `rows` holds what is finished, `append` adds one row and flushes it.
+
+    Args:
+        path: The CSV file; it is created with its header if it is missing or has other columns.
+        columns: The column names; the first must be "file".
+
+    Raises:
+        ValueError: If another job is writing to the same manifest.
+
+    Introduced in lesson 01.
+    """
+
+    def __init__(self, path, columns):
+        self.path, self.columns = Path(path), list(columns)
+        self._stream = open(self.path, "a+b")  # noqa: SIM115 (it stays open)
+        try:
+            _lock(self._stream, self.path)
+            if not self._repair():
+                self._write(self.columns)
+            self.rows = {row["file"]: row for row in read_manifest(self.path)}
+        except BaseException:
+            self._stream.close()
+            raise
+
+    def append(self, row):
+        """Write one finished row, as one piece, to the disk."""
+        row = {name: "" if row.get(name) is None else str(row[name]) for name in self.columns}
+        self._write(row.values())
+        self.rows[row["file"]] = row
+
+    def close(self):
+        """Let go of the file; another job may then write to it."""
+        self._stream.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def _repair(self):
+        """Cut off a half-written last line; start anew where the columns are not ours."""
+        self._stream.seek(0)
+        text = self._stream.read().decode(**ENCODING)
+        whole = text[: _whole_rows(text)]
+        header = next(csv.reader(io.StringIO(whole, newline="")), None)
+        if header != self.columns:
+            whole = ""
+        self._stream.truncate(len(whole.encode(**ENCODING)))
+        return bool(whole)
+
+    def _write(self, values):
+        line = io.StringIO(newline="")
+        csv.writer(line, lineterminator=END).writerow(values)
+        try:
+            self._stream.write(line.getvalue().encode(**ENCODING))
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise OSError(
+                errno.ENOSPC,
+                f"The disk is full: free some space and run again, {self.path} keeps what is done.",
+            ) from None
+
+
+def _whole_rows(text):
+    """The length of the text up to its last line end that stands outside quotes."""
+    end = start = 0
+    for number, piece in enumerate(text.split('"')):
+        found = piece.rfind(END)
+        if number % 2 == 0 and found >= 0:
+            end = start + found + len(END)
+        start += len(piece) + 1
+    return end
+
+
+def _lock(stream, path):
+    """Hold the manifest for this process; the system lets go of it even after `kill -9`."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: nothing to hold, two jobs at once are the user's care
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ValueError(
+            f"{path} is being written by another job: wait until it ends, or choose another folder."
+        ) from None
+    except OSError:  # a file system without locks
+        return

@@ -1,0 +1,252 @@
+"""Pictures: piano rolls, batches of them, arrays as they are, curves, and scores.
+
+All colours come from the palette of Okabe and Ito, which people with any colour vision can tell
+apart, and every meaning that a colour has, brightness has too.
+"""
+
+import numpy as np
+
+from .pianoroll import N_PITCHES, decode, n_steps, steps_of, to_score
+
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442",
+)  # fmt: skip
+COLORS = (BLUE, ORANGE, VERMILION, SKY, GREEN, PURPLE)  # neighbors differ in brightness too
+STYLES = ("-", "--", "-.", ":")
+NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+BLACK_KEYS = (1, 3, 6, 8, 10)
+DETAIL_MEASURES = 12  # up to here a picture has room for each note's silent step
+
+
+def plot_roll(
+    roll, ax=None, *, metre="4/4", pickup=0, pitches=None, color=BLUE, title=None, threshold=0.5
+):
+    """Draw a piano roll or a note array: time in measures, pitch with the names of the octaves.
+
+    A note is a dark bar for its ones and a pale block for its silent last step, where there is
+    room for it. A roll of values between 0 and 1 is drawn in shades instead.
+
+    Args:
+        roll: ndarray, shape (time, 128), or a note array.
+        ax: matplotlib Axes, None for a new figure.
+        metre: str, for the measure lines.
+        pickup: int, time steps before the first full measure.
+        pitches: (lowest, highest) to show; None for those that sound.
+        color: of the notes.
+        title: str.
+        threshold: float, for a roll that is drawn as notes.
+
+    Returns:
+        (Figure, Axes).
+
+    Introduced in lesson 03.
+    """
+    fig, ax = _axes(ax, (10, 3))
+    roll = np.asarray(roll)
+    is_notes = roll.dtype.names is not None
+    shaded = not is_notes and not np.isin(roll, (0, 1)).all()
+    notes = roll if is_notes else decode(roll, threshold)
+    length = max(n_steps(roll) if is_notes else len(roll), 1)
+    low, high = pitches or _pitch_range(notes, roll if shaded else None)
+    _draw_keys(ax, low, high)
+    _draw_measures(ax, length, steps_of(metre), pickup)
+    if shaded:
+        ax.imshow(roll.T, cmap="Blues", vmin=0, vmax=1, origin="lower", aspect="auto",
+                  extent=(0, length, -0.5, N_PITCHES - 0.5), interpolation="nearest")  # fmt: skip
+    else:
+        _draw_notes(ax, notes, color, detail=length <= DETAIL_MEASURES * steps_of(metre))
+    ax.set(xlim=(0, length), ylim=(low - 0.5, high + 0.5), ylabel="pitch", title=title or "")
+    return fig, ax
+
+
+def plot_batch(rolls, *, columns=4, titles=None, **settings):
+    """Draw several rolls or note arrays side by side, all with the same pitches.
+
+    Args:
+        rolls: ndarray, shape (batch, time, 128), or a list of rolls or note arrays.
+        columns: int, pictures in a row.
+        titles: list of str; None for numbers.
+        settings: passed on to `plot_roll`.
+
+    Returns:
+        (Figure, ndarray of Axes, shape (rows, columns)).
+
+    Introduced in lesson 03.
+    """
+    import matplotlib.pyplot as plt
+
+    rows = max(-(-len(rolls) // columns), 1)
+    fig, axes = plt.subplots(rows, columns, figsize=(2.9 * columns, 2.1 * rows), squeeze=False,
+                             layout="constrained")  # fmt: skip
+    settings.setdefault("pitches", _shared_range(rolls))
+    for i, ax in enumerate(axes.flat):
+        if i >= len(rolls):
+            ax.axis("off")
+            continue
+        plot_roll(rolls[i], ax, title=titles[i] if titles else f"{i + 1}", **settings)
+        ax.tick_params(labelsize=7)
+        ax.title.set_fontsize(9)
+        ax.set(xlabel="measure" if i >= len(rolls) - columns else "",
+               ylabel="pitch" if i % columns == 0 else "")  # fmt: skip
+    return fig, axes
+
+
+def plot_array(values, ax=None, *, title=None, x_label="column", y_label="row", colorbar=False):
+    """Draw an array as the picture that a network is given, row 0 at the top.
+
+    Args:
+        values: ndarray, two axes.
+        ax: matplotlib Axes, None for a new figure.
+        title, x_label, y_label: str.
+        colorbar: bool.
+
+    Returns:
+        (Figure, Axes).
+
+    Introduced in lesson 03.
+    """
+    fig, ax = _axes(ax, (5, 4))
+    image = ax.imshow(values, cmap="Blues", aspect="auto", interpolation="nearest")
+    ax.set(xlabel=x_label, ylabel=y_label, title=title or "")
+    if colorbar:
+        fig.colorbar(image, ax=ax)
+    return fig, ax
+
+
+def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, smooth=1, log=False):
+    """Draw named series of numbers, each with its own colour and its own line style.
+
+    Args:
+        curves: dict from name to a series, or to a pair (x values, series).
+        ax: matplotlib Axes, None for a new figure.
+        x_label, y_label, title: str.
+        smooth: int, the length of a running mean; the raw series stays visible behind it.
+        log: bool, logarithmic y axis.
+
+    Returns:
+        (Figure, Axes).
+
+    Introduced in lesson 06.
+    """
+    fig, ax = _axes(ax, (7, 3))
+    for i, (name, curve) in enumerate(curves.items()):
+        x, y = curve if isinstance(curve, tuple) else (np.arange(1, len(curve) + 1), curve)
+        x, y = np.asarray(x), np.asarray(y, float)
+        look = {"color": COLORS[i % len(COLORS)], "linestyle": STYLES[i % len(STYLES)]}
+        if 1 < smooth <= len(y):
+            ax.plot(x, y, alpha=0.25, linewidth=0.8, color=look["color"])
+            x, y = x[smooth - 1 :], np.convolve(y, np.full(smooth, 1 / smooth), "valid")
+        ax.plot(x, y, label=name, linewidth=1.8, **look)
+    ax.set(xlabel=x_label, ylabel=y_label, title=title or "", yscale="log" if log else "linear")
+    ax.spines[["top", "right"]].set_visible(False)
+    if curves:
+        ax.legend(frameon=False)
+    return fig, ax
+
+
+def score_svg(notes, *, metre="4/4", pickup=0, width=1800):
+    """Engrave notes as a score.
+
+    Args:
+        notes: note array.
+        metre: str.
+        pickup: int, time steps before the first full measure.
+        width: int, of the page in tenths of a millimetre.
+
+    Returns:
+        str, SVG; show it with `IPython.display.SVG`.
+
+    Raises:
+        ImportError: Verovio is not installed.
+
+    Introduced in lesson 03.
+    """
+    try:
+        import verovio
+    except ImportError as error:
+        raise ImportError("a score needs Verovio: pip install verovio; "
+                          "plotting.plot_roll needs nothing") from error  # fmt: skip
+    from music21.musicxml.m21ToXml import GeneralObjectExporter
+
+    verovio.enableLog(verovio.LOG_OFF)
+    toolkit = verovio.toolkit()
+    toolkit.setOptions({"pageWidth": width, "adjustPageHeight": True, "footer": "none",
+                        "header": "none", "scale": 40})  # fmt: skip
+    score = to_score(notes, metre=metre, pickup=pickup)
+    toolkit.loadData(GeneralObjectExporter(score).parse().decode())
+    return toolkit.renderToSVG(1)
+
+
+def pitch_name(pitch):
+    """Name a MIDI pitch, middle C (60) being C4."""
+    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def _axes(ax, size):
+    """Give the figure of an Axes, or both anew."""
+    if ax is not None:
+        return ax.figure, ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")
+
+
+def _pitch_range(notes, values=None):
+    """Choose the pitches to show: those that sound, with a margin, and at least an octave."""
+    pitch = notes["pitch"] if values is None else np.flatnonzero((values > 0.05).any(axis=0))
+    low, high = (int(pitch.min()), int(pitch.max())) if len(pitch) else (55, 79)
+    spare = max(12 - (high - low), 0)
+    low, high = low - 2 - spare // 2, high + 2 + (spare + 1) // 2
+    return max(low, 0), min(high, N_PITCHES - 1)
+
+
+def _shared_range(rolls):
+    """Choose the pitches that show all of several rolls or note arrays."""
+    arrays = [np.asarray(roll) for roll in rolls]
+    ranges = [_pitch_range(a if a.dtype.names else decode(a)) for a in arrays] or [(55, 79)]
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def _draw_keys(ax, low, high):
+    """Shade the rows of the black keys, and name every C (or the edges, where there is none)."""
+    for pitch in range(low, high + 1):
+        if pitch % 12 in BLACK_KEYS:
+            ax.axhspan(pitch - 0.5, pitch + 0.5, color="0.95", linewidth=0, zorder=0)
+    named = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0] or [low, high]
+    ax.set_yticks(named, [pitch_name(pitch) for pitch in named])
+
+
+def _draw_measures(ax, length, steps_per_measure, pickup):
+    """Draw measure lines, not more than a reader can count, and number them from 1."""
+    n_measures = max((length - pickup) / steps_per_measure, 1)
+    every = next(n for n in (1, 2, 4, 8, 16, 32, 64, 128) if n_measures / n <= 17)
+    lines = np.arange(pickup, length, steps_per_measure * every)
+    for line in lines:
+        ax.axvline(line, color="0.6", linewidth=0.8, zorder=1)
+    if every == 1:
+        for beat in np.arange(pickup % 24, length, 24):
+            ax.axvline(beat, color="0.88", linewidth=0.5, zorder=0.5)
+    ax.set_xticks(lines, [str(1 + i * every) for i in range(len(lines))])
+    ax.set_xlabel("measure")
+
+
+def _draw_notes(ax, notes, color, *, detail):
+    """Draw each note: the ones in full colour, the silent last step, where shown, in a pale one."""
+    from matplotlib.collections import PolyCollection
+
+    onset, pitch = notes["onset"].astype(float), notes["pitch"].astype(float)
+    duration = np.maximum(notes["duration"].astype(float), 2)
+    ones = _rectangles(onset, onset + duration - 1, pitch)
+    if detail:
+        silent = _rectangles(onset + duration - 1, onset + duration, pitch)
+        ax.add_collection(PolyCollection(silent, facecolors=color, alpha=0.28, linewidths=0))
+    # A thin edge keeps notes visible that are narrower than a pixel.
+    edge = {"linewidths": 0} if detail else {"edgecolors": color, "linewidths": 0.5}
+    ax.add_collection(PolyCollection(ones, facecolors=color, zorder=2, **edge))
+
+
+def _rectangles(left, right, middle, half=0.4):
+    """Return corners, shape (notes, 4, 2), of bars as high as `half` to both sides."""
+    x = np.stack([left, right, right, left], axis=1)
+    y = np.stack([middle - half, middle - half, middle + half, middle + half], axis=1)
+    return np.stack([x, y], axis=2)

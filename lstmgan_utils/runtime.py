@@ -1,0 +1,137 @@
+"""The ground floor: where files live, what the machine offers, seeds, progress, safe writing."""
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+PACKAGES = ("tensorflow", "keras", "music21", "numpy", "ipywidgets", "matplotlib", "pretty_midi")
+
+
+def project_root():
+    """Find the project's folder: the nearest one above that holds `pyproject.toml`.
+
+    Returns:
+        Path, the working directory itself where there is none (an installed package on Colab).
+    """
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "pyproject.toml").is_file():
+            return folder
+    return here
+
+
+def in_colab():
+    """Tell whether this Python is a Colab kernel."""
+    return "google.colab" in sys.modules
+
+
+def set_seed(seed):
+    """Seed Python, numpy and, where it is loaded, Keras with one number.
+
+    Args:
+        seed: int, 0 to 2**32 - 1.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(seed)
+
+
+def versions():
+    """List the installed versions that a bug report needs.
+
+    Returns:
+        dict of str to str; a package that is absent maps to "absent".
+    """
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def gpu_names():
+    """List the GPUs that the system shows, without importing TensorFlow.
+
+    Returns:
+        list of str, empty on a CPU-only machine.
+    """
+    cards = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    return [
+        line.split(":", 1)[1].strip()
+        for card in cards
+        for line in card.read_text(errors="replace").splitlines()
+        if line.startswith("Model")
+    ]
+
+
+def report():
+    """Print versions, the processor and what to do without a GPU. It never stops a lesson."""
+    print("  ".join(f"{name} {version}" for name, version in versions().items()))
+    gpus = gpu_names()
+    cores = os.cpu_count() or 1
+    print(f"{cores} CPU cores, GPU: {', '.join(gpus) if gpus else 'none'}")
+    if not gpus and in_colab():
+        print("Training is faster on a GPU: menu Runtime > Change runtime type > T4 GPU.")
+    tools = {
+        "MuseScore": next(filter(shutil.which, ("mscore4portable", "mscore", "mscore3")), None),
+        "FluidSynth": shutil.which("fluidsynth"),
+        "Verovio": importlib.util.find_spec("verovio"),
+    }
+    print("optional tools: " + ", ".join(f"{k} {'yes' if v else 'no'}" for k, v in tools.items()))
+
+
+@contextlib.contextmanager
+def atomic_path(path):
+    """Give a temporary path beside `path`, and rename it into place when the block succeeds.
+
+    A reader therefore sees the whole file or none, also after a power cut.
+
+    Args:
+        path: str or Path of the file to make; its folder is created.
+
+    Yields:
+        Path with the same suffix, in the same folder.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".weights.h5") else path.suffix
+    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes the file private; a finished artefact follows the user's umask instead.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def progress_bar(iterable=None, *, total=None, description="", progress=True):
+    """Make the one progress bar of the project.
+
+    Args:
+        iterable: what to loop over, or None to call `update` by hand.
+        total: int, the number of items where `iterable` does not tell.
+        description: str shown before the bar.
+        progress: bool, False for silence.
+
+    Returns:
+        tqdm.
+    """
+    return tqdm(iterable, total=total, desc=description, disable=not progress, leave=False)

@@ -1,0 +1,141 @@
+"""The targets that this project set itself, and how far a set of generated pieces gets."""
+
+import numpy as np
+
+from .clipping import clips, noise_like
+from .comparison import score_sets
+from .novelty import novelty
+from .overlaps import PAIRS, SINGLES, PieceSet, mean_interval
+from .pianoroll import STEPS_PER_MEASURE, fit_to_roll
+from .table import Table
+
+NAN = float("nan")
+OVERLAPS = {f"overlap: {name}": 0.97 for name in SINGLES}  # shares of the ceiling
+OVERLAPS |= {f"overlap: {name}": 0.9 for name in PAIRS}
+NEAR = {  # statistic: how far its mean may lie from that of held-out music, as a share of it
+    "scale_consistency": 0.05, "notes_per_beat": 0.05, "silence": 0.05, "used_pitch_classes": 0.05,
+    "repetition_1": 0.25, "repetition_2": 0.25, "similarity_4": 0.25,
+    "ending_longer": 0.25, "ending_home": 0.25,
+}  # fmt: skip
+SANITY = {  # measure: (what a piece must be, least share of pieces that are)
+    "sounds at all": (lambda found: found["n_notes"] > 0, 1.0),
+    "holds no note over 4 measures": (
+        lambda found: not found["longest_note"] > 4 * STEPS_PER_MEASURE, 1.0),
+    "a note in every two measures": (
+        lambda found: found["longest_rest"] < 2 * STEPS_PER_MEASURE, 0.99),
+}  # fmt: skip
+
+
+def scorecard(generated, held_out, training, *, measures=8, align=4, n_bootstrap=200, seed=0):
+    """Judge generated pieces by every target that this project set itself.
+
+    Args:
+        generated: list of note arrays of `measures` measures of 4/4, in the key signature without
+            sharps or flats.
+        held_out: Songs that nothing was trained on, or a list of clips.
+        training: Songs that the generator learned from, or a list of clips.
+        measures: int, length of all clips.
+        align: int, real clips start at multiples of so many measures.
+        n_bootstrap: int, draws for the 95 % intervals.
+        seed: int.
+
+    Returns:
+        Table with measure, generated, low, high (95 %), held_out (the same statistic of held-out
+        clips), ceiling (training clips judged as if generated), floor (noise), target, met (None
+        where there is no target).
+
+    Introduced in lesson 08.
+    """
+    tunes = [fit_to_roll(tune) for tune in training]
+    real, other = (
+        clips(one, measures, seed, align=align) if hasattr(one, "table") else list(one)
+        for one in (held_out, training)
+    )
+    n_steps = measures * STEPS_PER_MEASURE
+    noise = noise_like(real, len(generated), n_steps, seed)
+    sets = [PieceSet(one, n_steps) for one in (generated, other[: len(generated)], noise)]
+    reference = PieceSet(real, n_steps)
+    scores = score_sets(sets, [reference] * 3, n_bootstrap, seed)
+    rows = Table(overlap_row(score) for score in scores)
+    for name, share in NEAR.items():
+        rows.append(near_row(name, share, sets, reference, n_bootstrap, seed))
+    rows.append(qualified_row(sets, reference, n_bootstrap, seed))
+    rows += novelty_rows(sets, reference, tunes) + sanity_rows(sets, reference)
+    return rows
+
+
+def _row(measure, values, held_out, ceiling, floor, target, met):
+    generated, low, high = values
+    return {"measure": measure, "generated": generated, "low": low, "high": high,
+            "held_out": held_out, "ceiling": ceiling, "floor": floor, "target": target,
+            "met": met if met is None else bool(met)}  # fmt: skip
+
+
+def overlap_row(score):
+    """Give a row of `compare` its target."""
+    name, value, ceiling = score["measure"], score["generated"], score["ceiling"]
+    target, met = "", None
+    if name in OVERLAPS:
+        target, met = f"≥ {OVERLAPS[name]} of ceiling", value >= OVERLAPS[name] * ceiling
+    elif name == "coverage":
+        target, met = "≥ 0.70", value >= 0.70
+    elif name.startswith("classifier"):
+        target, met = "≤ 0.70", value <= 0.70
+    values = value, score["low"], score["high"]
+    return _row(name, values, NAN, ceiling, score["floor"], target, met)
+
+
+def near_row(name, share, sets, reference, n_bootstrap=200, seed=0):
+    """Say whether a mean lies near that of real music: within a share of it, or within chance.
+
+    Chance is twice the standard error of the difference: the held-out clips are few, and a target
+    that other real music misses would be no target.
+    """
+    means = [float(np.nanmean(one.values(name))) for one in (reference, *sets[1:])]
+    values = mean_interval(sets[0].values(name), n_bootstrap, seed)
+    chance = 2 * float(np.hypot(standard_error(sets[0], name), standard_error(reference, name)))
+    room = max(share * abs(means[0]), chance)
+    target = f"within {share:.0%} or {chance:.3f}"
+    return _row(name, values, *means, target, abs(values[0] - means[0]) <= room)
+
+
+def standard_error(pieces, name):
+    """Standard error of the mean of a statistic over the pieces that have a value."""
+    values = pieces.values(name)
+    return np.nanstd(values) / max((~np.isnan(values)).sum(), 1) ** 0.5
+
+
+def qualified_row(sets, reference, n_bootstrap=200, seed=0):
+    """Compare the rate of notes that are not splinters."""
+    name = "qualified_note_rate"
+    means = [float(np.nanmean(one.values(name))) for one in (reference, *sets[1:])]
+    values = mean_interval(sets[0].values(name), n_bootstrap, seed)
+    return _row(name, values, *means, "≥ 0.95 of held-out", values[0] >= 0.95 * means[0])
+
+
+def novelty_rows(sets, reference, tunes):
+    """Compare the longest runs shared with training tunes, with those that held-out clips share."""
+    ours, real, noise = (
+        novelty(one.pieces, tunes)["run"] for one in (sets[0], reference, sets[2])
+    )
+    rows = []
+    for name, share in (("median", 0.5), ("95th percentile", 0.95), ("longest", 1.0)):
+        found = [float(np.quantile(run, share)) for run in (ours, real, noise)]
+        target, met = ("≤ held-out", found[0] <= found[1]) if share > 0.5 else ("", None)
+        rows.append(_row(f"shared run: {name} (notes)", (found[0], NAN, NAN), found[1], NAN,
+                         found[2], target, met))  # fmt: skip
+    return rows
+
+
+def sanity_rows(sets, reference):
+    """Tell which share of the pieces differ, sound, and neither hang nor stop."""
+    distinct = [len({p.tobytes() for p in one.pieces}) / len(one) for one in (*sets, reference)]
+    checks = {"distinct pieces": (distinct, 0.99)}
+    for name, (good, least) in SANITY.items():
+        checks[name] = [np.mean([good(found) for found in one.descriptions]).item()
+                        for one in (*sets, reference)], least  # fmt: skip
+    return [
+        _row(name, (values[0], NAN, NAN), values[3], values[1], values[2], f"≥ {least:.2f}",
+             values[0] >= least)
+        for name, (values, least) in checks.items()
+    ]  # fmt: skip

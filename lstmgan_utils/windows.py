@@ -1,0 +1,235 @@
+"""Batches for training, drawn from note arrays on the fly: rolls of a few measures, and words.
+
+Each batch depends on nothing but the seed and its own number, so that a run that was
+interrupted at batch 700 goes on with batch 700.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from .pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION, crop, encode, n_steps, steps_of
+from .pianoroll import transpose as transpose_notes
+from .vocabulary import METRES, cut_beats, key_shift, modelled_metre
+
+PHRASE_MEASURES = 4  # windows start where phrases do
+
+
+@dataclasses.dataclass(frozen=True)
+class Tune:
+    """A song made ready: one key signature, its first full measure at step 0."""
+
+    notes: np.ndarray  # note array
+    metre: str
+    index: int  # in the Songs it came from
+
+    @property
+    def n_measures(self):
+        """int, the measures it fills, the last one perhaps in part."""
+        return -(-n_steps(self.notes) // steps_of(self.metre))
+
+
+def prepare(songs, metres=METRES):
+    """Move songs to one key signature and their first full measure to step 0.
+
+    Args:
+        songs: Songs.
+        metres: list of str, the metres to keep, from `vocabulary.METRES`.
+
+    Returns:
+        list of Tune; songs in other metres are left out.
+
+    Raises:
+        ValueError: no song is left.
+
+    Introduced in lesson 06.
+    """
+    tunes = []
+    for index, notes in enumerate(songs):
+        metre = modelled_metre(str(songs.table["metre"][index]))
+        if metre in metres and len(notes):
+            pickup, shift = int(songs.table["pickup"][index]), key_shift(songs.table["key"][index])
+            low, high = notes["pitch"].min() + shift, notes["pitch"].max() + shift
+            shift += 12 * (low < 0) - 12 * (high >= N_PITCHES)
+            full = crop(notes, pickup, MAX_STEPS)
+            if len(full):
+                tunes.append(Tune(transpose_notes(full, shift), metre, index))
+    if not tunes:
+        raise ValueError(f"none of {len(songs)} songs is in {', '.join(metres)}; add other songs")
+    return tunes
+
+
+def window(tune, start, length):
+    """Draw `length` time steps of a tune as a roll; notes that go on after the end stay open.
+
+    Returns:
+        uint8 ndarray, shape (length, 128).
+    """
+    part = crop(tune.notes, start, start + length + RESOLUTION)
+    return encode(part, length + RESOLUTION)[:length]
+
+
+def window_starts(tunes, length, metre="4/4"):
+    """List where windows of `length` time steps may start: every fourth measure with room behind.
+
+    Returns:
+        int ndarray, shape (windows, 2): tune, first time step. Where no tune is that long, each
+        tune once from its start, to be filled up with silence.
+
+    Introduced in lesson 06.
+    """
+    step = PHRASE_MEASURES * steps_of(metre)
+    starts = [
+        (i, start)
+        for i, tune in enumerate(tunes)
+        if tune.metre == metre
+        for start in range(0, n_steps(tune.notes) - length + RESOLUTION, step)
+    ]
+    starts = starts or [(i, 0) for i, tune in enumerate(tunes) if tune.metre == metre]
+    if not starts:
+        raise ValueError(f"no tune is in {metre}; choose another metre or add songs")
+    return np.array(starts)
+
+
+def roll_batch(tunes, starts, length, batch_size, seed, number, semitones=(0, 0)):
+    """Draw batch `number` of a seeded, endless series of random windows.
+
+    Args:
+        tunes: list of Tune.
+        starts: int ndarray, shape (windows, 2), from `window_starts`.
+        length: int, time steps.
+        batch_size: int.
+        seed: int.
+        number: int, counts the batches from 0.
+        semitones: (low, high), the range of random transpositions.
+
+    Returns:
+        uint8 ndarray, shape (batch, length, 128).
+
+    Introduced in lesson 06.
+    """
+    rng = np.random.default_rng([seed, 1, number])
+    picks = starts[rng.integers(len(starts), size=batch_size)]
+    shifts = rng.integers(semitones[0], semitones[1] + 1, size=batch_size)
+    rolls = [window(tunes[i], start, length) for i, start in picks]
+    return np.stack([np.roll(roll, shift, axis=1) for roll, shift in zip(rolls, shifts)])
+
+
+def word_batch(spelled, metres, n_beats, batch_size, seed, number):
+    """Draw batch `number` of a seeded, endless series of tunes in words.
+
+    Args:
+        spelled: list of int arrays, the words of each tune.
+        metres: int ndarray, shape (tunes,), indices into `METRES`.
+        n_beats: int, beats to read of each tune.
+        batch_size, seed, number: as for `roll_batch`.
+
+    Returns:
+        (int32 ndarray, shape (batch, n_beats), -1 after the end; int32 ndarray, shape (batch,),
+        the metres).
+
+    Introduced in lesson 06.
+    """
+    rng = np.random.default_rng([seed, 2, number])
+    picks = rng.integers(len(spelled), size=batch_size)
+    words = np.full((batch_size, n_beats), -1, np.int32)
+    for row, pick in enumerate(picks):
+        words[row, : len(spelled[pick])] = spelled[pick][:n_beats]
+    return words, metres[picks]
+
+
+def spell(tunes, vocabulary):
+    """Write tunes in words.
+
+    Args:
+        tunes: list of Tune.
+        vocabulary: Vocabulary.
+
+    Returns:
+        list of int32 arrays, shape (beats,).
+
+    Introduced in lesson 06.
+    """
+    return [vocabulary.read(cut_beats(tune.notes)) for tune in tunes]
+
+
+def roll_batches(tunes, length, batch_size=32, *, metre="4/4", seed=0, first=0, semitones=(0, 0)):
+    """Feed endless batches of rolls to `fit`.
+
+    Args:
+        tunes: list of Tune from `prepare`.
+        length: int, time steps of each roll, up to 19,200; shorter tunes are filled up with
+            silence where none is long enough.
+        batch_size: int.
+        metre: str, the metre of the tunes to draw from.
+        seed: int; the same seed gives the same batches.
+        first: int, the number of the first batch, to resume.
+        semitones: (low, high), the range of random transpositions.
+
+    Returns:
+        tf.data.Dataset of uint8 tensors, shape (batch, length, 128).
+
+    Introduced in lesson 06.
+    """
+    import tensorflow as tf
+
+    starts = window_starts(tunes, length, metre)
+
+    def draw(number):
+        return roll_batch(tunes, starts, length, batch_size, seed, int(number), semitones)
+
+    return _numbered(draw, first, tf.TensorSpec((batch_size, length, N_PITCHES), tf.uint8))
+
+
+def training_batches(tunes, vocabulary, config, first=0):
+    """Feed endless batches of (rolls, words, metres) to `LSTMGAN.fit`.
+
+    Args:
+        tunes: list of Tune.
+        vocabulary: Vocabulary.
+        config: Config.
+        first: int, the number of the first batch, to resume.
+
+    Returns:
+        tf.data.Dataset of (uint8 (batch, time, 128), int32 (batch, beats), int32 (batch,)).
+
+    Introduced in lesson 06.
+    """
+    import tensorflow as tf
+
+    spelled = spell(tunes, vocabulary)
+    metres = np.array([METRES.index(tune.metre) for tune in tunes], np.int32)
+
+    def draw(number):
+        return word_batch(
+            spelled, metres, config.warm_up_beats, config.batch_size, config.seed, int(number)
+        )
+
+    words = _numbered(
+        draw,
+        first,
+        (
+            tf.TensorSpec((config.batch_size, config.warm_up_beats), tf.int32),
+            tf.TensorSpec((config.batch_size,), tf.int32),
+        ),
+    )
+    length = config.measures * steps_of("4/4")
+    rolls = roll_batches(tunes, length, config.batch_size, seed=config.seed, first=first)
+    return tf.data.Dataset.zip(rolls, words).map(lambda roll, word: (roll, *word))
+
+
+def _numbered(draw, first, specs):
+    """Make a dataset of draw(first), draw(first + 1), … with known shapes."""
+    import tensorflow as tf
+
+    flat = tf.nest.flatten(specs)
+
+    def one(number):
+        tensors = tf.numpy_function(draw, [number], [spec.dtype for spec in flat])
+        tensors = [tensors] if len(flat) == 1 and not isinstance(tensors, list) else tensors
+        for tensor, spec in zip(tensors, flat):
+            tensor.set_shape(spec.shape)
+        return tf.nest.pack_sequence_as(specs, tensors)
+
+    numbers = tf.data.Dataset.range(first, 2**62)
+    return numbers.map(one, num_parallel_calls=2, deterministic=True).prefetch(4)

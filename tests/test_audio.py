@@ -1,0 +1,193 @@
+"""Sound: level, clicks, pitch, both engines, every encoder, silence."""
+
+import base64
+import io
+import re
+import wave
+
+import numpy as np
+import pytest
+
+from lstmgan_utils import audio, synthesis
+from lstmgan_utils.pianoroll import note_array
+
+SCALE = note_array((24 * i, 24, pitch) for i, pitch in enumerate((60, 62, 64, 65, 67, 69, 71, 72)))
+EMPTY = note_array([])
+ENGINES = [
+    "built-in",
+    pytest.param(
+        "fluidsynth",
+        marks=pytest.mark.skipif(not synthesis.has_fluidsynth(), reason="no FluidSynth library"),
+    ),
+]
+
+
+def rms(samples):
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+
+
+def share_above(samples, frequency):
+    """Share of the energy above a frequency."""
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    return power[int(frequency * len(samples) / audio.RATE) :].sum() / power.sum()
+
+
+def loudest_frequency(samples):
+    power = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return power.argmax() * audio.RATE / len(samples)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("program", [0, 13, 19, 24, 40, 56, 71, 73])
+def test_every_family_has_the_same_loudness_and_does_not_clip(engine, program):
+    samples, rate = audio.render(SCALE, program=program, engine=engine)
+    assert samples.dtype == np.float32 and samples.ndim == 1 and rate == 22050
+    assert 0.08 < rms(samples[: 4 * rate]) < 0.13
+    assert np.abs(samples).max() < 0.95
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_128_notes_at_once_do_not_clip(engine):
+    wall = note_array((0, 96, pitch) for pitch in range(128))
+    samples, _ = audio.render(wall, engine=engine)
+    flat = (np.diff(samples) == 0) & (np.abs(samples[1:]) > 0.5)
+    assert np.abs(samples).max() < 0.95 and flat.sum() < 10
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("tempo", [60, 120, 240])
+def test_tempo_sets_the_time_of_each_note(engine, tempo):
+    late = note_array([(48, 24, 69)])
+    samples, rate = audio.render(late, tempo, program=19, engine=engine)
+    start = np.flatnonzero(np.abs(samples) > 0.02)[0] / rate
+    assert start == pytest.approx(2 * 60 / tempo, abs=0.05)
+    assert len(samples) / rate == pytest.approx(3 * 60 / tempo + 1, abs=0.05)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("pitch", [45, 69, 81])
+def test_pitch_is_in_tune(engine, pitch):
+    samples, rate = audio.render(note_array([(0, 96, pitch)]), program=73, engine=engine)
+    expected = 440 * 2 ** ((pitch - 69) / 12)
+    heard = loudest_frequency(samples[: 2 * rate])
+    nearest = expected * max(1, round(heard / expected))  # a low flute's second harmonic is louder
+    assert heard == pytest.approx(nearest, rel=0.01)
+
+
+def test_built_in_notes_start_and_end_without_a_click():
+    low = note_array((24 * i, 20, 40) for i in range(8))
+    samples, _ = audio.render(low, program=19, engine="built-in")
+    assert share_above(samples, 5000) < 1e-7
+    cut = samples.copy()
+    cut[5000:] = np.roll(cut, 37)[5000:]  # a jump in the middle: the measure must notice it
+    assert share_above(cut, 5000) > 1e-7
+
+
+def test_the_beat_is_heard():
+    onbeat, _ = audio.render(note_array([(0, 12, 60), (36, 12, 60)]), engine="built-in")
+    first, second = onbeat[: audio.RATE // 4], onbeat[audio.RATE * 3 // 4 :][: audio.RATE // 4]
+    assert rms(first) > 1.1 * rms(second)
+
+
+def test_silence_is_zeros_and_is_said():
+    samples, rate = audio.render(EMPTY)
+    assert len(samples) and not samples.any()
+    shown = audio.play(EMPTY, caption="empty").data
+    assert audio.SILENT in shown and "<audio" not in shown
+
+
+def test_level_leaves_pauses_out_of_the_loudness():
+    tone = np.sin(np.arange(audio.RATE) * 0.1).astype(np.float32)
+    alone = audio.level(tone)
+    with_pause = audio.level(np.concatenate([tone, np.zeros(9 * audio.RATE, np.float32)]))
+    np.testing.assert_allclose(with_pause[: audio.RATE], alone, rtol=0.02, atol=1e-3)
+    assert not audio.level(np.zeros(0, np.float32)).size
+
+
+@pytest.mark.parametrize("form", audio.available_forms())
+def test_every_form_comes_back_as_long_and_as_loud(form):
+    soundfile = pytest.importorskip("soundfile")
+    samples, rate = audio.render(SCALE, engine="built-in")
+    data, mime = audio.encode_audio(samples, rate, form=form)
+    back, back_rate = soundfile.read(io.BytesIO(data))
+    assert mime == audio.MIMES[form] and back_rate == rate
+    assert len(back) == pytest.approx(len(samples), abs=0.2 * rate)
+    assert rms(back) == pytest.approx(rms(samples), rel=0.05) and np.abs(back).max() < 1
+
+
+def test_a_minute_takes_about_half_a_megabyte():
+    song = note_array((12 * i, 12, 60 + i * 5 % 19) for i in range(240))
+    samples, rate = audio.render(song)
+    data, _ = audio.encode_audio(samples, rate)
+    limit = 0.6e6 if len(audio.available_forms()) > 1 else 2.7e6
+    assert len(data) * 60 * rate / len(samples) < limit
+
+
+def test_long_vorbis_does_not_crash():
+    if "ogg" not in audio.available_forms():
+        pytest.skip("no Vorbis here")
+    noise = np.random.default_rng(0).normal(0, 0.1, 90 * audio.RATE).astype(np.float32)
+    data, _ = audio.encode_audio(noise, form="ogg")
+    assert data[:4] == b"OggS"
+
+
+def test_wav_without_soundfile(monkeypatch):
+    monkeypatch.setattr(audio, "available_forms", lambda: ("wav",))
+    samples, rate = audio.render(SCALE, engine="built-in")
+    data, mime = audio.encode_audio(samples, rate)
+    with wave.open(io.BytesIO(data)) as file:
+        assert (file.getnframes(), file.getframerate()) == (len(samples), rate)
+    assert mime == "audio/wav"
+    with pytest.raises(ValueError, match="mp3.*wav"):
+        audio.encode_audio(samples, rate, form="mp3")
+
+
+def test_missing_fluidsynth_falls_back(monkeypatch):
+    monkeypatch.setattr(audio, "has_fluidsynth", lambda: False)
+    fallback, _ = audio.render(SCALE)
+    built_in, _ = audio.render(SCALE, engine="built-in")
+    np.testing.assert_array_equal(fallback, built_in)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [({"tempo": 0}, "tempo"), ({"program": 128}, "program"), ({"engine": "lyre"}, "lyre")],
+)
+def test_wrong_arguments_are_named(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        audio.render(SCALE, **arguments)
+
+
+@pytest.mark.parametrize("suffix", audio.available_forms())
+def test_write_audio_makes_the_folder_and_leaves_nothing_else(tmp_path, suffix):
+    path = audio.write_audio(SCALE, tmp_path / "new" / f"scale.{suffix}")
+    assert path.stat().st_size > 1000
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_write_audio_names_an_unknown_suffix(tmp_path):
+    with pytest.raises(ValueError, match="xyz"):
+        audio.write_audio(SCALE, tmp_path / "scale.xyz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_play_holds_its_own_sound_and_escapes_its_caption():
+    shown = audio.play(SCALE, caption='a < "b"').data
+    source = re.search(r'src="data:(audio/[a-z]+);base64,([^"]+)"', shown)
+    assert source and len(base64.b64decode(source[2])) > 1000
+    assert "a &lt; &quot;b&quot;" in shown and "http" not in shown
+
+
+def test_play_keeps_notebooks_light():
+    long = note_array((24 * i, 24, 60 + i % 12) for i in range(240))
+    whole, cut = audio.play(long, seconds=1000).data, audio.play(long, seconds=10).data
+    assert len(cut) < len(whole) / 5 and "first 10 seconds" in cut
+
+
+def test_200_measures_render_in_seconds():
+    from time import perf_counter
+
+    song = note_array((12 * i, 12, 55 + i * 7 % 25) for i in range(1600))
+    began = perf_counter()
+    samples, rate = audio.render(song, engine="built-in")
+    assert perf_counter() - began < 5 and len(samples) > 400 * rate

@@ -1,0 +1,385 @@
+"""MIDI to MXL: faithful to the truth of data_sample, resumable, and clear when it cannot."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lstmgan_utils import conversion, layout, musescore, musicxml, pianoroll, quantize, score_check
+from lstmgan_utils.manifest import read_manifest
+from lstmgan_utils.mxl_safety import read_musicxml
+from lstmgan_utils.performance import Part, Performance, read_performance
+from tests.midi_builder import midi, play, scale, track, tune
+
+SAMPLE = Path(__file__).parents[1] / "data_sample"
+HAS_MUSESCORE = musescore.find_musescore() is not None
+needs_musescore = pytest.mark.skipif(not HAS_MUSESCORE, reason="MuseScore is not installed")
+TARGETS = {0: (0.999, 0.98), 6: (0.995, 0.95), 12: (0.995, 0.95), 18: (0.95, 0.85)}
+
+
+def f1(found, truth):
+    """Compare two sets of notes."""
+    return 2 * len(set(found) & set(truth)) / (len(set(found)) + len(set(truth)))
+
+
+def sample_pieces():
+    """Give the manifest's rows of data_sample that have a truth."""
+    with open(SAMPLE / "manifest.csv", newline="") as stream:
+        return [row for row in csv.DictReader(stream) if row["truth"]]
+
+
+def written_rows(path):
+    """Read (onset, end, pitch) of an MXL."""
+    notes, _ = score_check.read_notes(read_musicxml(path))
+    return [(round(on), round(end), pitch) for on, end, pitch in notes.tolist()]
+
+
+def write_part(rows, path, program=0, metres=()):
+    """Write (onset, end, pitch) rows as an MXL."""
+    part = Part(program, False, "", np.array(rows))
+    return musicxml.write_mxl([part], Performance([part], list(metres), [], []), path)
+
+
+@pytest.mark.parametrize("jitter", TARGETS)
+def test_the_quantiser_meets_its_targets_on_the_sample(jitter):
+    scores = []
+    for piece in sample_pieces():
+        if int(piece["jitter_ms"]) == jitter:
+            parts, _ = quantize.quantize(read_performance(SAMPLE / "midi" / piece["file"]))
+            found = [tuple(row) for part in parts for row in part.notes.tolist()]
+            with open(SAMPLE / "truth" / piece["truth"], newline="") as stream:
+                truth = [tuple(map(int, row)) for row in list(csv.reader(stream))[1:]]
+            truth = [(on, on + duration, pitch) for on, duration, pitch in truth]
+            onsets = [[(on, pitch) for on, _, pitch in notes] for notes in (found, truth)]
+            scores.append((f1(*onsets), f1(found, truth)))
+    assert len(scores) >= 3
+    onset_target, note_target = TARGETS[jitter]
+    onset_f1, note_f1 = np.mean(scores, axis=0)
+    assert onset_f1 >= onset_target and note_f1 >= note_target
+
+
+@pytest.mark.parametrize("pace", [24, 12, 8, 6, 4, 3])
+def test_steady_notes_come_out_on_their_own_grid(pace):
+    rng = np.random.default_rng(pace)
+    truth = np.arange(0, 24 * 32, pace)
+    onsets, fit = quantize.find_grid(truth + rng.normal(0, 0.3, len(truth)))
+    assert (onsets == truth).all()
+    assert ("triplet" in fit.describe()) == (pace in (8, 4))
+
+
+def test_an_even_performance_is_lengthened_and_a_rest_stays_a_rest():
+    onsets = np.arange(0, 24 * 16, 24)
+    lengths = np.full(16, 0.9 * 24)
+    lengths[::4] = 0.9 * 12  # these are eighths, followed by a rest
+    ends = quantize.find_ends(onsets, lengths, 0.1)
+    assert (ends - onsets).tolist() == [12, 24, 24, 24] * 4
+
+
+def test_repeated_notes_stay_apart_and_doubled_ones_merge():
+    rows = quantize.keep_apart(
+        np.array([0, 12, 12]), np.array([30, 24, 36]), np.array([60, 60, 60])
+    )
+    assert rows.tolist() == [[0, 12, 60], [12, 36, 60]]
+
+
+@given(st.integers(0, 95), st.integers(1, 2000))
+def test_a_length_is_split_into_heads_that_exist(onset, length):
+    pieces = layout.split_length(onset, length)
+    assert sum(pieces) == length and set(pieces) <= set(layout.SHAPES)
+
+
+note_rows = st.lists(
+    st.tuples(st.integers(0, 400), st.integers(1, 200), st.integers(0, 127)),
+    min_size=1,
+    max_size=30,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(note_rows, st.sampled_from([(4, 4), (6, 8), (3, 8), (5, 4)]))
+def test_what_is_written_reads_back_note_for_note(tmp_path_factory, rows, metre):
+    path = tmp_path_factory.mktemp("x") / "a.mxl"
+    columns = np.array([(on, on + length, pitch) for on, length, pitch in rows]).T
+    notes = quantize.keep_apart(*columns)
+    write_part(notes, path, metres=[(0, *metre)])
+    assert sorted(written_rows(path)) == sorted(map(tuple, notes.tolist()))
+
+
+@settings(max_examples=8, deadline=None)
+@given(note_rows)
+def test_music21_reads_the_same_notes(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("x") / "a.mxl"
+    notes = quantize.keep_apart(*np.array([(on, on + d, pitch) for on, d, pitch in rows]).T)
+    write_part(notes, path)
+    found = pianoroll.read_score(path)
+    rows = [(on, on + duration, pitch) for on, duration, pitch in found.tolist()]
+    assert sorted(rows) == sorted(map(tuple, notes.tolist()))
+
+
+def test_a_change_of_metre_cuts_a_measure_short():
+    lines = layout.measure_lines([(0, 4, 4), (120, 3, 4)], 200)
+    assert [(start, length) for start, length, *_ in lines] == [
+        (0, 96),
+        (96, 24),
+        (120, 72),
+        (192, 72),
+    ]
+
+
+def test_each_program_is_a_part_and_silence_is_none(tmp_path):
+    switch = [*play(scale(4), program=0), *play(scale(4), program=19)]
+    quiet = [(0, b"\xc3\x30")]
+    (tmp_path / "a.mid").write_bytes(midi(track(*switch), track(*quiet), track(*play(scale(4), 9))))
+    parts = read_performance(tmp_path / "a.mid").parts
+    assert [(part.program, part.is_drum, len(part.notes)) for part in parts] == [
+        (0, False, 4), (19, False, 4), (0, True, 4)]  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["python", pytest.param("musescore", marks=needs_musescore)])
+def test_each_engine_writes_the_tune_that_was_played(tmp_path, engine):
+    tune(tmp_path / "a.mid", program=40)
+    path = conversion.convert_folder(
+        tmp_path, tmp_path / "mxl", engine=engine, n_jobs=1, progress=False
+    )
+    (row,) = read_manifest(path)
+    assert (row["status"], row["engine"], row["notes"], row["programs"]) == (
+        "converted", engine, "32", "40:32")  # fmt: skip
+    expected = [(round(on * 24), round((on + d) * 24), pitch) for on, d, pitch in scale()]
+    assert written_rows(tmp_path / "mxl" / "a.mxl") == expected
+
+
+@needs_musescore
+def test_auto_writes_down_which_engine_it_took_and_why(tmp_path):
+    tune(tmp_path / "a.mid")
+    (row,) = read_manifest(
+        conversion.convert_folder(tmp_path, tmp_path / "mxl", n_jobs=1, progress=False)
+    )
+    assert row["engine"] in ("python", "musescore")
+    assert "python" in row["reason"] and "musescore" in row["reason"]
+
+
+def test_the_cheaper_score_is_chosen():
+    checks = {
+        "python": score_check.Check(10, 1, 0, 0, 0.0, 2.5),
+        "musescore": score_check.Check(10, 1, 0, 0, 0.0, 1.5),
+    }
+    assert conversion.choose(checks)[0] == "musescore"
+
+
+def test_the_cost_knows_a_good_score_from_bad_ones():
+    played = np.zeros(8, score_check.TIMED_NOTE)
+    played["onset"] = np.arange(8) * 24 + 0.4
+    played["end"] = played["onset"] + 21
+    performance = Performance([Part(0, False, "", played)], [], [], [])
+
+    def cost(rows):
+        xml = musicxml.score_text([Part(0, False, "", np.array(rows))], [(0, 960, 4, 4)], [], [])
+        return score_check.check_score(performance, xml.encode()).cost
+
+    good = [(i * 24, i * 24 + 24, 0) for i in range(8)]
+    shifted = [(i * 24 + 1, i * 24 + 25, 0) for i in range(8)]
+    uneven = [(i * 24, i * 24 + (24, 12)[i % 2], 0) for i in range(8)]
+    assert cost(good) < min(
+        cost(shifted), cost(uneven), cost(good[1:]), cost([*good, (300, 310, 0)])
+    )
+
+
+@needs_musescore
+def test_the_file_that_stops_a_batch_is_found_and_the_rest_is_made(tmp_path):
+    files = [tune(tmp_path / f"{n}.mid") for n in range(5)]
+    files[1].write_bytes(b"not MIDI")
+    files[3].write_bytes(b"")
+    work = tmp_path / "work"
+    work.mkdir()
+    made = list(musescore.convert_batch(musescore.find_musescore(), files, work, 60))
+    assert [number for number, *_ in made] == [0, 1, 2, 3, 4]
+    assert [path is not None for _, path, _ in made] == [True, False, True, False, True]
+    assert all(reason for _, path, reason in made if path is None)
+
+
+def test_a_program_that_hangs_or_lies_is_no_success(tmp_path, monkeypatch):
+    hangs, lies = tmp_path / "hangs", tmp_path / "lies"
+    hangs.write_text("#!/bin/sh\nsleep 60\n")
+    lies.write_text("#!/bin/sh\nexit 0\n")
+    tune(tmp_path / "a.mid")
+    for program, reason in ((hangs, "more than 1 s"), (lies, "wrote nothing")):
+        program.chmod(0o755)
+        monkeypatch.setenv("MUSESCORE", str(program))
+        start = time.monotonic()
+        (row,) = read_manifest(
+            conversion.convert_folder(
+                tmp_path, tmp_path / program.name[:2], engine="musescore", n_jobs=1, timeout=1,
+                progress=False)
+        )  # fmt: skip
+        assert row["status"] == "failed" and reason in row["reason"]
+        assert time.monotonic() - start < 20
+
+
+def test_the_job_for_musescore_is_json_whatever_the_names():
+    pairs = [(Path('a "b"\n🎵.mid'), Path("-x.mxl"))]
+    assert json.loads(musescore.build_job(pairs)) == [{"in": 'a "b"\n🎵.mid', "out": "-x.mxl"}]
+
+
+def test_nothing_is_done_twice_and_a_changed_file_is_done_again(tmp_path):
+    for name in "abc":
+        tune(tmp_path / f"{name}.mid")
+    (tmp_path / "bad.mid").write_bytes(b"")
+
+    def convert():
+        path = conversion.convert_folder(
+            tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
+        )
+        return path.read_text().count("\n")
+
+    assert convert() == 5
+    assert convert() == 5
+    (tmp_path / "mxl" / "a.mxl").unlink()
+    assert convert() == 6
+    tune(tmp_path / "bad.mid")
+    assert convert() == 7
+
+
+def test_two_files_of_one_stem_get_two_scores(tmp_path):
+    tune(tmp_path / "a.mid")
+    tune(tmp_path / "A.MIDI", scale(16))
+    path = conversion.convert_folder(
+        tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
+    )
+    assert {row["output"].casefold() for row in read_manifest(path)} == {"a.mxl", "a.mid.mxl"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_a_killed_job_goes_on_and_leaves_nothing_behind(tmp_path):
+    folder, out = tmp_path / "midi", tmp_path / "mxl"
+    folder.mkdir()
+    for n in range(60):
+        tune(folder / f"{n:02}.mid")
+    (folder / "bad.mid").write_bytes(b"")
+    code = (
+        "from lstmgan_utils.conversion import convert_folder\n"
+        f"convert_folder({str(folder)!r}, {str(out)!r}, engine='python', n_jobs=1, progress=False)"
+    )
+    kills = 0
+    for n_rows in (1, 20, 40):
+        process = subprocess.Popen([sys.executable, "-c", code])
+        while process.poll() is None and count_rows(out) < n_rows:
+            time.sleep(0.01)
+        kills += process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert kills >= 1
+    conversion.convert_folder(folder, out, engine="python", n_jobs=1, progress=False)
+    rows = (out / "conversion.csv").read_text().splitlines()[1:]
+    assert len(rows) == len(set(rows)) == 61
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        ["conversion.csv", *(f"{n:02}.mxl" for n in range(60))]
+    )
+
+
+def count_rows(folder):
+    """Count the finished rows of a manifest that may not be there yet."""
+    path = folder / "conversion.csv"
+    return max(path.read_bytes().count(b"\r\n") - 1, 0) if path.is_file() else 0
+
+
+def test_two_processes_do_what_one_does(tmp_path):
+    for n in range(20):
+        tune(tmp_path / f"{n:02}.mid", scale(32, pitch=40 + n))
+    for n_jobs in (1, 2):
+        conversion.convert_folder(
+            tmp_path, tmp_path / f"mxl{n_jobs}", engine="python", n_jobs=n_jobs, progress=False
+        )
+    for path in (tmp_path / "mxl1").glob("*.mxl"):
+        assert path.read_bytes() == (tmp_path / "mxl2" / path.name).read_bytes()
+
+
+def test_a_dask_cluster_can_do_the_work(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    import joblib
+
+    for n in range(8):
+        tune(tmp_path / f"{n}.mid")
+    with (
+        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        path = conversion.convert_folder(
+            tmp_path, tmp_path / "mxl", engine="python", progress=False
+        )
+    assert [row["status"] for row in read_manifest(path)] == ["converted"] * 8
+
+
+@pytest.mark.parametrize(
+    ("make", "engine", "error", "words"),
+    [
+        (lambda path: path.mkdir(), "auto", ValueError, "holds no MIDI file"),
+        (lambda path: None, "auto", FileNotFoundError, "is no folder"),
+        (lambda path: path.write_text("x"), "auto", FileNotFoundError, "is no folder"),
+        (lambda path: path.mkdir(), "sibelius", ValueError, "'sibelius' is unknown; choose one of auto"),
+    ],
+)  # fmt: skip
+def test_a_mistake_gets_one_clear_sentence(tmp_path, make, engine, error, words):
+    make(tmp_path / "midi")
+    with pytest.raises(error, match=words):
+        conversion.convert_folder(tmp_path / "midi", tmp_path / "mxl", engine=engine)
+    assert not (tmp_path / "mxl").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="no user rights of this kind")
+def test_an_unreadable_folder_gets_one_clear_sentence(tmp_path, monkeypatch):
+    folder = tmp_path / "midi"
+    folder.mkdir(mode=0o000)
+    if os.getuid() == 0:  # root may read everything: say no in its place
+
+        def refuse(path):
+            raise PermissionError(13, "Permission denied", str(path))
+
+        monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ValueError, match="cannot be read; give yourself the right"):
+        conversion.convert_folder(folder, tmp_path / "mxl")
+    folder.chmod(0o700)
+
+
+def test_a_missing_musescore_is_said(tmp_path, monkeypatch):
+    tune(tmp_path / "a.mid")
+    monkeypatch.setattr(musescore, "find_musescore", lambda: None)
+    with pytest.raises(FileNotFoundError, match="use engine='python'"):
+        conversion.convert_folder(tmp_path, tmp_path / "mxl", engine="musescore")
+    monkeypatch.undo()
+    monkeypatch.setenv("MUSESCORE", "/no/such/program")
+    with pytest.raises(FileNotFoundError, match="MUSESCORE is set to"):
+        conversion.convert_folder(tmp_path, tmp_path / "mxl")
+
+
+def test_a_full_disk_stops_the_job_and_it_goes_on_later(tmp_path, monkeypatch):
+    import errno
+
+    tune(tmp_path / "a.mid")
+    tune(tmp_path / "b.mid")
+    replace = os.replace
+
+    def full(source, target):
+        if str(target).endswith("b.mxl"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(source, target)
+
+    monkeypatch.setattr(conversion.os, "replace", full)
+    with pytest.raises(OSError, match="free some space and run again"):
+        conversion.convert_folder(
+            tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
+        )
+    monkeypatch.undo()
+    path = conversion.convert_folder(
+        tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
+    )
+    assert [row["status"] for row in read_manifest(path)] == ["converted"] * 2

@@ -1,0 +1,174 @@
+"""The filter decides as the truth of data_sample says, and gives one plain reason for each."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from lstmgan_utils import conversion, filtering, instruments
+from lstmgan_utils.manifest import read_manifest
+from tests.midi_builder import measures, midi, mxl, play, scale, score, track
+
+SAMPLE = Path(__file__).parents[1] / "data_sample"
+CHORD_NAMES = "<harmony><root><root-step>C</root-step></root><kind>major</kind></harmony>"
+GRACE = "<note><grace/><pitch><step>D</step><octave>4</octave></pitch><voice>1</voice></note>"
+DRUM = "<unpitched><display-step>C</display-step><display-octave>5</display-octave></unpitched>"
+SWITCH = '<direction><sound><instrument-change id="P1-I2"/></sound></direction>'
+
+
+def run(folder, **settings):
+    """Filter a folder in this process; gives {file: row}."""
+    path = filtering.filter_folder(folder, n_jobs=1, progress=False, **settings)
+    return {row["file"]: row for row in read_manifest(path)}
+
+
+@pytest.fixture(scope="module", params=["python", "musescore"])
+def sample(request, tmp_path_factory):
+    """Convert and filter the tricky files of data_sample, and some plain ones, with one engine."""
+    if request.param == "musescore" and conversion.musescore.find_musescore() is None:
+        pytest.skip("MuseScore is not installed")
+    with open(SAMPLE / "manifest.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows = [row for row in rows if not row["file"].startswith("ryan_")] + rows[:4]
+    folder = tmp_path_factory.mktemp("sample")
+    for row in rows:
+        (folder / row["file"]).symlink_to(SAMPLE / "midi" / row["file"])
+    conversion.convert_folder(
+        folder, folder / "mxl", engine=request.param, n_jobs=1, progress=False
+    )
+    return rows, run(folder / "mxl")
+
+
+def test_every_decision_on_the_sample_is_right(sample):
+    rows, found = sample
+    for row in rows:
+        judged = found.get(row["file"].replace(".mid", ".mxl"), {"status": "left out"})
+        assert judged["status"] == row["expected"], (row["file"], judged)
+
+
+def test_the_reasons_on_the_sample_are_the_true_ones(sample):
+    words = {"several instruments": "instruments sound", "too short": "too short",
+             "drums only": "only percussion"}  # fmt: skip
+    rows, found = sample
+    judged = [row for row in rows if row["reason"] in words]
+    assert len(judged) >= 10
+    for row in judged:
+        assert words[row["reason"]] in found[row["file"].replace(".mid", ".mxl")]["reason"]
+
+
+CASES = {  # name -> (MusicXML, status, what the reason says)
+    "one": (score((40, measures())), "kept", ""),
+    "two parts of one program": (score((0, measures()), (0, measures())), "kept", ""),
+    "same name, other program": (
+        score((29, measures(), "Guitar"), (30, measures(), "Guitar")), "left out", "2 instruments"),
+    "silent second": (score((0, measures()), (40, measures(note="<rest/>"))), "kept", ""),
+    "one stray note": (
+        score((0, measures()), (40, measures(1) + measures(7, "<rest/>"))), "left out", "2 instr"),
+    "short": (score((0, measures(3))), "left out", "too short: 12 quarters, fewer than 16"),
+    "just long enough": (score((0, measures(4))), "kept", ""),
+    "drums beside": (
+        score((0, measures()), (0, measures(note=DRUM), "Drums", 10)), "left out", "percussion"),
+    "drums only": (score((0, measures(note=DRUM), "Drums", 10)), "left out", "only percussion"),
+    "rests only": (score((0, measures(note="<rest/>"))), "left out", "nothing sounds"),
+    "chord symbols": (score((0, measures(head=CHORD_NAMES))), "kept", ""),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """Filter one folder that holds all the cases."""
+    folder = tmp_path_factory.mktemp("cases")
+    for name, (xml, *_) in CASES.items():
+        mxl(folder / f"{name}.mxl", xml)
+    return run(folder)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_instrument_means_one_sounding_program(judged, name):
+    row = judged[f"{name}.mxl"]
+    assert row["status"] == CASES[name][1] and CASES[name][2] in row["reason"]
+
+
+def test_chord_symbols_and_grace_notes_are_no_notes():
+    xml = score((0, measures(4, head=CHORD_NAMES + GRACE)))
+    sound = instruments.listen(instruments.parse(xml.encode()))
+    assert sound.notes == {0: 16} and sound.quarters == 16
+
+
+def test_tied_notes_are_one_note():
+    text = measures(4).replace("<type>", '<tie type="stop"/><type>').replace(
+        '<tie type="stop"/>', '<tie type="start"/>', 1)  # fmt: skip
+    sound = instruments.listen(instruments.parse(score((0, text)).encode()))
+    assert sound.notes == {0: 1} and sound.quarters == 16
+
+
+def test_the_midi_file_is_heard_where_the_score_forgot(tmp_path):
+    switch = [*play(scale(16), program=0), *play(scale(16), program=19)]
+    (tmp_path / "a.mid").write_bytes(midi(track(*switch)))
+    conversion.convert_folder(tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False)
+    mxl(tmp_path / "mxl" / "a.mxl", score((19, measures())))  # as a forgetful program writes it
+    row = run(tmp_path / "mxl")["a.mxl"]
+    assert (
+        row["status"] == "left out" and "in the MIDI file: programs 0 (piano), 19" in row["reason"]
+    )
+
+
+def test_kept_files_are_those_that_were_kept_and_are_there(tmp_path):
+    for name, case in (("a", "one"), ("b", "one"), ("c", "short")):
+        mxl(tmp_path / f"{name}.mxl", CASES[case][0])
+    run(tmp_path)
+    (tmp_path / "b.mxl").unlink()
+    assert filtering.kept_files(tmp_path / "filtering.csv") == [tmp_path / "a.mxl"]
+
+
+def test_nothing_is_judged_twice_but_other_settings_judge_again(tmp_path):
+    mxl(tmp_path / "a.mxl", CASES["just long enough"][0])
+    for expected, settings in ((2, {}), (2, {}), (3, {"min_quarters": 17})):
+        row = run(tmp_path, **settings)["a.mxl"]
+        assert (tmp_path / "filtering.csv").read_text().count("\n") == expected
+    assert row["status"] == "left out"
+
+
+@pytest.mark.parametrize("part", [40, "viol"])
+def test_one_part_is_taken_out_of_a_larger_piece(tmp_path, part):
+    low = measures(note="<pitch><step>C</step><octave>2</octave></pitch>")
+    mxl(tmp_path / "duo.mxl", score((0, low, "Piano"), (40, measures(), "Violin")))
+    mxl(tmp_path / "solo.mxl", score((0, low, "Piano")))
+    rows = run(tmp_path, part=part)
+    assert (
+        rows["solo.mxl"]["status"] == "left out" and "no part plays" in rows["solo.mxl"]["reason"]
+    )
+    (path,) = filtering.kept_files(tmp_path / "filtering.csv")
+    assert path == tmp_path / "parts" / str(part) / "duo.mxl"
+    parsed = instruments.parse(instruments_xml(path))
+    assert {note.pitch.nameWithOctave for note in parsed.recurse().notes} == {"C4"}
+    assert run(tmp_path, part=part).keys() == rows.keys()  # what was taken out is not judged again
+
+
+def instruments_xml(path):
+    """Read an MXL through the guard."""
+    from lstmgan_utils.mxl_safety import read_musicxml
+
+    return read_musicxml(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"min_quarters": -1}, "min_quarters"),
+        ({"part": 128}, "part 128"),
+        ({"part": " "}, "part ' '"),
+    ],
+)
+def test_a_setting_out_of_range_gets_one_clear_sentence(tmp_path, settings, words):
+    with pytest.raises(ValueError, match=words):
+        filtering.filter_folder(tmp_path, **settings)
+
+
+def test_an_empty_or_missing_folder_gets_one_clear_sentence(tmp_path):
+    with pytest.raises(ValueError, match="holds no score"):
+        filtering.filter_folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match="is no folder"):
+        filtering.filter_folder(tmp_path / "none")
+    with pytest.raises(FileNotFoundError, match="run the folder job"):
+        filtering.kept_files(tmp_path / "filtering.csv")

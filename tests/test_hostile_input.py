@@ -1,0 +1,234 @@
+"""Broken, odd and hostile files: each gets one plain reason in time, and the folder goes on."""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+
+from lstmgan_utils import conversion, filtering, mxl_safety
+from lstmgan_utils.manifest import read_manifest
+from tests.midi_builder import (
+    CONTAINER,
+    measures,
+    midi,
+    mxl,
+    number,
+    play,
+    scale,
+    score,
+    track,
+    tune,
+)
+
+TIMEOUT = 30
+NOTES = play(scale(32))
+GOOD = midi(track(*NOTES))
+GOOD_NAMES = ("0 first", "m middle", "zz last")
+GOES_ON = (480, b"\x90\x3c\x40")
+LYRICS = b"\xff\x05" + number(2**20) + b"la, " * 2**18
+BAD_MIDI = {  # name -> (bytes, what the reason must say)
+    "zero bytes": (b"", "empty"),
+    "text": (b"not music at all, only words", "not MIDI"),
+    "page": (b"<!doctype html><html><body>404</body></html>", "not MIDI"),
+    "half a header": (GOOD[:9], "not MIDI"),
+    "header only": (GOOD[:14], "no track"),
+    "cut": (GOOD[:-40], "it is cut"),
+    "chunk too long": (GOOD[:18] + struct.pack(">I", 10**6) + GOOD[22:], "it is cut"),
+    "chunk too short": (GOOD[:18] + struct.pack(">I", 5) + GOOD[22:], "ends inside an event"),
+    "no notes": (midi(track()), "holds no notes"),
+    "zero ticks": (midi(track(*NOTES), division=0), "0 ticks"),
+    "SMPTE": (midi(track(*NOTES), division=0xE728), "SMPTE"),
+    "type 2": (midi(track(*NOTES), kind=2), "type 2"),
+    "ten hours": (midi(track(*play([(0, 72_000, 60)]))), "lasts longer"),
+    "gap": (midi(track(*NOTES, (2**28 - 1, b"\x90\x3c\x40"))), "lasts longer"),
+    "five-byte time": (midi(track(*NOTES, (2**30, b"\x90\x3c\x40"))), "more than four bytes"),
+    "100,000 notes": (midi(track(*play(scale(100_000, 1 / 16)))), "too many"),
+    "data first": (midi(track((0, b"\x3c\x40"))), "data where an event must begin"),
+}
+ODD_MIDI = {  # name -> (bytes, what the reason may add)
+    "no end of track": (midi(track(*NOTES, end=False)), ""),
+    "strange chunk": (GOOD[:14] + b"XYZW" + struct.pack(">I", 4) + b"abcd" + GOOD[14:], ""),
+    "long header": (b"MThd\0\0\0\x0a" + GOOD[8:14] + b"\0" * 4 + GOOD[14:], ""),
+    "nine sharps": (midi(track((0, b"\xff\x59\x02\x09\x00"), *NOTES)), ""),
+    "metre 0 over 4": (midi(track((0, b"\xff\x58\x04\x00\x02\x18\x08"), *NOTES)), ""),
+    "metre 4 over 2^255": (midi(track((0, b"\xff\x58\x04\x04\xff\x18\x08"), *NOTES)), ""),
+    "tempo 0": (midi(track((0, b"\xff\x51\x03\0\0\0"), *NOTES)), ""),
+    "never ended": (midi(track(*NOTES, GOES_ON, (960, b"\xff\x01\0"))), "1 notes were never ended"),
+    "over 127": (midi(track(*NOTES, (0, b"\x90\xf0\x40"))), "values over 127"),
+    "1 MB of lyrics": (midi(track((0, LYRICS), *NOTES)), ""),
+}
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory):
+    """Convert one folder with every case in it, between good files."""
+    folder = tmp_path_factory.mktemp("hostile")
+    for name, (data, _) in (BAD_MIDI | ODD_MIDI).items():
+        (folder / f"{name}.mid").write_bytes(data)
+    for name in GOOD_NAMES:
+        tune(folder / f"{name}.mid")
+    manifest = conversion.convert_folder(
+        folder, folder / "mxl", n_jobs=1, timeout=TIMEOUT, progress=False
+    )
+    return {row["file"].removesuffix(".mid"): row for row in read_manifest(manifest)}
+
+
+def test_every_file_has_a_row(converted):
+    assert set(converted) == {*GOOD_NAMES, *BAD_MIDI, *ODD_MIDI}
+
+
+def test_the_good_files_between_are_converted(converted):
+    rows = [converted[name] for name in GOOD_NAMES]
+    assert [(row["status"], row["notes"]) for row in rows] == [("converted", "32")] * 3
+
+
+@pytest.mark.parametrize("name", BAD_MIDI)
+def test_a_bad_midi_file_has_one_plain_reason(converted, name):
+    row = converted[name]
+    assert row["status"] == "failed"
+    assert BAD_MIDI[name][1] in row["reason"] and "\n" not in row["reason"]
+    assert float(row["seconds"]) < TIMEOUT
+
+
+@pytest.mark.parametrize("name", ODD_MIDI)
+def test_an_odd_midi_file_is_converted_all_the_same(converted, name):
+    row = converted[name]
+    assert row["status"] == "converted" and int(row["notes"]) >= 32
+    assert ODD_MIDI[name][1] in row["reason"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names and links of Unix")
+def test_odd_names_links_and_pipes(tmp_path):
+    folder = tmp_path / "midi"
+    folder.mkdir()
+    names = ["a b", 'say "hi"', "it's", "two\nlines", "-j", "🎵", "x" * 251, "%s {0} $HOME"]
+    for name in names:
+        tune(folder / f"{name}.mid")
+    (folder / "loop.mid").symlink_to("loop.mid")
+    (folder / "gone.mid").symlink_to("nowhere.mid")
+    (folder / "round").symlink_to(folder)
+    os.mkfifo(folder / "pipe.mid")
+    (folder / "folder.mid").mkdir()
+    tune(folder / "folder.mid" / "inside.mid")
+    manifest = conversion.convert_folder(folder, tmp_path / "mxl", n_jobs=1, progress=False)
+    rows = {row["file"]: row for row in read_manifest(manifest)}
+    bad = {"loop.mid", "gone.mid", "pipe.mid", "folder.mid"}
+    assert set(rows) == {*(f"{name}.mid" for name in names), *bad, "folder.mid/inside.mid"}
+    assert {name for name, row in rows.items() if row["status"] == "failed"} == bad
+    for name in set(rows) - bad:
+        assert (tmp_path / "mxl" / name).with_suffix(".mxl").stat().st_size > 500
+
+
+ESCAPED = '<?xml version="1.0"?><!DOCTYPE x [{}]>' + score((0, measures(note="&b;"))).split("?>")[1]
+LAUGHS = '<!ENTITY a "ha"><!ENTITY b "' + "&a;" * 1000 + '">'
+DEEP = score((0, measures(head="<direction>" * 5000 + "</direction>" * 5000)))
+PLAIN = score((0, measures()))
+BAD_MXL = {  # name -> (how to build it, what the reason must say)
+    "zero bytes": (lambda path: path.write_bytes(b""), "empty"),
+    "no zip": (lambda path: path.write_bytes(b"PK\x03\x04 and then nothing"), "damaged"),
+    "page": (lambda path: path.write_text("<!doctype html><html></html>"), "not well-formed|not MusicXML"),
+    "no container": (lambda path: mxl(path, PLAIN, container=""), "no META-INF/container.xml"),
+    "container of nothing": (lambda path: mxl(path, PLAIN, CONTAINER.format("no.xml")), "not in the zip"),
+    "climbing": (lambda path: mxl(path, PLAIN, extra=[("../../up.xml", "")]), "climbs"),
+    "absolute": (lambda path: mxl(path, PLAIN, extra=[("/tmp/up.xml", "")]), "climbs"),
+    "drive": (lambda path: mxl(path, PLAIN, extra=[("C:\\up.xml", "")]), "climbs"),
+    "timewise": (lambda path: mxl(path, "<score-timewise/>"), "timewise"),
+    "not MusicXML": (lambda path: mxl(path, "<html/>"), "not MusicXML"),
+    "invalid UTF-8": (lambda path: mxl(path, PLAIN.replace("Music", "\udcff").encode(errors="surrogateescape")), "not well-formed"),
+    "cut XML": (lambda path: mxl(path, PLAIN[:-50]), "not well-formed"),
+    "laughs": (lambda path: mxl(path, ESCAPED.format(LAUGHS)), "entity"),
+    "outside entity": (lambda path: mxl(path, ESCAPED.format('<!ENTITY b SYSTEM "file:///etc/passwd">')), "entity"),
+    "deep": (lambda path: mxl(path, DEEP), "nested deeper"),
+    "zip bomb": (lambda path: mxl(path, PLAIN + " " * 2**27), "unpacks to more"),
+    "many members": (lambda path: mxl(path, PLAIN, extra=[(f"{n}.txt", "") for n in range(2000)]), "members"),
+    "too many notes": (lambda path: mxl(path, score((0, measures(30_000)))), "more than"),
+    "silent": (lambda path: mxl(path, score((0, measures(note="<rest/>")))), "nothing sounds"),
+}  # fmt: skip
+ODD_MXL = {
+    "Mac": lambda path: mxl(path, PLAIN, extra=[("__MACOSX/._score.xml", b"\x00\x05\x16\x07")]),
+    "two roots": lambda path: mxl(
+        path, PLAIN, '<container><rootfiles><rootfile full-path="score.xml"/>'
+        '<rootfile full-path="b.xml"/></rootfiles></container>', extra=[("b.xml", "<html/>")]),
+    "a PDF beside": lambda path: mxl(
+        path, PLAIN, '<container><rootfiles><rootfile full-path="a.pdf" media-type="application/pdf"/>'
+        '<rootfile full-path="score.xml"/></rootfiles></container>', extra=[("a.pdf", b"%PDF")]),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def filtered(tmp_path_factory):
+    """Filter one folder with every case of MXL in it."""
+    folder = tmp_path_factory.mktemp("mxl")
+    for name, (build, _) in BAD_MXL.items():
+        build(folder / f"{name}.mxl")
+    for name, build in ODD_MXL.items():
+        build(folder / f"{name}.mxl")
+    mxl(folder / "good.mxl", PLAIN)
+    manifest = filtering.filter_folder(folder, n_jobs=1, timeout=TIMEOUT, progress=False)
+    return {row["file"].removesuffix(".mxl"): row for row in read_manifest(manifest)}
+
+
+@pytest.mark.parametrize("name", BAD_MXL)
+def test_a_bad_mxl_has_one_plain_reason(filtered, name):
+    row = filtered[name]
+    assert row["status"] == "left out"
+    assert re.search(BAD_MXL[name][1], row["reason"]) and "\n" not in row["reason"]
+    assert float(row["seconds"]) < TIMEOUT
+
+
+@pytest.mark.parametrize("name", [*ODD_MXL, "good"])
+def test_an_odd_mxl_is_kept(filtered, name):
+    assert (filtered[name]["status"], filtered[name]["notes"]) == ("kept", "32")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is counted on Linux")
+def test_a_zip_bomb_does_not_fill_the_memory(tmp_path):
+    path = tmp_path / "bomb.mxl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("META-INF/container.xml", CONTAINER.format("score.xml"))
+        with archive.open("score.xml", "w", force_zip64=True) as stream:
+            for _ in range(64):
+                stream.write(b" " * 2**24)  # a gigabyte in a file of one megabyte
+    code = (
+        "import resource, sys; from lstmgan_utils import mxl_safety\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try: mxl_safety.read_musicxml(sys.argv[1])\n"
+        "except ValueError as error: print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+    )
+    reason, kilobytes = run.stdout.splitlines()
+    assert "zip bomb" in reason and int(kilobytes) < 250_000
+
+
+def test_a_file_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
+    tune(tmp_path / "a.mid")
+    tune(tmp_path / "b.mid")
+    read = conversion.read_performance
+
+    def slow(path):
+        if path.name == "a.mid":
+            time.sleep(20)
+        return read(path)
+
+    monkeypatch.setattr(conversion, "read_performance", slow)
+    start = time.monotonic()
+    manifest = conversion.convert_folder(
+        tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, timeout=1, progress=False
+    )
+    first, second = read_manifest(manifest)
+    assert "more than 1 s" in first["reason"] and second["status"] == "converted"
+    assert time.monotonic() - start < 15
+
+
+def test_deep_nesting_in_the_container_is_refused(tmp_path):
+    path = mxl(tmp_path / "a.mxl", PLAIN, container="<a>" * 100 + "</a>" * 100)
+    with pytest.raises(ValueError, match="container is nested deeper"):
+        mxl_safety.read_musicxml(path)

@@ -1,0 +1,103 @@
+"""The manifest keeps what is finished, whatever stopped the job."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lstmgan_utils.manifest import Manifest, read_manifest
+
+COLUMNS = ("file", "status", "reason")
+ODD_NAMES = [
+    "a b.mid",
+    'say "hi".mid',
+    "two\nlines.mid",
+    "two\r\nlines.mid",
+    "-j.mid",
+    "🎵.mid",
+    ",;'.mid",
+]
+
+
+def row(name, status="converted"):
+    return {"file": name, "status": status, "reason": 'because, of "this"'}
+
+
+def test_odd_names_come_back_as_they_were(tmp_path):
+    with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
+        for name in ODD_NAMES:
+            manifest.append(row(name))
+    assert [found["file"] for found in read_manifest(tmp_path / "m.csv")] == ODD_NAMES
+
+
+def test_a_name_that_is_not_utf8_comes_back(tmp_path):
+    name = b"caf\xe9.mid".decode(errors="surrogateescape")
+    with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
+        manifest.append(row(name))
+    assert read_manifest(tmp_path / "m.csv")[0]["file"] == name
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_a_half_written_row_is_cut_off_and_the_rest_stays(tmp_path, cut):
+    path = tmp_path / "m.csv"
+    with Manifest(path, COLUMNS) as manifest:
+        manifest.append(row("first\r\n.mid"))
+        whole = path.stat().st_size
+        manifest.append(row('second\r\n".mid'))
+    data = path.read_bytes()
+    path.write_bytes(data[: max(whole, len(data) - cut)])
+    with Manifest(path, COLUMNS) as manifest:
+        assert list(manifest.rows) == ["first\r\n.mid"]
+        manifest.append(row("third.mid"))
+    assert [found["file"] for found in read_manifest(path)] == ["first\r\n.mid", "third.mid"]
+
+
+def test_the_last_row_of_a_file_counts(tmp_path):
+    with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
+        manifest.append(row("a.mid", "failed"))
+        manifest.append(row("a.mid", "converted"))
+    assert [found["status"] for found in read_manifest(tmp_path / "m.csv")] == ["converted"]
+
+
+def test_other_columns_start_a_new_record(tmp_path):
+    (tmp_path / "m.csv").write_text("file,old\r\na.mid,1\r\n")
+    with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
+        assert manifest.rows == {}
+    assert (tmp_path / "m.csv").read_text().splitlines() == ["file,status,reason"]
+
+
+def test_a_row_is_on_disk_before_the_next_one(tmp_path):
+    with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
+        manifest.append(row("a.mid"))
+        assert len(read_manifest(tmp_path / "m.csv")) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file locks of this kind")
+def test_two_jobs_do_not_write_to_one_manifest(tmp_path):
+    pytest.importorskip("fcntl")
+    with Manifest(tmp_path / "m.csv", COLUMNS), pytest.raises(ValueError, match="another job"):
+        Manifest(tmp_path / "m.csv", COLUMNS)
+    Manifest(tmp_path / "m.csv", COLUMNS).close()  # and afterwards it is free again
+
+
+def test_a_killed_job_lets_go_of_its_manifest(tmp_path):
+    code = (
+        "import os, signal; from lstmgan_utils.manifest import Manifest\n"
+        f"m = Manifest({str(tmp_path / 'm.csv')!r}, {COLUMNS}); m.append({row('a.mid')})\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
+        assert list(manifest.rows) == ["a.mid"]
+
+
+def test_a_missing_manifest_says_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match="run the folder job"):
+        read_manifest(tmp_path / "none.csv")
+
+
+def test_a_full_disk_is_said_in_one_sentence(tmp_path):
+    link = tmp_path / "m.csv"
+    link.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="disk is full"):
+        Manifest(link, COLUMNS)

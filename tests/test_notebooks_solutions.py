@@ -1,0 +1,60 @@
+"""Every exercise's stub and solution agree: the same names, the same signatures, other code.
+
+That stubs and solutions run without an exception is what test_notebooks_execute shows.
+"""
+
+import ast
+
+from tools.lessons import has_tag
+
+
+def pairs(notebook):
+    """List (stub, solution) sources: each exercise cell and the next solution cell."""
+    stub, found = None, []
+    for cell in notebook.cells:
+        if has_tag(cell, "exercise"):
+            stub = cell.source
+        elif has_tag(cell, "solution"):
+            found.append((stub, cell.source))
+            stub = None
+    return found
+
+
+def signatures(source):
+    """Map each top-level function or class to its arguments."""
+    return {
+        node.name: ast.dump(node.args) if isinstance(node, ast.FunctionDef) else ""
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+
+
+def assigned(source):
+    """Collect the names that a cell's top level assigns."""
+    targets = (
+        target
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    )
+    names = (name for target in targets for name in ast.walk(target))
+    return {name.id for name in names if isinstance(name, ast.Name)}
+
+
+def test_each_solution_has_its_stub(notebook):
+    assert pairs(notebook)
+    assert all(stub is not None for stub, _ in pairs(notebook))
+
+
+def test_stub_and_solution_define_the_same(notebook):
+    for stub, solution in pairs(notebook):
+        wanted, given = signatures(stub), signatures(solution)
+        assert wanted or assigned(stub), f"the stub defines nothing:\n{stub}"
+        assert {name: given.get(name) for name in wanted} == wanted
+        if not wanted:
+            assert assigned(stub) <= assigned(solution)
+
+
+def test_solution_is_more_than_the_stub(notebook):
+    for stub, solution in pairs(notebook):
+        assert ast.dump(ast.parse(stub)) != ast.dump(ast.parse(solution))

@@ -1,0 +1,116 @@
+"""The format of the first attempt: read back what was written, refuse what is hostile."""
+
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from lstmgan_utils import corpus, original
+from lstmgan_utils.pianoroll import MAX_STEPS, N_PITCHES, encode, note_array
+
+ROLL = encode(note_array([(0, 24, 60), (24, 2, 0), (48, 96, 127)]))
+FULL = np.vstack([ROLL, np.zeros((MAX_STEPS - len(ROLL), N_PITCHES), np.uint8)])
+
+
+def zipped(tmp_path, content, name="song.zip", protocol=4):
+    """Write an object, or bytes as they are, as the first attempt did."""
+    data = content if isinstance(content, bytes) else pickle.dumps(content, protocol)
+    with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("song", data)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("pitch_first", [False, True])
+def test_what_is_written_is_read(tmp_path, pitch_first):
+    path = corpus.write_original(ROLL, tmp_path / "song.zip", pitch_first=pitch_first)
+    roll = corpus.read_original(path)
+    assert roll.dtype == np.uint8 and np.array_equal(roll, FULL)
+
+
+@pytest.mark.parametrize("pitch_first", [False, True])
+def test_written_shape_is_the_promised_one(tmp_path, pitch_first):
+    path = corpus.write_original(ROLL, tmp_path / "song.zip", pitch_first=pitch_first)
+    with zipfile.ZipFile(path) as archive:
+        rows = pickle.loads(archive.read(archive.namelist()[0]))
+    assert isinstance(rows, list) and isinstance(rows[0], list)
+    assert np.shape(rows) == ((128, 19200) if pitch_first else (19200, 128))
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize(
+    "content", [FULL.astype(float), list(FULL.T.astype(float)), FULL], ids=["array", "rows", "uint8"]
+)
+def test_arrays_are_read_too(tmp_path, content, protocol):
+    path = zipped(tmp_path, content, protocol=protocol)
+    assert np.array_equal(corpus.read_original(path), FULL)
+
+
+def test_values_between_stay(tmp_path):
+    roll = corpus.read_original(zipped(tmp_path, FULL / 2))
+    assert roll.dtype == np.float32 and roll.max() == 0.5
+
+
+class Hostile:
+    """Pickles as a call of a function that a roll has no use for."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("function", [os.system, eval, getattr, np.load, bytearray, np.full])
+def test_hostile_pickle_is_refused_by_name(tmp_path, function):
+    path = zipped(tmp_path, [Hostile(function, "touch owned")])
+    with pytest.raises(ValueError, match=rf"song\.zip.*{function.__name__}"):
+        corpus.read_original(path)
+    assert not (tmp_path / "owned").exists() and not os.path.exists("owned")
+
+
+def test_huge_empty_array_is_refused(tmp_path):
+    make = np.array(0).__reduce__()[0]  # numpy's _reconstruct
+    path = zipped(tmp_path, Hostile(make, np.ndarray, (10**12,), b"b"))
+    with pytest.raises(ValueError, match="empty array"):
+        corpus.read_original(path)
+
+
+def test_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    path = zipped(tmp_path, bytes(original.MAX_BYTES + 1))
+    assert path.stat().st_size < 1_000_000
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it was unpacked"))
+    with pytest.raises(ValueError, match=r"song\.zip.*unpacks to"):
+        corpus.read_original(path)
+
+
+def test_nested_lists_do_not_multiply(tmp_path):
+    row = [[0.0] * 1000] * N_PITCHES
+    with pytest.raises(ValueError, match=r"song\.zip"):
+        corpus.read_original(zipped(tmp_path, [row] * MAX_STEPS))
+
+
+@pytest.mark.parametrize("content", [[[0.0] * 128] * 5, [], 3, {"a": 1}, b"no pickle", "text"])
+def test_other_contents_are_named(tmp_path, content):
+    with pytest.raises(ValueError, match=r"song\.zip is not a zipped roll"):
+        corpus.read_original(zipped(tmp_path, content))
+
+
+def test_other_files_are_named(tmp_path):
+    (tmp_path / "text.zip").write_text("no zip")
+    with pytest.raises(ValueError, match=r"text\.zip"):
+        corpus.read_original(tmp_path / "text.zip")
+    with pytest.raises(FileNotFoundError, match=r"gone\.zip"):
+        corpus.read_original(tmp_path / "gone.zip")
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("a", b"")
+        archive.writestr("b", b"")
+    with pytest.raises(ValueError, match="2 files"):
+        corpus.read_original(tmp_path / "two.zip")
+
+
+def test_roll_of_another_shape_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match=r"\(128, 10\)"):
+        corpus.write_original(np.zeros((128, 10)), tmp_path / "song.zip")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,273 @@
+"""The player: what the kernel sends, and what player.js does with it in a real browser."""
+
+import base64
+import io
+import json
+import shutil
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+import pytest
+
+from lstmgan_utils import audio, player
+from lstmgan_utils.pianoroll import note_array
+
+SONG = note_array((24 * i, 24, 60 + i * 5 % 13) for i in range(32))  # 8 measures
+SHORT = note_array((24 * i, 24, 72 - i % 5) for i in range(8))  # 2 measures
+EMPTY = note_array([])
+SCRIPT = Path(player.__file__).with_name("player.js")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PAGE = """<body style="margin:16px;{style}"><div id="here"></div><script type="module">{code}
+const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+const state = {state}, watchers = {{}};
+for (const name of ["rows", "audio"]) state[name] = bytes(state[name]);
+window.model = {{ state, get: (name) => state[name], save_changes() {{}},
+  set: (name, value) => {{ state[name] = value; }},
+  on: (name, call) => {{ watchers[name] = call; }}, off() {{}},
+  send: (name, value) => {{ state[name] = value; watchers["change:" + name]?.(); }} }};
+window.bytes = bytes;
+window.stop = player.render({{ model, el: document.getElementById("here") }});
+</script></body>"""
+
+
+@pytest.fixture
+def light(monkeypatch):
+    """Keep tests of the Python side free of encoding."""
+    monkeypatch.setattr(player, "encode_song", lambda *_: (b"sound", "audio/test"))
+
+
+def test_state_holds_every_note(light):
+    shown = player.PianoRollPlayer(SONG, tempo=90, metre="3/4", title="waltz")
+    rows = np.frombuffer(shown.rows, "<i4").reshape(-1, 3)
+    np.testing.assert_array_equal(rows[:, 0], SONG["onset"])
+    np.testing.assert_array_equal(rows[:, 2], SONG["pitch"])
+    assert (shown.tempo, shown.steps_per_measure, shown.title) == (90, 72, "waltz")
+    assert (shown.audio, shown.mime, shown.take) == (b"sound", "audio/test", 1)
+
+
+def test_show_counts_the_takes_and_sends_once(light, monkeypatch):
+    if ipywidgets.version_info[0] < 8:
+        pytest.skip("ipywidgets 7 sends nothing where no kernel runs")
+    shown, sent = player.PianoRollPlayer(SONG), []
+    monkeypatch.setattr(shown, "send_state", lambda key=None: sent.append(set(key)))
+    shown.show(SHORT, tempo=60)
+    assert shown.take == 2 and len(shown.rows) == 12 * len(SHORT)
+    assert len(sent) == 1 and {"rows", "tempo", "take"} <= sent[0]
+
+
+def test_silence_and_no_sound_send_no_audio():
+    for shown in (player.PianoRollPlayer(EMPTY), player.PianoRollPlayer(SONG, sound=False)):
+        assert shown.audio == b"" and shown.mime == ""
+    assert player.PianoRollPlayer().rows == b""
+
+
+def test_long_and_quick_songs_are_encoded_lossless(monkeypatch):
+    forms = []
+    monkeypatch.setattr(audio, "render", lambda notes, *_: (np.zeros(len(notes) * 22050), 22050))
+    monkeypatch.setattr(audio, "encode_audio", lambda *_, form: forms.append(form))
+    monkeypatch.setattr(audio, "available_forms", lambda: ("mp3", "flac", "wav"))
+    player.encode_song(np.zeros(59)), player.encode_song(np.zeros(61))
+    player.encode_song(np.zeros(1), quick=True)
+    monkeypatch.setattr(audio, "available_forms", lambda: ("wav",))
+    player.encode_song(np.zeros(61))
+    assert forms == ["auto", "flac", "flac", "auto"]
+
+
+def test_picture_stands_in_without_a_kernel():
+    from PIL import Image
+
+    shown = player.PianoRollPlayer(SONG, title="a <song>")
+    bundle, _ = shown._repr_mimebundle_()
+    page = bundle["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert "a &lt;song&gt;" in page and "<audio" in page and "http" not in page
+    png = base64.b64decode(page.split('src="data:image/png;base64,')[1].split('"')[0])
+    picture = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+    assert len(png) < 60_000 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 3
+    assert audio.SILENT in player.still_player(EMPTY)
+
+
+def test_ipython_shows_the_widget_and_its_stand_in():
+    from IPython.core.interactiveshell import InteractiveShell
+
+    bundle, _ = InteractiveShell.instance().display_formatter.format(player.PianoRollPlayer(SHORT))
+    assert {"application/vnd.jupyter.widget-view+json", "text/html"} <= set(bundle)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+def state_of(notes, sound=True, **changes):
+    """The traits that player.js reads, as JSON text."""
+    widget = player.PianoRollPlayer(notes, sound=sound)
+    names = ["mime", "tempo", "steps_per_measure", "title", "position", "loop", "take"]
+    state = {name: getattr(widget, name) for name in names} | changes
+    state |= {n: base64.b64encode(getattr(widget, n)).decode() for n in ("rows", "audio")}
+    return json.dumps(state)
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Open player.js with a stand-in for the widget's model; errors in the page fail the test."""
+    urls, errors = [], []
+
+    def open_(notes=SONG, style="", width=900, **options):
+        page = chromium.new_page(viewport={"width": width, "height": 340})
+        page.on("pageerror", lambda error: errors.append(error))
+        page.on("request", lambda request: urls.append(request.url))
+        code = SCRIPT.read_text(encoding="utf-8").replace("export default {", "const player = {")
+        page.set_content(PAGE.format(style=style, code=code, state=state_of(notes, **options)))
+        page.wait_for_selector(".roll-player[data-take]")
+        return page
+
+    yield open_
+    assert not errors
+    assert all(url.startswith(("data:", "blob:", "about:")) for url in urls)
+
+
+def seconds(page):
+    return float(page.get_attribute(".roll-player", "data-time"))
+
+
+def colours(page, x0=0, x1=1):
+    """The set of colours in a vertical slice of the roll."""
+    return set(
+        map(
+            tuple,
+            page.evaluate(
+                """([x0, x1]) => {
+        const canvas = document.querySelector('canvas'), w = canvas.width;
+        const data = canvas.getContext('2d')
+            .getImageData(x0 * w, 0, (x1 - x0) * w, canvas.height).data, out = {};
+        for (let i = 0; i < data.length; i += 4) out[data.slice(i, i + 3)] = 1;
+        return Object.keys(out).map((key) => key.split(',').map(Number)); }""",
+                [x0, x1],
+            ),
+        )
+    )
+
+
+BLUE, VERMILION, SKY = (0, 114, 178), (213, 94, 0), (86, 180, 233)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("sound", [True, False], ids=["recording", "oscillators"])
+def test_play_moves_the_playhead_and_lights_notes(open_page, sound):
+    page = open_page(sound=sound)
+    assert BLUE in colours(page)
+    page.click(".play")
+    page.wait_for_function("document.querySelector('.roll-player').dataset.time > 0.8")
+    assert VERMILION in colours(page, 0.05, 0.2)
+    page.click(".play")
+    assert "Play" in page.inner_text(".play")
+    stopped = seconds(page)
+    page.wait_for_timeout(300)
+    assert seconds(page) == stopped > 0.8
+    page.evaluate("stop()")
+
+
+@pytest.mark.browser
+def test_click_seeks_and_drag_selects_measures(open_page):
+    page = open_page()
+    box = page.locator(".scroll").bounding_box()
+    middle = box["x"] + 34 + (box["width"] - 34) * 0.5
+    page.mouse.click(middle, box["y"] + 100)
+    assert seconds(page) == pytest.approx(8, abs=0.1)  # 8 measures at 120 last 16 s
+    measure = (box["width"] - 34) / 8
+    page.mouse.move(box["x"] + 34 + 2.5 * measure, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 34 + 3.5 * measure, box["y"] + 100, steps=4)
+    page.mouse.up()
+    assert page.evaluate("model.state.loop") == [3, 4]
+    assert page.get_attribute(".loop", "aria-pressed") == "true"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("sound", [True, False], ids=["recording", "oscillators"])
+def test_loop_jumps_back(open_page, sound):
+    page = open_page(SHORT, sound=sound, loop=[1, 1], tempo=240)
+    page.click(".play")
+    page.wait_for_function("document.querySelector('.roll-player').dataset.time > 0.7")
+    page.wait_for_function("document.querySelector('.roll-player').dataset.time < 0.5")
+    assert "Pause" in page.inner_text(".play")
+
+
+@pytest.mark.browser
+def test_keyboard_and_labels(open_page):
+    page = open_page()
+    page.focus(".scroll")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert seconds(page) == pytest.approx(4)
+    assert page.get_attribute(".scroll", "aria-valuetext") == "measure 3 of 8"
+    page.keyboard.press("ArrowLeft")
+    assert seconds(page) == pytest.approx(2)
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.evaluate("model.state.loop") == [2, 3]
+    page.keyboard.press("Escape")
+    assert page.evaluate("model.state.loop") == []
+    page.keyboard.press("End")
+    assert page.get_attribute(".scroll", "aria-valuenow") == "8"
+    page.keyboard.press("Home")
+    page.keyboard.press(" ")
+    page.wait_for_function("document.querySelector('.roll-player').dataset.time > 0.2")
+    page.keyboard.press(" ")
+    assert "32 notes" in page.get_attribute(".roll-player", "aria-label")
+
+
+@pytest.mark.browser
+def test_light_and_dark(open_page):
+    assert (255, 255, 255) in colours(open_page(style="color:#111;background:#fff"))
+    dark = colours(open_page(style="color:#eee;background:#111"))
+    assert SKY in dark and (255, 255, 255) not in dark
+
+
+@pytest.mark.browser
+def test_200_measures_scroll_and_follow(open_page):
+    long = note_array((24 * i, 24, 60 + i % 12) for i in range(800))
+    page = open_page(long, sound=False)
+    width = "document.querySelector('.scroll').scrollWidth"
+    assert (
+        page.evaluate(width) > 10_000
+        and page.evaluate("document.querySelector('canvas').width") < 2000
+    )
+    page.focus(".scroll")
+    page.keyboard.press("End")
+    assert page.evaluate("document.querySelector('.scroll').scrollLeft") > 9000
+    assert BLUE in colours(page, 0.1, 1)
+
+
+@pytest.mark.browser
+def test_silence_is_said(open_page):
+    page = open_page(EMPTY)
+    assert page.inner_text(".title") == audio.SILENT and page.is_disabled(".play")
+    assert BLUE not in colours(page)
+
+
+@pytest.mark.browser
+def test_a_new_take_goes_on_at_the_same_place(open_page):
+    page = open_page(sound=False)
+    page.click(".play")
+    page.wait_for_function("document.querySelector('.roll-player').dataset.time > 0.6")
+    page.evaluate(
+        "rows => model.send('rows', bytes(rows))",
+        base64.b64encode(
+            player.pack_notes(note_array((24 * i, 24, 50) for i in range(32)))
+        ).decode(),
+    )
+    page.evaluate("model.send('take', 2)")
+    page.wait_for_selector('.roll-player[data-take="2"]')
+    assert "Pause" in page.inner_text(".play") and seconds(page) >= 0.5

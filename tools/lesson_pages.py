@@ -1,0 +1,157 @@
+"""Turn an executed lesson into one self-contained page: figures, players and style are inside."""
+
+import html
+import re
+from pathlib import Path
+from string import Template
+
+from nbconvert import HTMLExporter
+from pygments.formatters import HtmlFormatter
+
+from lstmgan_utils.runtime import atomic_path
+from tools.lessons import NAVIGATION
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+PROGRESS = ("HBox", "FloatProgress", "IntProgress")
+FRAME = Path(__file__).with_name("lesson_page.html")
+LESSON_LINK = re.compile(r'href="(?:\./)?(\d\d_\w+)\.ipynb(#[^"]*)?"')
+
+
+def outputs_inside(model, states):
+    """Find what stands inside a widget: the outputs of every `Output` that it is or holds.
+
+    Args:
+        model: str, the widget's id.
+        states: dict of widget id to its record in the notebook's metadata.
+
+    Returns:
+        list of NotebookNode.
+    """
+    state = states.get(model, {}).get("state", {})
+    children = (child.removeprefix("IPY_MODEL_") for child in state.get("children") or [])
+    inside = [output for child in children for output in outputs_inside(child, states)]
+    return [*state.get("outputs", []), *inside]
+
+
+def freeze_widget(output, states):
+    """Replace a live widget, which needs a kernel, by what it shows without one.
+
+    Args:
+        output: NotebookNode of a cell.
+        states: dict of widget id to its record in the notebook's metadata.
+
+    Returns:
+        list of NotebookNode: the output itself where it is no widget; a widget's picture or
+        player where it brought one, else what it holds, else a note (none for a progress bar).
+    """
+    data = output.get("data", {})
+    if WIDGET not in data:
+        return [output]
+    model = data.pop(WIDGET)["model_id"]
+    if set(data) - {"text/plain"}:
+        return [output]
+    name = re.match(r"\w*", data.pop("text/plain", ""))[0]
+    inside = outputs_inside(model, states)
+    if not name or name in ("Output", *PROGRESS):
+        return inside
+    data["text/html"] = f'<p class="widget">Run the notebook to use this {html.escape(name)}.</p>'
+    return [output, *inside]
+
+
+def freeze_widgets(notebook):
+    """Replace every widget of an executed notebook, in place."""
+    states = notebook.metadata.pop("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [
+                frozen for output in cell.outputs for frozen in freeze_widget(output, states)
+            ]
+
+
+def describe_pictures(notebook):
+    """Give each figure the heading that it stands under as its text for those who cannot see it."""
+    heading = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)
+            heading = headings[-1] if headings else heading
+        else:
+            cell.metadata.setdefault("alt", heading)
+
+
+def neighbours(name, titles):
+    """Write the links to the lesson before, the index and the lesson after.
+
+    Args:
+        name: str of the present lesson.
+        titles: dict of lesson name to (title, promise), in order.
+
+    Returns:
+        str of HTML.
+    """
+    names = [None, *titles, None]
+    place = names.index(name)
+
+    def link(target, text):
+        return f'<a href="{target}.html">{html.escape(text)}</a>' if target else "<span></span>"
+
+    before, after = names[place - 1], names[place + 1]
+    return (
+        link(before, f"← {titles[before][0]}" if before else "")
+        + link("index", "All lessons")
+        + link(after, f"{titles[after][0]} →" if after else "")
+    )
+
+
+def write_frame(path, title, navigation, body):
+    """Write a page, whole or not at all."""
+    page = Template(FRAME.read_text(encoding="utf-8")).substitute(
+        title=html.escape(title),
+        navigation=navigation,
+        body=body,
+        code_style=HtmlFormatter(style="default").get_style_defs(".highlight"),
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def write_page(notebook, path, titles, folder):
+    """Write an executed lesson as a page that needs no kernel and no network.
+
+    Args:
+        notebook: NotebookNode with outputs; its widgets are replaced in place.
+        path: Path of the page; its stem is the lesson's name.
+        titles: dict of lesson name to (title, promise), in order.
+        folder: Path of the notebook's folder, to which its pictures are relative.
+    """
+    freeze_widgets(notebook)
+    describe_pictures(notebook)
+    # The badge and the links in the notebook are for GitHub; the page has its own.
+    notebook.cells[0].source = NAVIGATION.sub("", notebook.cells[0].source)
+    exporter = HTMLExporter(
+        template_name="basic",
+        embed_images=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    body, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})
+    body = LESSON_LINK.sub(r'href="\1.html\2"', body)
+    write_frame(path, titles[path.stem][0], neighbours(path.stem, titles), body)
+
+
+def write_index(pages, titles):
+    """Write the page that lists the lessons; a lesson without a page is named, not linked.
+
+    Args:
+        pages: Path of the folder of pages.
+        titles: dict of lesson name to (title, promise), in order.
+    """
+    items = []
+    for name, (title, promise) in titles.items():
+        text = html.escape(title)
+        if (pages / f"{name}.html").is_file():
+            text = f'<a href="{name}.html">{text}</a>'
+        items.append(f"<li>{text}<br>{html.escape(promise)}</li>")
+    body = "\n".join(["<h1>LSTM-GAN</h1>", '<ol start="0">', *items, "</ol>"])
+    write_frame(pages / "index.html", "LSTM-GAN", "<span>All lessons</span>", body)

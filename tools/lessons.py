@@ -1,0 +1,75 @@
+"""What the tools and the tests know about a lesson's file: its name, title, tags and parameters."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+NAVIGATION = re.compile(r"<!-- navigation -->(?:.*?<!-- /navigation -->)?", re.DOTALL)
+
+
+def lesson_paths(folder=NOTEBOOKS):
+    """List the lessons of a folder in their order.
+
+    Returns:
+        list of Path, such as `00_start_here.ipynb`.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    paths = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no lesson such as 00_start_here.ipynb")
+    return paths
+
+
+def read_lesson(path):
+    """Read a notebook as nbformat 4."""
+    return nbformat.read(path, as_version=4)
+
+
+def has_tag(cell, tag):
+    """Tell whether a cell carries a tag."""
+    return tag in cell.metadata.get("tags", [])
+
+
+def code_cells(notebook, tag=None):
+    """List the code cells of a notebook, or those with one tag."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [cell for cell in cells if tag is None or has_tag(cell, tag)]
+
+
+def title_of(notebook):
+    """Read a lesson's title: its first level-one heading."""
+    found = re.search(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE)
+    return found[1].strip() if found else "Untitled"
+
+
+def promise_of(notebook):
+    """Read what a lesson promises: the rest of *At the end you will hear …*."""
+    found = re.search(r"At the end you will hear\s+(.+?)\*", notebook.cells[0].source, re.DOTALL)
+    return " ".join(found[1].split()).rstrip(".") if found else ""
+
+
+def read_parameters(notebook):
+    """Read the values that a lesson's `parameters` cell sets.
+
+    Returns:
+        dict of str to value, empty where the lesson has no such cell.
+    """
+    return {
+        target.id: ast.literal_eval(statement.value)
+        for cell in code_cells(notebook, "parameters")
+        for statement in ast.parse(cell.source).body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+    }
+
+
+def project_table():
+    """Read the `[project]` table of pyproject.toml, the one place for version and addresses."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

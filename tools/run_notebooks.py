@@ -1,0 +1,285 @@
+"""Run the lessons in order, each in a fresh kernel, and keep every one as a page to read and hear.
+
+`make course` calls this file, and the tests call `run_notebooks`: there is one way to run a lesson.
+A lesson whose text, package and parameters are unchanged, and whose files still stand, is skipped,
+so that a run that was cut off goes on where it stopped.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import sys
+from pathlib import Path
+from queue import Empty
+from time import monotonic, time
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from lstmgan_utils.runtime import atomic_path
+from tools.lesson_pages import write_index, write_page
+from tools.lessons import (
+    NOTEBOOKS,
+    ROOT,
+    code_cells,
+    has_tag,
+    lesson_paths,
+    promise_of,
+    read_lesson,
+    read_parameters,
+    title_of,
+)
+
+# Beside its own text, these files decide what a lesson gives.
+INGREDIENTS = (
+    "lstmgan_utils/**/*.*",
+    "data_sample/manifest.csv",
+    "constraints.txt",
+    "tools/lesson_page*",
+)
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
+class LessonError(RuntimeError):
+    """A lesson stopped; the message tells which one, and what the kernel said."""
+
+
+class PollingClient(NotebookClient):
+    """A notebook client that asks the kernel four times a second instead of waiting once.
+
+    The plain client may miss a reply while a cell fills an output widget, and then waits for its
+    whole timeout (jupyter/nbclient#312).
+    """
+
+    async def async_start_new_kernel_client(self):
+        """Start the channels as usual, then make the shell channel poll."""
+        client = await super().async_start_new_kernel_client()
+        client.shell_channel.get_msg = in_slices(client.shell_channel.get_msg)
+        return client
+
+
+def in_slices(receive, seconds=0.25):
+    """Wrap a channel's `get_msg` so that one long wait becomes many short ones.
+
+    Args:
+        receive: coroutine function with a `timeout` keyword; raises `queue.Empty` when time is up.
+        seconds: float, length of one short wait.
+
+    Returns:
+        Coroutine function with the same meaning.
+    """
+
+    async def get_msg(timeout=None):
+        deadline = math.inf if timeout is None else monotonic() + timeout
+        while True:
+            try:
+                return await receive(timeout=max(0.0, min(seconds, deadline - monotonic())))
+            except Empty:
+                if monotonic() >= deadline:
+                    raise
+
+    return get_msg
+
+
+def inject_parameters(notebook, values):
+    """Put a cell that overrides parameters after the `parameters` cell, in place.
+
+    Args:
+        notebook: NotebookNode.
+        values: dict of parameter name to a value that `repr` can write.
+
+    Raises:
+        ValueError: A name is not a parameter of this lesson.
+    """
+    known = read_parameters(notebook)
+    for name in values:
+        if name not in known:
+            raise ValueError(f"{name} is no parameter of this lesson; it has: {', '.join(known)}")
+    if not values:
+        return
+    place = next(i for i, cell in enumerate(notebook.cells) if has_tag(cell, "parameters"))
+    source = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
+    notebook.cells.insert(place + 1, cell)
+
+
+def digest(*parts):
+    """Hash texts and bytes to one hex string."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else part.encode()
+        hasher.update(len(data).to_bytes(8, "little") + data)
+    return hasher.hexdigest()
+
+
+def hash_ingredients(root=ROOT):
+    """Hash the files that every lesson depends on."""
+    files = sorted({path for pattern in INGREDIENTS for path in root.glob(pattern)})
+    files = [path for path in files if path.is_file() and path.suffix != ".pyc"]
+    pairs = ((path.relative_to(root).as_posix(), path.read_bytes()) for path in files)
+    return digest(*(part for pair in pairs for part in pair))
+
+
+def execute(notebook, folder, timeout):
+    """Run a notebook in a fresh kernel, in place.
+
+    Args:
+        notebook: NotebookNode.
+        folder: Path of the kernel's working directory.
+        timeout: float, seconds for the whole notebook.
+
+    Raises:
+        LessonError: A cell failed, or time ran out.
+    """
+    deadline = monotonic() + timeout
+    client = PollingClient(
+        notebook,
+        timeout_func=lambda cell: max(1, math.ceil(deadline - monotonic())),
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--log-level=50"],  # the kernel's own remarks are not the lesson's
+    )
+    # A backend set outside (CI often says Agg) would keep figures out of the page.
+    env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    try:
+        client.execute(env=QUIET | env)
+    except CellTimeoutError as error:
+        raise LessonError(f"it took longer than {timeout:.0f} s\n{str(error)[:1000]}") from error
+    except (CellExecutionError, DeadKernelError) as error:
+        raise LessonError(str(error)) from error
+
+
+def files_made(outputs, since):
+    """List what a lesson left, two folder levels deep: enough to notice that it was deleted.
+
+    Args:
+        outputs: Path of the folder of artefacts.
+        since: float, seconds of the epoch.
+
+    Returns:
+        Sorted list of str, relative to `outputs`.
+    """
+    inside = (path.relative_to(outputs) for path in outputs.rglob("*") if path.is_file())
+    kept = (path for path in inside if path.parts[0] != "pages")
+    new = (path for path in kept if (outputs / path).stat().st_mtime >= since)
+    return sorted({Path(*path.parts[:2]).as_posix() for path in new})
+
+
+def is_current(record, key, page):
+    """Tell whether a lesson's page and files are what running it again would give."""
+    outputs = page.parent.parent
+    return (
+        record.get("key") == key
+        and page.is_file()
+        and all((outputs / made).exists() for made in record["made"])
+    )
+
+
+def run_lesson(notebook, page, titles, folder, timeout):
+    """Run one lesson and write its page.
+
+    Returns:
+        dict: seconds (float), made (list of str).
+    """
+    print(f"{page.stem:<24}", end="", flush=True)
+    start, begun = monotonic(), time() - 0.1  # file times come from a coarser clock
+    execute(notebook, folder, timeout)
+    write_page(notebook, page, titles, folder)
+    seconds = round(monotonic() - start, 1)
+    print(f"{seconds:8.1f} s", flush=True)
+    return {"seconds": seconds, "made": files_made(page.parent.parent, begun)}
+
+
+def plan(paths, parameters):
+    """Read the lessons, override their parameters and compute their keys.
+
+    Args:
+        paths: list of Path, in order.
+        parameters: dict of lesson name to dict of parameter overrides.
+
+    Yields:
+        (name, NotebookNode, key): the key is a hash of all that the lesson depends on: its own
+        text, and the code of the lessons before it.
+
+    Raises:
+        ValueError: `parameters` names no lesson, or no parameter of one.
+    """
+    unknown = sorted(set(parameters) - {path.stem for path in paths})
+    if unknown:
+        raise ValueError(f"parameters are given for {', '.join(unknown)}, which is no lesson")
+    before = hash_ingredients()
+    for path in paths:
+        notebook = read_lesson(path)
+        try:
+            inject_parameters(notebook, parameters.get(path.stem, {}))
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from error
+        yield path.stem, notebook, digest(before, *(cell.source for cell in notebook.cells))
+        before = digest(before, *(cell.source for cell in code_cells(notebook)))
+
+
+def read_record(path):
+    """Read the record of finished lessons, empty where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def run_notebooks(folder, pages, parameters=None, *, timeout=900, fresh=False):
+    """Run every lesson of a folder that is not up to date, in order, and write the pages.
+
+    Args:
+        folder: Path of the notebooks, also their working directory.
+        pages: Path of the folder for the pages; its parent holds the lessons' artefacts.
+        parameters: dict of lesson name to dict of parameter overrides.
+        timeout: float, seconds for one lesson.
+        fresh: bool, True to run also what is up to date.
+
+    Returns:
+        dict of lesson name to its record (key, seconds, made); pages/manifest.json holds the same.
+
+    Raises:
+        LessonError: A lesson failed; the pages before it are kept.
+    """
+    folder, pages = Path(folder), Path(pages)
+    lessons = list(plan(lesson_paths(folder), parameters or {}))
+    titles = {name: (title_of(notebook), promise_of(notebook)) for name, notebook, _ in lessons}
+    manifest = pages / "manifest.json"
+    record = read_record(manifest)
+    for name, notebook, key in lessons:
+        page = pages / f"{name}.html"
+        if not fresh and is_current(record.get(name, {}), key, page):
+            print(f"{name:<24} up to date", flush=True)
+            continue
+        try:
+            record[name] = {"key": key} | run_lesson(notebook, page, titles, folder, timeout)
+        except LessonError as error:
+            raise LessonError(f"{name}.ipynb stopped: {error}") from error
+        with atomic_path(manifest) as temporary:
+            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_index(pages, titles)
+    return record
+
+
+def main():
+    """Read the command line of `make course` and run the lessons."""
+    parser = argparse.ArgumentParser(description="Run the lessons in order and write their pages.")
+    parser.add_argument("--pages", type=Path, default=ROOT / "outputs" / "pages")
+    parser.add_argument("--parameters", type=Path, help="JSON: {lesson: {parameter: value}}")
+    parser.add_argument("--timeout", type=float, default=900, help="seconds for one lesson")
+    parser.add_argument("--fresh", action="store_true", help="run also what is up to date")
+    options = parser.parse_args()
+    try:
+        parameters = json.loads(options.parameters.read_text()) if options.parameters else {}
+        run_notebooks(
+            NOTEBOOKS, options.pages, parameters, timeout=options.timeout, fresh=options.fresh
+        )
+    except (LessonError, ValueError, FileNotFoundError) as error:
+        sys.exit(f"\n{error}")
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. `make course` goes on from here.")
+
+
+if __name__ == "__main__":
+    main()
