@@ -60,7 +60,7 @@ def make_controls(knobs):
             description="instrument", options=instrument_options(knobs.program), style=LABEL
         ),
         "temperature": w.FloatSlider(
-            description="temperature", min=0.1, max=2, step=0.1, value=1, **late
+            description="temperature", min=0, max=2, step=0.1, value=1, **late
         ),
         "weights": w.Combobox(
             description="weights", options=known_weights(), continuous_update=False, style=LABEL

@@ -9,7 +9,7 @@ a change of program.
 from pathlib import Path
 
 from .folder_jobs import attempt, find_files, fingerprint, record_folders, run_batches
-from .instruments import PERCUSSION, listen, name_programs, parse, take_part
+from .instruments import PERCUSSION, count_notes, find_players, name_programs, parse, take_part
 from .manifest import Manifest, read_manifest
 from .musicxml import zip_score
 from .mxl_safety import read_musicxml
@@ -54,7 +54,7 @@ def filter_folder(
     files, bad_folders = find_files(mxl_folder, SUFFIXES, "score", skip=PARTS_FOLDER)
     with Manifest(path, COLUMNS) as manifest:
         record_folders(manifest, bad_folders, "left out")
-        jobs = [(name, fingerprint(mxl_folder / name), played.get(name, {})) for name in files]
+        jobs = [(name, fingerprint(mxl_folder / name), played.get(name, set())) for name in files]
         jobs = [job for job in jobs if not _is_done(manifest.rows.get(job[0]), job[1], asked)]
         settings = (mxl_folder, min_quarters, part, timeout, asked)
         with progress_bar(total=len(jobs), description="Filtering", progress=progress) as bar:
@@ -105,8 +105,8 @@ def programs_played(mxl_folder):
     """Read from `conversion.csv` which programs sounded in the MIDI file of each score.
 
     Returns:
-        dict of str (score) to dict of program (int or PERCUSSION) to number of notes; empty where
-        the scores do not come from a conversion.
+        dict of str (score) to set of programs (int) and PERCUSSION; empty where the scores do not
+        come from a conversion.
 
     Introduced in lesson 02.
     """
@@ -116,9 +116,9 @@ def programs_played(mxl_folder):
 
 
 def _read_programs(text):
-    """Read "0:155 drums:30" as {0: 155, "percussion": 30}."""
-    pairs = (entry.split(":") for entry in text.split())
-    return {PERCUSSION if name == "drums" else int(name): int(count) for name, count in pairs}
+    """Read "0:155 drums:30" as {0, "percussion"}."""
+    names = (entry.split(":")[0] for entry in text.split())
+    return {PERCUSSION if name == "drums" else int(name) for name in names}
 
 
 def _filter_batch(batch, mxl_folder, min_quarters, part, timeout, asked):
@@ -146,44 +146,46 @@ def _judge_file(folder, name, played, min_quarters, part):
     else:
         xml = take_part(xml, part)
         output = Path(PARTS_FOLDER, str(part), name).with_suffix(".mxl").as_posix()
-    sound = listen(parse(xml))
-    reason = judge(sound, min_quarters)
+    n_notes, quarters = count_notes(parse(xml))
+    players = find_players(xml)
+    reason = judge(players, quarters, min_quarters)
     if part is not None and not reason:
         with atomic_path(folder / output) as temporary:
             zip_score(xml, temporary)
     return {
         "status": "left out" if reason else "kept",
         "reason": reason or "one instrument, long enough",
-        "program": next(iter(sound.notes)) if len(sound.notes) == 1 else "",
-        "notes": sum(sound.notes.values()),
-        "quarters": f"{sound.quarters:g}",
+        "program": next(iter(players)) if len(players) == 1 else "",
+        "notes": n_notes,
+        "quarters": f"{quarters:g}",
         "output": "" if reason else output,
     }
 
 
-def judge(sound, min_quarters):
+def judge(players, quarters, min_quarters):
     """Say why a score is left out; "" if it is one instrument, and long enough.
 
     Args:
-        sound: Sound, from `listen`.
-        min_quarters: float, quarter notes.
+        players: set, from `find_players`.
+        quarters: float, where the last note ends.
+        min_quarters: float, the shortest piece to keep.
 
     Returns:
         str, one plain reason or "".
 
     Introduced in lesson 02.
     """
-    reason = not_single(sound.notes, "score")
-    if not reason and sound.quarters < min_quarters:
-        reason = f"too short: {sound.quarters:g} quarters, fewer than {min_quarters:g}"
+    reason = not_single(players, "score")
+    if not reason and quarters < min_quarters:
+        reason = f"too short: {quarters:g} quarters, fewer than {min_quarters:g}"
     return reason
 
 
-def not_single(notes, source):
+def not_single(players, source):
     """Say why what sounds is not one pitched instrument; "" if it is.
 
     Args:
-        notes: dict of program to number of notes.
+        players: set of programs, names, and PERCUSSION.
         source: str, where they sound.
 
     Returns:
@@ -191,13 +193,15 @@ def not_single(notes, source):
 
     Introduced in lesson 02.
     """
-    pitched = [program for program in notes if program != PERCUSSION]
-    if not notes:
+    pitched = players - {PERCUSSION}
+    if not players:
         return f"nothing sounds in the {source}"
     if not pitched:
         return f"only percussion sounds in the {source}"
     if len(pitched) > 1:
-        return f"{len(pitched)} instruments sound in the {source}: programs {name_programs(pitched)}"
-    if PERCUSSION in notes:
+        return (
+            f"{len(pitched)} instruments sound in the {source}: programs {name_programs(pitched)}"
+        )
+    if PERCUSSION in players:
         return f"percussion sounds in the {source} beside program {name_programs(pitched)}"
     return ""

@@ -5,16 +5,16 @@ Training has two phases. In the *warm-up* the generator predicts the next beat o
 discriminator, and it learns to be judged real; the warm-up's loss goes on beside it, as an anchor.
 """
 
-import copy
-import json
+from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from . import runs
 from .config import LATENT_SIZE
 from .discriminator import GENERATED, REAL, build_discriminator
 from .generator import Encoder, build_generator
-from .pianoroll import RESOLUTION, STEPS_PER_MEASURE
+from .pianoroll import RESOLUTION
 
 WARM_UP, ADVERSARIAL = "warm-up", "adversarial"
 
@@ -137,8 +137,7 @@ class LSTMGAN(keras.Model):
         self.n_batches = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="n_batches"
         )
-        self.phase = WARM_UP if vocabulary is not None and config.warm_up_steps else ADVERSARIAL
-        self.trackers = {}
+        self.phase = self.phase_of(0)
         self.built = True
 
     def compile(self, **kwargs):
@@ -157,20 +156,19 @@ class LSTMGAN(keras.Model):
                 clipnorm=1.0,
             )
             self.warm_up_optimizer.build(self._warm_up_variables)
-            self.anchor_optimizer = None
 
     @property
     def _warm_up_variables(self):
         return self.generator.trainable_variables + self.encoder.trainable_variables
 
-    @property
-    def metrics(self):
-        """list of the loss trackers, which `fit` resets each epoch."""
-        return list(self.trackers.values())
-
     def score(self, rolls):
         """Return the log odds of "real", shape (batch,), of rolls, shape (batch, time, 128)."""
         return real_score(self.judge(rolls, training=True))
+
+    def phase_of(self, number):
+        """Tell in which phase batch `number` is learned."""
+        warm = self.vocabulary is not None and number < self.config.warm_up_steps
+        return WARM_UP if warm else ADVERSARIAL
 
     def enter(self, phase):
         """Change the phase of training; `fit` compiles its step anew."""
@@ -179,7 +177,11 @@ class LSTMGAN(keras.Model):
         self.phase, self.train_function = phase, None
 
     def train_step(self, data):
-        """Learn from one batch of (rolls, words, metres), or of rolls alone for the first try."""
+        """Learn from one batch of (rolls, words, metres), or of rolls alone for the first try.
+
+        Returns:
+            dict of the losses of this very batch: a mean over an epoch would differ after a resume.
+        """
         rolls, words, metres = data if isinstance(data, tuple) else (data, None, None)
         if self.phase == WARM_UP:
             losses = self._warm_up_step(words, metres)
@@ -187,7 +189,7 @@ class LSTMGAN(keras.Model):
             losses = self._adversarial_step(tf.cast(rolls, tf.float32), words, metres)
         self._follow_average()
         self.n_batches.assign_add(1)
-        return self._track(losses)
+        return losses
 
     def draw(self, shape, purpose):
         """Draw normal numbers that depend on the seed, the batch number and the purpose alone."""
@@ -248,9 +250,38 @@ class LSTMGAN(keras.Model):
         for slow, fast in zip(self.average.trainable_variables, self.generator.trainable_variables):
             slow.assign(decay * slow + (1 - decay) * fast)
 
-    def _track(self, losses):
-        for name, value in losses.items():
-            if name not in self.trackers:
-                self.trackers[name] = keras.metrics.Mean(name)
-            self.trackers[name].update_state(value)
-        return {name: self.trackers[name].result() for name in losses}
+    def save_run(self, run_folder):
+        """Save settings, vocabulary and the whole state in a run folder.
+
+        Returns:
+            Path of the weights file.
+        """
+        runs.write_config(run_folder, self.config, self.vocabulary)
+        path = Path(run_folder) / "weights" / f"step_{int(self.n_batches):06d}.weights.h5"
+        runs.write_weights(self, path)
+        return path
+
+
+def load_run(run_folder):
+    """Load a training run as it was last saved, ready to train on.
+
+    Args:
+        run_folder: str or Path.
+
+    Returns:
+        LSTMGAN, compiled, in the phase in which it was saved.
+
+    Raises:
+        FileNotFoundError: the folder holds no run, or no save yet.
+        ValueError: the newest save is damaged or of another configuration.
+
+    Introduced in lesson 06.
+    """
+    model = LSTMGAN(*runs.read_config(run_folder))
+    model.compile()
+    found = runs.saves(run_folder)
+    if not found:
+        raise FileNotFoundError(f"{run_folder} holds no save yet; train for 10 batches or more")
+    runs.read_weights(model, found[-1][1])
+    model.enter(model.phase_of(int(model.n_batches)))
+    return model

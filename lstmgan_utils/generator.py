@@ -232,6 +232,13 @@ class Generator(keras.Model):
             meanings.append(meaning)
         return words
 
+    def play_words(self, latents, metre="4/4", temperature=1.0):
+        """Play songs without gradients: (batch, beats, 24) to word numbers, (batch, beats)."""
+        if not hasattr(self, "fast_step"):
+            self.fast_step = tf.function(self.step)
+        words = self.play(latents, metre, temperature, self.fast_step)
+        return np.stack([tf.argmax(word, axis=-1).numpy() for word in words], axis=1)
+
     def paint(self, words):
         """Paint one-hot words, shape (batch, beats, words), as rolls, shape (batch, time, 128)."""
         batch, n_beats, _ = words.shape

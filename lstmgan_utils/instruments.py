@@ -1,19 +1,70 @@
-"""Who plays in a score: the notes of each program, and one instrument's part alone."""
+"""Who plays in a score, how much, and one instrument's part alone.
 
-import dataclasses
+Who plays stands in the part list, as General MIDI programs. music21 reads it freely: it takes a
+piano that is called "Violin" for a violin, and hears only the first instrument of a part. So the
+programs are read here, and music21 is asked about the notes.
+"""
+
+import warnings
 import xml.etree.ElementTree as ElementTree
 
 from .musicxml import FAMILIES
 
 PERCUSSION = "percussion"
+PERCUSSION_CHANNEL = "10"
 
 
-@dataclasses.dataclass
-class Sound:
-    """What sounds in a score: the notes of each instrument, and where the last one ends."""
+def find_players(xml):
+    """Find who sounds in a score.
 
-    notes: dict  # number of notes by program (int), PERCUSSION, or the name of the unknown
-    quarters: float
+    Args:
+        xml: bytes of MusicXML.
+
+    Returns:
+        set of players: General MIDI programs (int), PERCUSSION, or the names of parts without a
+        program (str). Who has nothing but rests and grace notes is not in it.
+
+    Introduced in lesson 02.
+    """
+    root = ElementTree.fromstring(xml)
+    players = {}
+    for entry in root.iterfind("part-list/score-part"):
+        first = player = entry.findtext("part-name") or "without a name"
+        for number, instrument in enumerate(entry.iterfind("midi-instrument")):
+            player = identify(instrument, player)
+            first = first if number else player
+            players[instrument.get("id")] = player
+        players[entry.get("id")] = first
+    return {
+        PERCUSSION if note.find("unpitched") is not None else players.get(player_id(note, part))
+        for part in root.iterfind("part")
+        for note in part.iterfind("measure/note")
+        if note.find("rest") is None and note.find("grace") is None and note.find("cue") is None
+    }
+
+
+def identify(instrument, name):
+    """Name the player of a `midi-instrument` by its program, or as percussion.
+
+    Args:
+        instrument: Element.
+        name: str, for one that has no program.
+
+    Returns:
+        int, PERCUSSION, or the name.
+
+    Introduced in lesson 02.
+    """
+    program = instrument.findtext("midi-program", "").strip()
+    if instrument.findtext("midi-channel", "").strip() == PERCUSSION_CHANNEL:
+        return PERCUSSION
+    return int(program) - 1 if program.isdigit() else name
+
+
+def player_id(note, part):
+    """Tell which instrument of its part plays a note; without a word about it, the first."""
+    instrument = note.find("instrument")
+    return part.get("id") if instrument is None else instrument.get("id")
 
 
 def parse(xml):
@@ -24,57 +75,20 @@ def parse(xml):
 
     Returns:
         music21.stream.Score.
+
+    Introduced in lesson 02.
     """
     from music21 import converter
 
-    return converter.parseData(xml, format="musicxml")
-
-
-def listen(score):
-    """Count the notes that each instrument of a score plays.
-
-    Chord symbols and grace notes are no notes, and what never sounds is no instrument.
-
-    Args:
-        score: music21.stream.Score.
-
-    Returns:
-        Sound.
-
-    Introduced in lesson 02.
-    """
-    notes, end = {}, 0.0
-    for part in score.parts:
-        player = part.partName or "without a name"
-        for element in part.recurse():
-            if "Instrument" in element.classes:
-                player = identify(element, player)
-            elif is_sounding(element):
-                who = PERCUSSION if is_percussion(element) else player
-                notes[who] = notes.get(who, 0) + count_heads(element)
-                end = max(end, float(element.getOffsetInHierarchy(part) + element.quarterLength))
-    return Sound(notes, end)
-
-
-def identify(instrument, name):
-    """Name an instrument by its program; without one, by the name of its part.
-
-    Args:
-        instrument: music21 Instrument.
-        name: str.
-
-    Returns:
-        int, str, or PERCUSSION.
-
-    Introduced in lesson 02.
-    """
-    if instrument.midiChannel == 9 or "UnpitchedPercussion" in instrument.classes:
-        return PERCUSSION
-    return name if instrument.midiProgram is None else instrument.midiProgram
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # measures that are too full, drums without a name
+        return converter.parseData(xml, format="musicxml")
 
 
 def is_sounding(element):
-    """Tell whether a music21 element is a note or chord that sounds for some time.
+    """Tell whether a music21 element is a note or a chord that sounds for some time.
+
+    Chord symbols are chords to music21, and grace notes are notes; neither lasts.
 
     Introduced in lesson 02.
     """
@@ -82,21 +96,23 @@ def is_sounding(element):
     return is_note and not element.duration.isGrace
 
 
-def count_heads(element):
-    """Count the notes of a note or chord; those tied to an earlier one are no new notes.
+def count_notes(score):
+    """Count the notes of a score, tied ones once, and find where the last one ends.
+
+    Args:
+        score: music21.stream.Score.
+
+    Returns:
+        (int notes, float quarter notes).
 
     Introduced in lesson 02.
     """
-    heads = getattr(element, "notes", (element,))
-    return sum(head.tie is None or head.tie.type == "start" for head in heads)
-
-
-def is_percussion(element):
-    """Tell whether a music21 note has no pitch.
-
-    Introduced in lesson 02.
-    """
-    return bool({"Unpitched", "PercussionChord"} & set(element.classes))
+    n_notes, end = 0, 0.0
+    for element in filter(is_sounding, score.recurse()):
+        heads = getattr(element, "notes", (element,))
+        n_notes += sum(head.tie is None or head.tie.type == "start" for head in heads)
+        end = max(end, float(element.getOffsetInHierarchy(score) + element.quarterLength))
+    return n_notes, end
 
 
 def name_programs(programs):

@@ -91,13 +91,16 @@ def plot_batch(rolls, *, columns=4, titles=None, **settings):
     return fig, axes
 
 
-def plot_array(values, ax=None, *, title=None, x_label="column", y_label="row", colorbar=False):
-    """Draw an array as the picture that a network is given, row 0 at the top.
+def plot_array(
+    values, ax=None, *, title=None, x_label="column", y_label="row", first_row=0, colorbar=False
+):
+    """Draw an array as the picture that a network is given, its first row at the top.
 
     Args:
         values: ndarray, two axes.
         ax: matplotlib Axes, None for a new figure.
         title, x_label, y_label: str.
+        first_row: int, the number of the first row, where it is a part of a larger array.
         colorbar: bool.
 
     Returns:
@@ -106,7 +109,9 @@ def plot_array(values, ax=None, *, title=None, x_label="column", y_label="row", 
     Introduced in lesson 03.
     """
     fig, ax = _axes(ax, (5, 4))
-    image = ax.imshow(values, cmap="Blues", aspect="auto", interpolation="nearest")
+    rows, columns = np.shape(values)
+    edges = (-0.5, columns - 0.5, first_row + rows - 0.5, first_row - 0.5)
+    image = ax.imshow(values, cmap="Blues", aspect="auto", interpolation="nearest", extent=edges)
     ax.set(xlabel=x_label, ylabel=y_label, title=title or "")
     if colorbar:
         fig.colorbar(image, ax=ax)

@@ -7,13 +7,13 @@ import pytest
 
 from lstmgan_utils import conversion, filtering, instruments
 from lstmgan_utils.manifest import read_manifest
-from tests.midi_builder import measures, midi, mxl, play, scale, score, track
+from lstmgan_utils.mxl_safety import read_musicxml
+from tests.midi_builder import measures, midi, mxl, part_entry, play, scale, score, track
 
 SAMPLE = Path(__file__).parents[1] / "data_sample"
 CHORD_NAMES = "<harmony><root><root-step>C</root-step></root><kind>major</kind></harmony>"
 GRACE = "<note><grace/><pitch><step>D</step><octave>4</octave></pitch><voice>1</voice></note>"
 DRUM = "<unpitched><display-step>C</display-step><display-octave>5</display-octave></unpitched>"
-SWITCH = '<direction><sound><instrument-change id="P1-I2"/></sound></direction>'
 
 
 def run(folder, **settings):
@@ -91,15 +91,30 @@ def test_one_instrument_means_one_sounding_program(judged, name):
 
 def test_chord_symbols_and_grace_notes_are_no_notes():
     xml = score((0, measures(4, head=CHORD_NAMES + GRACE)))
-    sound = instruments.listen(instruments.parse(xml.encode()))
-    assert sound.notes == {0: 16} and sound.quarters == 16
+    assert instruments.count_notes(instruments.parse(xml.encode())) == (16, 16.0)
+    assert instruments.find_players(xml.encode()) == {0}
 
 
 def test_tied_notes_are_one_note():
     text = measures(4).replace("<type>", '<tie type="stop"/><type>').replace(
         '<tie type="stop"/>', '<tie type="start"/>', 1)  # fmt: skip
-    sound = instruments.listen(instruments.parse(score((0, text)).encode()))
-    assert sound.notes == {0: 1} and sound.quarters == 16
+    assert instruments.count_notes(instruments.parse(score((0, text)).encode())) == (1, 16.0)
+
+
+def test_an_instrument_that_changes_midway_is_two_only_if_both_sound():
+    second = part_entry(1, 40).split("</score-part>")[0].split("<score-instrument", 1)[1]
+    second = "<score-instrument" + second.replace("P1-I1", "P1-I2")
+    entry = part_entry(1, 0).replace("</score-part>", second + "</score-part>")
+    plain = score((0, measures())).replace(part_entry(1, 0), entry)
+    assert instruments.find_players(plain.encode()) == {0}
+    head, tail = plain.rsplit("<duration>", 1)
+    tail = tail.replace("<type>", '<instrument id="P1-I2"/><type>')
+    assert instruments.find_players(f"{head}<duration>{tail}".encode()) == {0, 40}
+
+
+def test_a_piano_with_the_name_of_a_violin_is_a_piano():
+    xml = score((0, measures(), "Violin"), (0, measures(), "Piano"))
+    assert instruments.find_players(xml.encode()) == {0}
 
 
 def test_the_midi_file_is_heard_where_the_score_forgot(tmp_path):
@@ -140,16 +155,9 @@ def test_one_part_is_taken_out_of_a_larger_piece(tmp_path, part):
     )
     (path,) = filtering.kept_files(tmp_path / "filtering.csv")
     assert path == tmp_path / "parts" / str(part) / "duo.mxl"
-    parsed = instruments.parse(instruments_xml(path))
+    parsed = instruments.parse(read_musicxml(path))
     assert {note.pitch.nameWithOctave for note in parsed.recurse().notes} == {"C4"}
     assert run(tmp_path, part=part).keys() == rows.keys()  # what was taken out is not judged again
-
-
-def instruments_xml(path):
-    """Read an MXL through the guard."""
-    from lstmgan_utils.mxl_safety import read_musicxml
-
-    return read_musicxml(path)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,9 @@ def test_written_shape_is_the_promised_one(tmp_path, pitch_first):
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
 @pytest.mark.parametrize(
-    "content", [FULL.astype(float), list(FULL.T.astype(float)), FULL], ids=["array", "rows", "uint8"]
+    "content",
+    [FULL.astype(float), list(FULL.T.astype(float)), FULL],
+    ids=["array", "rows", "uint8"],
 )
 def test_arrays_are_read_too(tmp_path, content, protocol):
     path = zipped(tmp_path, content, protocol=protocol)

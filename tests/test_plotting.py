@@ -86,8 +86,9 @@ def test_batch_shares_its_pitches():
 
 def test_array_is_drawn_as_it_is():
     values = np.arange(6).reshape(2, 3)
-    _, ax = plotting.plot_array(values)
+    _, ax = plotting.plot_array(values, first_row=10)
     assert np.array_equal(ax.images[0].get_array(), values)
+    assert ax.get_ylim() == (11.5, 9.5), "the first row at the top"
 
 
 def test_curves_differ_in_more_than_color():

@@ -262,6 +262,24 @@ def run_notebooks(folder, pages, parameters=None, *, timeout=900, fresh=False):
     return record
 
 
+def read_parameters_file(path):
+    """Read a file of parameter overrides.
+
+    Args:
+        path: Path of a JSON file, `{lesson: {parameter: value}}`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not JSON.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: PARAMETERS takes the path of a JSON file")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error})") from error
+
+
 def main():
     """Read the command line of `make course` and run the lessons."""
     parser = argparse.ArgumentParser(description="Run the lessons in order and write their pages.")
@@ -271,7 +289,7 @@ def main():
     parser.add_argument("--fresh", action="store_true", help="run also what is up to date")
     options = parser.parse_args()
     try:
-        parameters = json.loads(options.parameters.read_text()) if options.parameters else {}
+        parameters = read_parameters_file(options.parameters) if options.parameters else {}
         run_notebooks(
             NOTEBOOKS, options.pages, parameters, timeout=options.timeout, fresh=options.fresh
         )

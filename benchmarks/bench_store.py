@@ -1,0 +1,195 @@
+"""What a store costs, beside the format of the first attempt and beside other libraries.
+
+Usage: python benchmarks/bench_store.py. All rows of a table come from one run and the same songs.
+"""
+
+import contextlib
+import itertools
+import pickle
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstmgan_utils import corpus, pianoroll, store, tunes
+from lstmgan_utils.pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION
+
+N_SONGS = 20_000  # as many as the first attempt had
+N_TIMED = 40
+
+
+def best_of(action, repeats=5):
+    """Time an action: seconds of the fastest of several runs."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def row(name, value, target="", reached=None):
+    """Print one line of a table; `reached` None where there is no target."""
+    mark = {None: "", True: "yes", False: "NO"}[reached]
+    print(f"{name:<58} {value:>16}  {target:<14} {mark}")
+    return reached is not False
+
+
+def large_store(songs, path):
+    """Write the built-in tunes again and again, until there are as many as the original had."""
+    pairs = [
+        (notes, store.unpack_row(record)) for notes, record in zip(songs, songs.rows, strict=True)
+    ]
+    store.write_store(path, itertools.islice(itertools.cycle(pairs), N_SONGS))
+
+
+def original_way(path):
+    """Load a song as the first attempt did: unzip, unpickle anything, make an array."""
+    with zipfile.ZipFile(path) as archive:
+        return np.array(pickle.loads(archive.read(archive.namelist()[0])))
+
+
+def bench_sizes(songs, folder):
+    """Compare sizes: the store, the zips of the first attempt, and what is in them."""
+    path = folder / "large.store"
+    large_store(songs, path)
+    zips = [corpus.write_original(pianoroll.encode(notes), folder / f"{i}.zip", pitch_first=True)
+            for i, notes in enumerate(songs[:N_TIMED])]  # fmt: skip
+    a_song = path.stat().st_size / N_SONGS
+    a_zip = np.mean([file.stat().st_size for file in zips])
+    unpacked = np.mean([zipfile.ZipFile(file).infolist()[0].file_size for file in zips])
+    size = path.stat().st_size / 1e6
+    opening = 1000 * best_of(lambda: corpus.open_store(path))
+    quick = 1000 * best_of(lambda: corpus.open_store(path, verify=False))
+    array = MAX_STEPS * N_PITCHES * 8
+    return zips, [
+        row(f"store of {N_SONGS:,} songs", f"{size:.1f} MB", "<= 40 MB", size <= 40),
+        row("opening it, every byte checked", f"{opening:.1f} ms", "<= 50 ms", opening <= 50),
+        row("opening it, notes unchecked", f"{quick:.1f} ms"),
+        row("a float64 array over a song of the store", f"{array / a_song:,.0f} x", ">= 10,000 x",
+            array / a_song >= 10_000),
+        row("an unzipped pickle over a song of the store", f"{unpacked / a_song:,.0f} x",
+            ">= 10,000 x", unpacked / a_song >= 10_000),
+        row("a zipped pickle over a song of the store", f"{a_zip / a_song:,.0f} x", ">= 10 x",
+            a_zip / a_song >= 10),
+    ]  # fmt: skip
+
+
+def bench_drawing(songs, zips):
+    """Compare the times to draw a full roll."""
+    some = [notes.copy() for notes in songs[: len(zips)]]
+    slow = np.median([best_of(lambda z=z: original_way(z), 1) for z in zips[:5]])
+    safe = np.median([best_of(lambda z=z: corpus.read_original(z), 1) for z in zips[:5]])
+    draw = np.median([best_of(lambda n=n: pianoroll.encode(n, MAX_STEPS), 9) for n in some])
+    fill = best_of(lambda: np.empty((MAX_STEPS, N_PITCHES), np.uint8).fill(0), 50)
+    return [
+        row("full roll from unzip, pickle.loads, np.array", f"{1000 * slow:.0f} ms"),
+        row("full roll from our safe reader of the same zip", f"{1000 * safe:.0f} ms"),
+        row("full roll from the store", f"{1000 * draw:.3f} ms"),
+        row("  faster than the original by", f"{slow / draw:,.0f} x", ">= 1,000 x",
+            slow / draw >= 1000),
+        row("  of the speed of filling the memory with zeros", f"{fill / draw:.2f} x", ">= 0.5 x",
+            fill / draw >= 0.5),
+    ]  # fmt: skip
+
+
+def rivals(notes):
+    """List (library, encode, decode or None) for those installed, all ready to be timed."""
+    length = pianoroll.n_steps(notes)
+    rows, found = notes.tolist(), []
+    with contextlib.suppress(ImportError):
+        import pretty_midi
+
+        player = pretty_midi.Instrument(0)
+        player.notes = [pretty_midi.Note(100, p, on / RESOLUTION, (on + d) / RESOLUTION)
+                        for on, d, p in rows]  # fmt: skip
+        found.append(("pretty_midi", lambda: player.get_piano_roll(fs=RESOLUTION), None))
+    with contextlib.suppress(ImportError):
+        import muspy
+
+        track = muspy.Track(notes=[muspy.Note(on, p, d, 100) for on, d, p in rows])
+        music = muspy.Music(resolution=RESOLUTION, tracks=[track])
+        roll = music.to_pianoroll_representation()
+        found.append(
+            (
+                "muspy",
+                music.to_pianoroll_representation,
+                lambda: muspy.from_pianoroll_representation(roll, resolution=RESOLUTION),
+            )
+        )
+    with contextlib.suppress(ImportError):
+        import pypianoroll
+
+        binary = pypianoroll.BinaryTrack(pianoroll=pianoroll.encode(notes, length).astype(bool))
+        multitrack = pypianoroll.Multitrack(resolution=RESOLUTION, tracks=[binary])
+        midi = multitrack.set_nonzeros(100).to_pretty_midi()
+        found.append(
+            (
+                "pypianoroll",
+                lambda: pypianoroll.from_pretty_midi(midi, RESOLUTION),
+                multitrack.to_pretty_midi,
+            )
+        )
+    return found
+
+
+def bench_rivals(songs):
+    """Compare encoding and decoding with other libraries, on the longest built-in tune."""
+    notes = songs[int(np.argmax(songs.table["n_steps"]))].copy()
+    roll = pianoroll.encode(notes)
+    encode, decode = best_of(lambda: pianoroll.encode(notes), 30), best_of(
+        lambda: pianoroll.decode(roll), 30)  # fmt: skip
+    lines = [row(f"encode {len(notes)} notes, {len(roll)} steps", f"{1e3 * encode:.3f} ms"),
+             row("decode them", f"{1e3 * decode:.3f} ms")]  # fmt: skip
+    for name, theirs, back in rivals(notes):
+        ratio = best_of(theirs, 10) / encode
+        lines.append(row(f"  encode: {name} takes", f"{ratio:.1f} x", ">= 1 x", ratio >= 1))
+        if back:
+            ratio = best_of(back, 10) / decode
+            lines.append(row(f"  decode: {name} takes", f"{ratio:.1f} x", ">= 1 x", ratio >= 1))
+    return lines
+
+
+def bench_reading(n_tunes=40):
+    """Time music21 on some built-in tunes, with and without beams, against the cache."""
+    from music21 import converter
+
+    jobs = [arguments for _, arguments in tunes.list_tunes()[:: 4420 // n_tunes]][:n_tunes]
+    tunes.read_tune(*jobs[0])  # imports
+    ours = best_of(lambda: [tunes.read_tune(*job) for job in jobs], 1) / n_tunes
+    parse = best_of(lambda: [pianoroll.notes_from_score(converter.parse(text, format="abc"))
+                             for *_, text in jobs], 1) / n_tunes  # fmt: skip
+    cached = best_of(corpus.builtin_tunes)
+    return [
+        row("a tune read by music21", f"{1000 * parse:.1f} ms"),
+        row("  without the beams that nobody looks at", f"{1000 * ours:.1f} ms"),
+        row("  faster by, on one core", f"{parse / ours:.1f} x", ">= 3 x", parse / ours >= 3),
+        row("  all built-in tunes on one core, extrapolated", f"{4420 * ours:.0f} s"),
+        row("all built-in tunes from the cache", f"{1000 * cached:.1f} ms", "< 1 s", cached < 1),
+    ]  # fmt: skip
+
+
+def main():
+    """Print all tables.
+
+    Returns:
+        bool, whether every target was reached.
+    """
+    songs = corpus.builtin_tunes()
+    with tempfile.TemporaryDirectory() as folder:
+        zips, lines = bench_sizes(songs, Path(folder))
+        lines += bench_drawing(songs, zips)
+    return all(lines + bench_rivals(songs) + bench_reading())
+
+
+@pytest.mark.benchmark
+def test_store_reaches_its_targets():
+    assert main()
+
+
+if __name__ == "__main__":
+    sys.exit(not main())

@@ -1,0 +1,197 @@
+"""What happens while a model trains: samples, saves, logs, warnings in words, a progress bar."""
+
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from . import pianoroll, runs, runtime, sampling
+from .plotting import plot_roll
+
+D_LOSS_FLOOR = 0.02
+
+
+def diagnose(notes, n_steps, logs=None):
+    """Say in words what is wrong with a sample or with the losses, or "" where nothing is.
+
+    Args:
+        notes: note array.
+        n_steps: int, time steps of the sample.
+        logs: dict of losses.
+
+    Returns:
+        str.
+
+    Introduced in lesson 06.
+    """
+    if not len(notes):
+        return "the sample is silent"
+    if len(np.unique(notes["pitch"])) == 1:
+        return "the sample holds a single pitch: the generator has collapsed"
+    if notes["duration"].max() > 4 * pianoroll.STEPS_PER_MEASURE:
+        return "one note sounds through more than four measures"
+    measures = pianoroll.encode(notes, n_steps)[: n_steps // 96 * 96].reshape(-1, 96 * 128)
+    if len(measures) > 3 and (measures == measures[0]).all():
+        return "one measure is repeated for ever: the generator has collapsed"
+    if logs and logs.get("d_loss", 1) < D_LOSS_FLOOR:
+        return "the discriminator wins (its loss is near 0): lower its learning rate"
+    return ""
+
+
+class SampleWriter(keras.callbacks.Callback):
+    """Write a MIDI sample every few batches, always from the same random values.
+
+    Args:
+        run_folder: str or Path; samples go to its folder `samples`.
+        every: int, batches between samples.
+        seed: int, of the latent.
+        measures: int, length of the samples.
+
+    Introduced in lesson 06.
+    """
+
+    def __init__(self, run_folder, every=10, seed=0, measures=8):
+        super().__init__()
+        self.folder, self.every = Path(run_folder) / "samples", every
+        self.latent = sampling.draw_latent(seed, measures)
+        self.warnings = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        number = int(self.model.n_batches.numpy())
+        if number % self.every == 0:
+            self.write(number, logs)
+
+    def write(self, number, logs=None):
+        """Sample, write `step_000010.mid`, and note what is wrong with it."""
+        self.notes = sampling.play_latents(self.model.average, self.latent[None])[0]
+        pianoroll.write_midi(self.notes, self.folder / f"step_{number:06d}.mid")
+        if words := diagnose(self.notes, len(self.latent) * pianoroll.RESOLUTION, logs):
+            self.warnings.append(f"batch {number}: {words}")
+
+
+class Saver(keras.callbacks.Callback):
+    """Save everything that training needs to go on, every few batches and at the end.
+
+    Args:
+        run_folder: str or Path; saves go to its folder `weights`.
+        every: int, batches between saves.
+
+    Introduced in lesson 06.
+    """
+
+    def __init__(self, run_folder, every=10):
+        super().__init__()
+        self.folder, self.every = Path(run_folder), every
+
+    def on_train_batch_end(self, batch, logs=None):
+        number = int(self.model.n_batches.numpy())
+        if any(not math.isfinite(value) for value in (logs or {}).values()):
+            self.model.stop_training = True
+            last = runs.saves(self.folder)
+            where = f"the last good save is {last[-1][1]}" if last else "nothing was saved yet"
+            raise FloatingPointError(
+                f"a loss is not a number at batch {number}; {where}; lower the learning rates"
+            )
+        if number % self.every == 0:
+            self.write(number)
+
+    def write(self, number):
+        """Save under the name `step_000010.weights.h5`, then delete what is not worth keeping."""
+        runs.write_weights(self.model, self.folder / "weights" / f"step_{number:06d}.weights.h5")
+        runs.thin_out(self.folder)
+
+
+class TensorBoardWriter(keras.callbacks.Callback):
+    """Log losses every few batches, and now and then a picture of the newest sample.
+
+    Args:
+        run_folder: str or Path; TensorBoard reads its folder `logs`.
+        sampler: SampleWriter whose notes are drawn; None for losses alone.
+        every: int, batches between entries; pictures come ten times as rarely.
+
+    Introduced in lesson 06.
+    """
+
+    def __init__(self, run_folder, sampler=None, every=10):
+        super().__init__()
+        self.folder, self.sampler, self.every = Path(run_folder) / "logs", sampler, every
+
+    def on_train_begin(self, logs=None):
+        self.writer = tf.summary.create_file_writer(str(self.folder))
+
+    def on_train_batch_end(self, batch, logs=None):
+        number = int(self.model.n_batches.numpy())
+        if number % self.every:
+            return
+        with self.writer.as_default(step=number):
+            for name, value in (logs or {}).items():
+                tf.summary.scalar(name, value)
+            if notes := getattr(self.sampler, "notes", np.empty(0)).tolist():
+                tf.summary.scalar("notes_in_sample", len(notes))
+                if number % (10 * self.every) == 0:
+                    tf.summary.image("sample", self.picture()[None])
+
+    def picture(self):
+        """Draw the newest sample as a uint8 image, shape (height, width, 3)."""
+        import matplotlib.pyplot as plt
+
+        figure, _ = plot_roll(self.sampler.notes)
+        figure.canvas.draw()
+        image = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+        plt.close(figure)
+        return image
+
+    def on_train_end(self, logs=None):
+        self.writer.close()
+
+
+class Progress(keras.callbacks.Callback):
+    """Show a tqdm bar over all batches of a run, with the newest losses.
+
+    Args:
+        total: int, batches of the whole run.
+        progress: bool, False for silence.
+
+    Introduced in lesson 06.
+    """
+
+    def __init__(self, total, progress=True):
+        super().__init__()
+        self.total, self.progress = total, progress
+
+    def on_train_begin(self, logs=None):
+        self.bar = runtime.progress_bar(
+            total=self.total, description=self.model.phase, progress=self.progress
+        )
+        self.bar.update(int(self.model.n_batches.numpy()))
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update()
+        self.bar.set_postfix({k: f"{v:.3g}" for k, v in (logs or {}).items()}, refresh=False)
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+
+class History(keras.callbacks.Callback):
+    """Keep the losses of every batch, and write them beside the saves.
+
+    Args:
+        run_folder: str or Path; `history.csv` there grows by a row every few batches.
+        every: int, batches between rows.
+
+    Introduced in lesson 06.
+    """
+
+    def __init__(self, run_folder, every=10):
+        super().__init__()
+        self.path, self.every = Path(run_folder) / "history.csv", every
+
+    def on_train_batch_end(self, batch, logs=None):
+        number = int(self.model.n_batches.numpy())
+        if number % self.every == 0:
+            with self.path.open("a") as file:
+                for name, value in (logs or {}).items():
+                    file.write(f"{number},{self.model.phase},{name},{value:.6g}\n")

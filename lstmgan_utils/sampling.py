@@ -1,0 +1,224 @@
+"""From random values to music: seeds, blends, lengths; shipped weights and run folders.
+
+A *latent* holds 24 random values a beat, one a time step: 19,200 for 200 measures of 4/4. Its
+first row is the song latent, which the generator reads at every beat; the other rows are the
+details.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from . import pianoroll
+from .config import LATENT_SIZE
+from .vocabulary import BEATS_PER_MEASURE
+
+MAX_BEATS = pianoroll.MAX_STEPS // pianoroll.RESOLUTION
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+def draw_latent(seed, measures=8, metre="4/4"):
+    """Draw the random values of a song; a longer song begins with those of a shorter one.
+
+    Args:
+        seed: int, 0 or more.
+        measures: int, at most 19,200 time steps (200 measures of 4/4).
+        metre: str, "4/4", "3/4" or "6/8".
+
+    Returns:
+        float32 ndarray, shape (beats, 24), standard normal.
+
+    Raises:
+        ValueError: an unknown metre, or a length outside 1 to 19,200 steps.
+
+    Introduced in lesson 07.
+    """
+    if metre not in BEATS_PER_MEASURE:
+        raise ValueError(f"metre {metre!r} was not learned; choose from {list(BEATS_PER_MEASURE)}")
+    n_beats = measures * BEATS_PER_MEASURE[metre]
+    if not 1 <= n_beats <= MAX_BEATS:
+        raise ValueError(f"{measures} measures are not 1 to {MAX_BEATS // BEATS_PER_MEASURE[metre]}")
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n_beats, LATENT_SIZE)).astype(np.float32)
+
+
+def blend(latent_a, latent_b, amount):
+    """Mix two latents along a quarter circle, so that the mixture is standard normal too.
+
+    Args:
+        latent_a, latent_b: float ndarrays, shape (beats, 24).
+        amount: float or array that broadcasts, 0 for a, 1 for b.
+
+    Returns:
+        float32 ndarray, shape (beats, 24).
+
+    Introduced in lesson 07.
+    """
+    angle = np.asarray(amount) * np.pi / 2
+    return (np.cos(angle) * latent_a + np.sin(angle) * latent_b).astype(np.float32)
+
+
+def new_details(latent, seed):
+    """Keep the song latent and draw all details anew.
+
+    Introduced in lesson 07.
+    """
+    fresh = np.random.default_rng(seed).standard_normal(latent.shape).astype(np.float32)
+    fresh[0] = latent[0]
+    return fresh
+
+
+def new_song(latent, seed):
+    """Keep the details and draw the song latent anew.
+
+    Introduced in lesson 07.
+    """
+    changed = latent.copy()
+    changed[0] = np.random.default_rng(seed).standard_normal(LATENT_SIZE)
+    return changed
+
+
+def walk(latent_a, latent_b):
+    """Walk from one song to another, beat by beat; the song latent is half of each.
+
+    Introduced in lesson 07.
+    """
+    amounts = np.linspace(0, 1, len(latent_a))[:, None]
+    amounts[0] = 0.5
+    return blend(latent_a, latent_b, amounts)
+
+
+def sample(generator, seed=0, measures=8, *, latent=None, metre="4/4", temperature=1.0, transpose=0):
+    """Let a generator write one piece.
+
+    Args:
+        generator: from `load_pretrained`, `load_run` or `build_generator`.
+        seed: int; the same seed writes the same piece.
+        measures: int, 1 to 200 of 4/4.
+        latent: float ndarray, shape (beats, 24); None to draw it from the seed.
+        metre: str, "4/4", "3/4" or "6/8".
+        temperature: float, 0 for the likeliest word at each beat, 1 as trained.
+        transpose: int, semitones; the generator writes in the key without sharps or flats.
+
+    Returns:
+        note array.
+
+    Introduced in lesson 07.
+    """
+    latent = draw_latent(seed, measures, metre) if latent is None else latent
+    notes = play_latents(generator, latent[None], metre, temperature)[0]
+    return pianoroll.transpose(notes, transpose) if transpose else notes
+
+
+def sample_many(generator, seeds, measures=8, *, metre="4/4", temperature=1.0, batch_size=100):
+    """Let a generator write one piece a seed; as `sample`, many at a time.
+
+    Args:
+        generator: as for `sample`.
+        seeds: iterable of ints.
+        measures, metre, temperature: as for `sample`.
+        batch_size: int, pieces played at once.
+
+    Returns:
+        list of note arrays.
+
+    Introduced in lesson 07.
+    """
+    latents, pieces = [draw_latent(seed, measures, metre) for seed in seeds], []
+    for first in range(0, len(latents), batch_size):
+        batch = np.stack(latents[first : first + batch_size])
+        pieces += play_latents(generator, batch, metre, temperature)
+    return pieces
+
+
+def play_latents(generator, latents, metre="4/4", temperature=1.0):
+    """Turn a batch of latents into note arrays.
+
+    Args:
+        generator: as for `sample`.
+        latents: float ndarray, shape (batch, beats, 24).
+        metre: str.
+        temperature: float.
+
+    Returns:
+        list of note arrays.
+    """
+    if not hasattr(generator, "vocabulary"):  # the first try paints cells, not words
+        return [pianoroll.decode(np.asarray(roll)) for roll in generator(latents)]
+    words = generator.play_words(latents, metre, temperature)
+    return [pianoroll.decode(generator.vocabulary.paint(row)) for row in words]
+
+
+def load_pretrained(name="folk"):
+    """Load a generator with the weights that ship with the package.
+
+    Args:
+        name: str, a folder of `lstmgan_utils/weights`.
+
+    Returns:
+        Generator, ready for `sample`.
+
+    Raises:
+        ValueError: no weights of that name.
+
+    Introduced in lesson 00.
+    """
+    names = sorted(path.parent.name for path in WEIGHTS.glob("*/config.json"))
+    if name not in names:
+        raise ValueError(f"no weights named {name!r} are shipped; choose from {names}")
+    return load_generator(WEIGHTS / name, WEIGHTS / name / "generator.weights.h5")
+
+
+def load_run(run_folder):
+    """Load the generator of a training run, its averaged weights as last saved.
+
+    Args:
+        run_folder: a folder that training made, such as outputs/runs/lesson_06.
+
+    Returns:
+        Generator, ready for `sample`.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+
+    Introduced in lesson 07.
+    """
+    from .gan import load_run as load_whole_run
+
+    return load_whole_run(run_folder).average
+
+
+def save_generator(generator, folder):
+    """Write what `load_generator` needs: config.json, vocabulary.npz, generator.weights.h5.
+
+    Args:
+        generator: Generator.
+        folder: str or Path.
+
+    Returns:
+        Path of the folder.
+    """
+    from .runs import write_config, write_weights
+
+    write_config(folder, generator.config, generator.vocabulary)
+    write_weights(generator, Path(folder) / "generator.weights.h5")
+    return Path(folder)
+
+
+def load_generator(folder, weights):
+    """Build a generator from the config.json and vocabulary.npz of a folder, with these weights.
+
+    Args:
+        folder: str or Path.
+        weights: Path of a .weights.h5 file of a generator.
+
+    Returns:
+        Generator.
+    """
+    from .generator import build_generator
+    from .runs import read_config, read_weights
+
+    config, vocabulary = read_config(folder)
+    generator = build_generator(config, vocabulary)
+    read_weights(generator, weights)
+    return generator

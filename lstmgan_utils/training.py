@@ -1,0 +1,102 @@
+"""A whole training run from songs to weights: both phases, resumable at any batch."""
+
+import warnings
+from pathlib import Path
+
+from . import callbacks, gan, runs, runtime, windows
+from .config import PRESETS
+from .pianoroll import STEPS_PER_MEASURE
+from .vocabulary import cut_beats, learn_vocabulary
+
+
+def train(songs, run_folder, config="laptop", *, until=None, every=10, extra=(), progress=True):
+    """Train in a run folder, from its last save if there is one.
+
+    Stop it at any time (Interrupt in Jupyter); calling it again goes on. Batches, random numbers
+    and saves depend on the seed and the batch number alone, so that an interrupted run and an
+    unbroken one see the same data.
+
+    Args:
+        songs: Songs to learn from, such as the training side of a split.
+        run_folder: str or Path, such as outputs/runs/mine.
+        config: Config, or the name of a preset.
+        until: int, batch number to stop at; None for the whole run.
+        every: int, batches between samples, saves and log entries.
+        extra: further Keras callbacks.
+        progress: bool, show a progress bar.
+
+    Returns:
+        LSTMGAN.
+
+    Raises:
+        ValueError: the folder holds a run of other settings or other songs; an unknown preset.
+
+    Introduced in lesson 06.
+    """
+    config = _preset(config) if isinstance(config, str) else config
+    runtime.set_seed(config.seed)
+    tunes = windows.prepare(songs)
+    model = _open(songs, tunes, Path(run_folder), config)
+    total = config.warm_up_steps + config.adversarial_steps
+    until = total if until is None else min(until, total)
+    sampler = callbacks.SampleWriter(run_folder, every)
+    watching = [
+        sampler,
+        callbacks.Saver(run_folder, every),
+        callbacks.History(run_folder, every),
+        callbacks.TensorBoardWriter(run_folder, sampler, every),
+        callbacks.Progress(until, progress),
+        *extra,
+    ]
+    try:
+        _fit(model, tunes, until, watching)
+    except KeyboardInterrupt:
+        print(f"stopped at batch {int(model.n_batches)}; call train again to go on")
+    return model
+
+
+def _preset(name):
+    if name not in PRESETS:
+        raise ValueError(f"preset {name!r} is unknown; choose from {sorted(PRESETS)}")
+    return PRESETS[name]
+
+
+def _open(songs, tunes, folder, config):
+    """Start a run, or load it where the folder holds one of these settings and songs."""
+    if (folder / "config.json").is_file():
+        found = runs.read_facts(folder)
+        if found["config"] != runs.plain(config) or found["data_hash"] != songs.hash:
+            raise ValueError(
+                f"{folder} holds a run with other settings or songs; choose another folder, or "
+                "delete that one to start anew"
+            )
+        if runs.saves(folder):
+            return gan.load_run(folder)
+    vocabulary = None
+    if config.model == "lstmgan":
+        vocabulary, _ = learn_vocabulary((cut_beats(t.notes) for t in tunes), config.n_words)
+    runs.write_config(folder, config, vocabulary, data_hash=songs.hash, n_tunes=len(tunes))
+    model = gan.LSTMGAN(config, vocabulary)
+    model.compile()
+    return model
+
+
+def _fit(model, tunes, until, watching):
+    """Run the phases, each to its end or to batch `until`."""
+    config = model.config
+    while (number := int(model.n_batches)) < until:
+        phase = model.phase_of(number)
+        model.enter(phase)
+        stop = min(until, config.warm_up_steps) if phase == gan.WARM_UP else until
+        if model.vocabulary is None:
+            length = config.measures * STEPS_PER_MEASURE
+            data = windows.roll_batches(
+                tunes, length, config.batch_size, seed=config.seed, first=number
+            )
+        else:
+            data = windows.training_batches(tunes, model.vocabulary, config, number)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*shuffle=True.*")
+            model.fit(data, steps_per_epoch=stop - number, callbacks=watching, verbose=0)
+        if int(model.n_batches) < stop:
+            break  # a callback asked to stop
