@@ -3,7 +3,6 @@
 Usage: python benchmarks/bench_store.py. All rows of a table come from one run and the same songs.
 """
 
-import contextlib
 import itertools
 import pickle
 import sys
@@ -97,44 +96,36 @@ def bench_drawing(songs, zips):
     ]  # fmt: skip
 
 
-def rivals(notes):
-    """List (library, encode, decode or None) for those installed, all ready to be timed."""
-    length = pianoroll.n_steps(notes)
-    rows, found = notes.tolist(), []
-    with contextlib.suppress(ImportError):
-        import pretty_midi
+def pretty_midi_ways(notes):
+    """Give (encode, decode) by pretty_midi, which has no way back."""
+    import pretty_midi
 
-        player = pretty_midi.Instrument(0)
-        player.notes = [pretty_midi.Note(100, p, on / RESOLUTION, (on + d) / RESOLUTION)
-                        for on, d, p in rows]  # fmt: skip
-        found.append(("pretty_midi", lambda: player.get_piano_roll(fs=RESOLUTION), None))
-    with contextlib.suppress(ImportError):
-        import muspy
+    player = pretty_midi.Instrument(0)
+    for onset, duration, pitch in notes.tolist():
+        times = onset / RESOLUTION, (onset + duration) / RESOLUTION
+        player.notes.append(pretty_midi.Note(100, pitch, *times))
+    return lambda: player.get_piano_roll(fs=RESOLUTION), None
 
-        track = muspy.Track(notes=[muspy.Note(on, p, d, 100) for on, d, p in rows])
-        music = muspy.Music(resolution=RESOLUTION, tracks=[track])
-        roll = music.to_pianoroll_representation()
-        found.append(
-            (
-                "muspy",
-                music.to_pianoroll_representation,
-                lambda: muspy.from_pianoroll_representation(roll, resolution=RESOLUTION),
-            )
-        )
-    with contextlib.suppress(ImportError):
-        import pypianoroll
 
-        binary = pypianoroll.BinaryTrack(pianoroll=pianoroll.encode(notes, length).astype(bool))
-        multitrack = pypianoroll.Multitrack(resolution=RESOLUTION, tracks=[binary])
-        midi = multitrack.set_nonzeros(100).to_pretty_midi()
-        found.append(
-            (
-                "pypianoroll",
-                lambda: pypianoroll.from_pretty_midi(midi, RESOLUTION),
-                multitrack.to_pretty_midi,
-            )
-        )
-    return found
+def muspy_ways(notes):
+    """Give (encode, decode) by muspy."""
+    import muspy
+
+    rows = [muspy.Note(onset, pitch, duration, 100) for onset, duration, pitch in notes.tolist()]
+    music = muspy.Music(resolution=RESOLUTION, tracks=[muspy.Track(notes=rows)])
+    encode = music.to_pianoroll_representation
+    roll = encode()
+    return encode, lambda: muspy.from_pianoroll_representation(roll, resolution=RESOLUTION)
+
+
+def pypianoroll_ways(notes):
+    """Give (encode, decode) by pypianoroll, which goes by way of pretty_midi."""
+    import pypianoroll
+
+    track = pypianoroll.BinaryTrack(pianoroll=pianoroll.encode(notes).astype(bool))
+    rolls = pypianoroll.Multitrack(resolution=RESOLUTION, tracks=[track])
+    midi = rolls.set_nonzeros(100).to_pretty_midi()
+    return lambda: pypianoroll.from_pretty_midi(midi, RESOLUTION), rolls.to_pretty_midi
 
 
 def bench_rivals(songs):
@@ -145,7 +136,13 @@ def bench_rivals(songs):
         lambda: pianoroll.decode(roll), 30)  # fmt: skip
     lines = [row(f"encode {len(notes)} notes, {len(roll)} steps", f"{1e3 * encode:.3f} ms"),
              row("decode them", f"{1e3 * decode:.3f} ms")]  # fmt: skip
-    for name, theirs, back in rivals(notes):
+    for ways in (pretty_midi_ways, muspy_ways, pypianoroll_ways):
+        name = ways.__name__.removesuffix("_ways")
+        try:
+            theirs, back = ways(notes)
+        except ImportError:
+            row(f"  {name}", "not installed")
+            continue
         ratio = best_of(theirs, 10) / encode
         lines.append(row(f"  encode: {name} takes", f"{ratio:.1f} x", ">= 1 x", ratio >= 1))
         if back:

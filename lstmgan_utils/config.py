@@ -26,15 +26,15 @@ class Config:
     softness: float = 1.0  # temperature of the softmax behind the straight-through choice
     warm_up_steps: int = 2400  # likelihood steps before the adversary joins
     adversarial_steps: int = 3000
-    warm_up_beats: int = 96  # of each tune that the warm-up reads
-    dropout: float = 0.3
+    warm_up_beats: int = 64  # of each tune that the warm-up reads
+    dropout: float = 0.25
     free_bits: float = 0.1  # nats a song latent value may carry unpunished
     likelihood_weight: float = 1.0  # of the warm-up's loss while the adversary plays
     batch_size: int = 32
     warm_up_learning_rate: float = 2e-3
     g_learning_rate: float = 1e-4
     d_learning_rate: float = 3e-4
-    average_decay: float = 0.998  # of the running average of the weights that samples use
+    average_decay: float = 0.995  # of the running average of the weights that samples use
     seed: int = 0
 
     def __post_init__(self):

@@ -5,7 +5,7 @@ import ipywidgets
 from lstmgan_utils import runtime
 
 LARGEST_SEED = 2**31 - 1
-LABEL = {"description_width": "80px"}
+LABEL = {"description_width": "88px"}
 INSTRUMENTS = {
     "piano": 0,
     "music box": 10,
@@ -68,7 +68,7 @@ def make_controls(knobs):
     }
     for name, control in controls.items():
         control.value = getattr(knobs, name)
-        control.layout = ipywidgets.Layout(width="262px")
+        control.layout = ipywidgets.Layout(width="250px")
         control.add_class(f"knob-{name.replace('_', '-')}")
     return controls
 
@@ -109,7 +109,7 @@ def arrange(panel):
     c, b = panel.controls, panel.buttons
     wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="center", margin="4px 0")
     top = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start")
-    group = ipywidgets.Layout(margin="0 10px 4px 0")
+    group = ipywidgets.Layout(margin="0 6px 4px 0")
 
     def column(title, *rows):
         head = ipywidgets.HTML(f"<b>{title}</b>")

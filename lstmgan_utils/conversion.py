@@ -47,7 +47,7 @@ def convert_folder(
 
     Raises:
         FileNotFoundError: no such folder, or no MuseScore where it was asked for.
-        ValueError: an unknown engine, an empty or unreadable folder, or a job already at work there.
+        ValueError: an unknown engine, an empty or unreadable folder, or another job at work there.
         OSError: the disk is full.
 
     Introduced in lesson 01.

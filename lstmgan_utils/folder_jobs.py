@@ -117,10 +117,11 @@ def work_folder(folder):
 
 @contextlib.contextmanager
 def time_limit(seconds):
-    """Raise TimeoutError in the block when it takes longer than this.
+    """Raise TimeoutError in the block when it works longer than this.
 
-    It needs a signal, so it works in the main thread of a process on Linux and macOS. Elsewhere
-    (Windows, a Dask thread) only the bounds on what is read limit the time.
+    The time is the processor's, so a busy machine does not turn good files into slow ones. It needs
+    a signal, so it works in the main thread of a process on Linux and macOS. Elsewhere (Windows, a
+    Dask thread) only the bounds on what is read limit the time.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or not hasattr(signal, "setitimer"):
@@ -130,13 +131,13 @@ def time_limit(seconds):
     def stop(*_):
         raise TimeoutError(f"it needed more than {seconds:g} s; raise the timeout, or leave it out")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def attempt(timeout, function, *arguments):

@@ -11,6 +11,8 @@ from .vocabulary import BEATS_PER_MEASURE, METRES
 LOOKBACK = (1, 2, 4, 8)  # measures: what was played here so long ago is offered again
 CYCLE = 8  # measures after which the counting starts again, as in most tunes
 DICE_SEED = 24
+DICE_ROUGHNESS = 0.6  # a blend step of an eighth keeps most words, two seeds share none
+N_WAVES = 256
 
 
 def build_generator(config, vocabulary=None):
@@ -62,35 +64,46 @@ def build_first_try(config):
     return keras.Model(latent, roll, name="first_try")
 
 
-def dice_directions(n_words):
-    """Give each word a fixed direction in the space of a beat's 24 random values.
+def dice_landscapes(n_words):
+    """Give each word a fixed random landscape over the space of a beat's 24 random values.
+
+    The landscapes are sums of 256 random waves (Rahimi and Recht 2007), so that the heights of
+    two words are all but independent, and that a small step in the latent changes them little.
+
+    Args:
+        n_words: int.
 
     Returns:
-        float32 ndarray, shape (24, words), columns of length 1.
+        float32 ndarrays: wave vectors, shape (24, 256), phases, shape (256,), and the weights of
+        the waves, shape (256, words).
 
     Introduced in lesson 05.
     """
-    directions = np.random.default_rng(DICE_SEED).normal(size=(LATENT_SIZE, n_words))
-    return (directions / np.linalg.norm(directions, axis=0)).astype(np.float32)
+    rng = np.random.default_rng(DICE_SEED)
+    waves = rng.normal(scale=DICE_ROUGHNESS, size=(LATENT_SIZE, N_WAVES))
+    phases = rng.uniform(0, 2 * np.pi, N_WAVES)
+    weights = rng.normal(scale=(2 / N_WAVES) ** 0.5, size=(N_WAVES, n_words))
+    return tuple(np.float32(array) for array in (waves, phases, weights))
 
 
-def throw_dice(latent, directions):
+def throw_dice(latent, landscapes):
     """Turn a beat's 24 random values into one Gumbel number a word.
 
     The largest of logit + Gumbel number is a draw from the softmax of the logits (the
-    Gumbel-max trick); that all numbers come from 24 values makes the draw a smooth function of
-    the latent, so that songs can be blended.
+    Gumbel-max trick); that all numbers come from 24 values makes the draw a function of the
+    latent, so that songs can be repeated and blended.
 
     Args:
         latent: float tensor, shape (batch, 24), standard normal.
-        directions: float array, shape (24, words).
+        landscapes: from `dice_landscapes`.
 
     Returns:
         float tensor, shape (batch, words).
 
     Introduced in lesson 05.
     """
-    normal = tf.matmul(latent, directions)
+    waves, phases, weights = landscapes
+    normal = tf.matmul(tf.cos(tf.matmul(latent, waves) + phases), weights)
     uniform = 0.5 * (1 + tf.math.erf(normal / np.sqrt(2)))
     return -tf.math.log(-tf.math.log(tf.clip_by_value(uniform, 1e-6, 1 - 1e-6)))
 
@@ -136,8 +149,8 @@ class Generator(keras.Model):
     """An LSTM over beats that hears what it has played and throws dice for the next beat.
 
     At each beat the two LSTM layers read the beat's 24 random values, the song latent (the first
-    beat's values), the place in the measure, the word just played and the words played 1, 2, 4
-    and 8 measures ago. They score the words of the vocabulary; the dice choose; the word paints
+    beat's values), the place in the measure, the word just played, the words played 1, 2, 4 and
+    8 measures ago, and whether the last word was an echo of one of them. They score the words of the vocabulary; the dice choose; the word paints
     its 24 x 128 cells. No weight depends on the length of the song.
 
     Args:
@@ -154,7 +167,7 @@ class Generator(keras.Model):
         self.lstm = keras.layers.RNN(cells, return_sequences=True, name="lstm")
         self.to_embedding = keras.layers.Dense(config.embedding, name="to_embedding")
         self.copy = keras.layers.Dense(len(LOOKBACK), name="copy")
-        self.directions = dice_directions(len(vocabulary))
+        self.landscapes = dice_landscapes(len(vocabulary))
         sounding = vocabulary.tiles.any(axis=(0, 1)).nonzero()[0]
         low, high = (sounding[0], sounding[-1] + 1) if len(sounding) else (0, 1)
         self.margins = [[0, 0], [0, 0], [int(low), N_PITCHES - int(high)]]
@@ -166,7 +179,8 @@ class Generator(keras.Model):
         words, size = len(self.vocabulary), self.config.embedding
         self.embedding = self.add_weight(shape=(words, size), initializer="normal", name="embedding")
         self.word_bias = self.add_weight(shape=(words,), initializer="zeros", name="word_bias")
-        n_inputs = 2 * LATENT_SIZE + 4 + CYCLE + len(METRES) + size * (1 + len(LOOKBACK))
+        n_inputs = 2 * LATENT_SIZE + 4 + CYCLE + len(METRES) + len(LOOKBACK)
+        n_inputs += size * (1 + len(LOOKBACK))
         self.lstm.build((None, None, n_inputs))
         self.to_embedding.build((None, self.config.units))
         self.copy.build((None, self.config.units))
@@ -184,7 +198,8 @@ class Generator(keras.Model):
         """Play one beat.
 
         Args:
-            inputs: float tensor, shape (batch, 63): latent, song latent, place.
+            inputs: float tensor, shape (batch, 67): latent, song latent, place, and for each
+                lookback whether the last word echoed it.
             embedded: float tensor, shape (batch, 5 * embedding): the words just played and 1, 2,
                 4, 8 measures ago, zeros before the start.
             offered: list of 4 float tensors, shape (batch, words): those of 1, 2, 4, 8 measures
@@ -202,19 +217,16 @@ class Generator(keras.Model):
         word = choose(scores + dice, self.config.softness)
         return word, tf.matmul(word, self.embedding), states
 
-    def play(self, latent, metre="4/4", temperature=1.0, step=None):
-        """Play a song from a latent.
+    def play(self, latent, metre="4/4"):
+        """Play a song with gradients, in a plain loop that is unrolled when it is compiled.
 
         Args:
             latent: float tensor, shape (batch, beats, 24).
             metre: str from METRES.
-            temperature: float, strength of the dice; 0 takes the likeliest word.
-            step: callable like `self.step`, such as its tf.function.
 
         Returns:
-            list of float tensors, shape (batch, words), a one-hot word a beat.
+            float tensor, shape (batch, beats, words), a one-hot word a beat.
         """
-        latent = tf.convert_to_tensor(latent, tf.float32)
         (batch, n_beats, _), size = latent.shape, self.config.embedding
         places = place_features(n_beats, tf.fill([batch], METRES.index(metre)))
         no_word, no_meaning = tf.zeros((batch, len(self.vocabulary))), tf.zeros((batch, size))
@@ -223,21 +235,65 @@ class Generator(keras.Model):
         for beat in range(n_beats):
             past = [meanings[beat - b] if beat >= b else no_meaning for b in back]
             offered = [words[beat - b] if beat >= b else no_word for b in back[1:]]
-            inputs = tf.concat([latent[:, beat], latent[:, 0], places[:, beat]], axis=-1)
-            dice = temperature * throw_dice(latent[:, beat], self.directions)
-            word, meaning, states = (step or self.step)(
+            echoes = [
+                tf.reduce_sum(words[beat - 1] * words[beat - 1 - b], axis=-1, keepdims=True)
+                if beat > b
+                else tf.zeros((batch, 1))
+                for b in back[1:]
+            ]
+            inputs = [latent[:, beat], latent[:, 0], places[:, beat], *echoes]
+            inputs = tf.concat(inputs, axis=-1)
+            dice = throw_dice(latent[:, beat], self.landscapes)
+            word, meaning, states = self.step(
                 inputs, tf.concat(past, axis=-1), offered, dice, states
             )
             words.append(word)
             meanings.append(meaning)
-        return words
+        return tf.stack(words, axis=1)
 
     def play_words(self, latents, metre="4/4", temperature=1.0):
-        """Play songs without gradients: (batch, beats, 24) to word numbers, (batch, beats)."""
-        if not hasattr(self, "fast_step"):
-            self.fast_step = tf.function(self.step)
-        words = self.play(latents, metre, temperature, self.fast_step)
-        return np.stack([tf.argmax(word, axis=-1).numpy() for word in words], axis=1)
+        """Play songs of any length without gradients.
+
+        Args:
+            latents: float array, shape (batch, beats, 24).
+            metre: str from METRES.
+            temperature: float, strength of the dice; 0 takes the likeliest word.
+
+        Returns:
+            int ndarray, shape (batch, beats).
+        """
+        if not hasattr(self, "_compiled_play"):
+            shapes = [(None, None, LATENT_SIZE), (None,), ()]
+            kinds = [tf.float32, tf.int32, tf.float32]
+            signature = [tf.TensorSpec(*pair) for pair in zip(shapes, kinds, strict=True)]
+            self._compiled_play = tf.function(self._play_words, input_signature=signature)
+        latents = tf.convert_to_tensor(latents, tf.float32)
+        metres = tf.fill([tf.shape(latents)[0]], METRES.index(metre))
+        return self._compiled_play(latents, metres, tf.constant(float(temperature))).numpy()
+
+    def _play_words(self, latents, metres, temperature):
+        """The loop of `play_words`: as `play`, with word numbers in place of one-hot words."""
+        batch, n_beats = tf.shape(latents)[0], tf.shape(latents)[1]
+        per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres[0])
+        places = place_features(n_beats, metres)
+        words = tf.TensorArray(tf.int32, n_beats, clear_after_read=False, element_shape=(None,))
+        states, nothing = self.start(batch), tf.fill([batch], -1)
+        for beat in tf.range(n_beats):
+            pasts, echoes = [], []
+            for back in (1, *(k * per_measure for k in LOOKBACK)):
+                pasts.append(words.read(tf.maximum(beat - back, 0)) if beat >= back else nothing)
+                before = words.read(beat - 1 - back) if beat > back else nothing
+                echoes.append(_echo(pasts[0], before)[:, None])
+            latent = latents[:, beat]
+            inputs = [latent, latents[:, 0], places[:, beat], *echoes[1:]]
+            inputs += [_embed(self.embedding, past) for past in pasts]
+            inputs = tf.concat(inputs, axis=-1)
+            hidden, states = self.lstm.cell(inputs, states)
+            offers = [past[:, None] for past in pasts[1:]]
+            scores = _offer(self.score(hidden)[:, None], self.copy(hidden)[:, None], offers)[:, 0]
+            scores += temperature * throw_dice(latent, self.landscapes)
+            words = words.write(beat, tf.argmax(scores, axis=-1, output_type=tf.int32))
+        return tf.transpose(words.stack())
 
     def paint(self, words):
         """Paint one-hot words, shape (batch, beats, words), as rolls, shape (batch, time, 128)."""
@@ -248,7 +304,7 @@ class Generator(keras.Model):
 
     def call(self, latent, training=None):
         """Turn latents, shape (batch, beats, 24), into 4/4 rolls, shape (batch, 24 * beats, 128)."""
-        return self.paint(tf.stack(self.play(latent), axis=1))
+        return self.paint(self.play(latent))
 
     def teacher_forced(self, words, metres, song, latent, dropout=0.0, seed=(0, 0)):
         """Score each next word of real tunes, given the true words before it.
@@ -268,13 +324,15 @@ class Generator(keras.Model):
         per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres)
         pasts = [_shift(words, tf.ones_like(per_measure))]
         pasts += [_shift(words, k * per_measure) for k in LOOKBACK]
-        meanings = [_embed(self.embedding, past) for past in pasts]
-        songs = tf.repeat(song[:, None], n_beats, axis=1)
-        inputs = tf.concat([latent, songs, place_features(n_beats, metres), *meanings], axis=-1)
+        befores = [_shift(words, 1 + k * per_measure) for k in LOOKBACK]
+        echoes = tf.stack([_echo(pasts[0], before) for before in befores], axis=-1)
+        meanings = tf.concat([_embed(self.embedding, past) for past in pasts], axis=-1)
         drop = tf.nn.experimental.stateless_dropout
         if dropout:
-            inputs = drop(inputs, dropout, seed=seed)
-        hidden = self.lstm(inputs)
+            meanings = drop(meanings, dropout, seed=seed)
+        songs = tf.repeat(song[:, None], n_beats, axis=1)
+        places = place_features(n_beats, metres)
+        hidden = self.lstm(tf.concat([latent, songs, places, echoes, meanings], axis=-1))
         if dropout:
             hidden = drop(hidden, dropout, seed=[seed[0], seed[1] + 2**30])
         return _offer(self.score(hidden), self.copy(hidden), pasts[1:])
@@ -285,6 +343,11 @@ def _shift(words, by):
     index = tf.range(words.shape[1])[None] - by[:, None]
     moved = tf.gather(words, tf.maximum(index, 0), batch_dims=1)
     return tf.where(index >= 0, moved, -1)
+
+
+def _echo(last, before):
+    """Tell whether the last word is the one that was played a lookback before it."""
+    return tf.cast((last == before) & (last >= 0), tf.float32)
 
 
 def _embed(embedding, words):

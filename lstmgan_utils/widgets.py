@@ -152,8 +152,8 @@ class ResamplingPanel(ipywidgets.VBox):
         """Write the take that is shown as MIDI, MXL, sound and picture."""
         notes = self.takes[self.place][1]
         paths = export_take(notes, self.knobs, self.folder, self.metre)
-        names = ", ".join(path.name for path in paths)
-        self._say(f"saved in {self.folder.name}: {names}")
+        kinds = " ".join(path.suffix for path in paths)
+        self._say(f"saved in {self.folder.name}: {file_stem(self.knobs)} ({kinds})")
 
     # --- takes ---
 

@@ -279,4 +279,5 @@ def test_export_gives_files_with_music(panel, project):
 def test_score_is_engraved(panel, pictures):
     panel.click(".button-score")
     panel.wait_for_selector(".resampling-panel img[alt^='Score of']", timeout=60_000)
+    panel.locator(".resampling-panel img[alt^='Score of']").scroll_into_view_if_needed()
     panel.screenshot(path=pictures / "panel_score.png")

@@ -193,12 +193,8 @@ def test_compare_puts_real_between_its_anchors(toys):
         row = table[name]
         assert row["floor"] < 0.5 < row["low"] <= row["generated"] <= row["high"]
         assert row["generated"] == pytest.approx(row["ceiling"], abs=0.15)
-    assert (
-        table["classifier: random forest"]["low"]
-        <= 0.5
-        <= table["classifier: random forest"]["high"]
-    )
-    assert table["classifier: random forest"]["floor"] > 0.95
+    forest = table["classifier: random forest"]
+    assert forest["low"] <= 0.5 and forest["generated"] < 0.6 and forest["floor"] > 0.95
     assert table["Fréchet distance"]["generated"] < 0.1 * table["Fréchet distance"]["floor"]
 
 

@@ -325,7 +325,7 @@ def test_a_dask_cluster_can_do_the_work(tmp_path):
         (lambda path: path.mkdir(), "auto", ValueError, "holds no MIDI file"),
         (lambda path: None, "auto", FileNotFoundError, "is no folder"),
         (lambda path: path.write_text("x"), "auto", FileNotFoundError, "is no folder"),
-        (lambda path: path.mkdir(), "sibelius", ValueError, "'sibelius' is unknown; choose one of auto"),
+        (lambda path: path.mkdir(), "sibelius", ValueError, "'sibelius' is unknown; choose one of"),
     ],
 )  # fmt: skip
 def test_a_mistake_gets_one_clear_sentence(tmp_path, make, engine, error, words):

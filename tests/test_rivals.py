@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 from toy_tunes import toy_songs
 
-from benchmarks.rivals import (
-    LikelihoodLSTM,
-    Markov,
-    MeasureShuffle,
-    Noise,
-    draw_classes,
-    tune_steps,
-)
 from lstmgan_utils import evaluation
 from lstmgan_utils.clipping import clips
 from lstmgan_utils.pianoroll import n_steps, note_array
+from lstmgan_utils.rival_lstm import LikelihoodLSTM, draw_classes
+from lstmgan_utils.rivals import Markov, MeasureShuffle, Noise, tune_steps
 
 SONGS = toy_songs(60, seed=1)
 QUICK = [Noise, MeasureShuffle, Markov]

@@ -1,0 +1,56 @@
+"""The blind test deals fairly, tells the truth, and keeps nothing but its CSV."""
+
+import csv
+
+import pytest
+
+from lstmgan_utils.blind_test import COLUMNS, BlindTest, BlindTestPanel, deal
+from lstmgan_utils.pianoroll import note_array
+
+REAL = [note_array([(0, 24, 60 + i)]) for i in range(10)]
+OURS = [note_array([(0, 24, 80 + i)]) for i in range(10)]
+
+
+def test_deal_takes_half_of_each_and_mixes_them():
+    clips = deal(REAL, OURS, seed=1)
+    assert len(clips) == 12 and sum(is_real for _, is_real in clips) == 6
+    assert all((notes["pitch"][0] < 80) == is_real for notes, is_real in clips)
+    assert len({notes["pitch"][0] for notes, _ in clips}) == 12, "no clip twice"
+    orders = {tuple(is_real for _, is_real in deal(REAL, OURS, seed=s)) for s in range(9)}
+    assert len(orders) > 4
+
+
+def test_answers_scores_and_csv(tmp_path):
+    test = BlindTest(deal(REAL, OURS, 4, seed=2), tmp_path / "outputs" / "answers.csv", seed=2)
+    truth = [is_real for _, is_real in test.clips]
+    said = [test.answer(real) for real in (truth[0], not truth[1], truth[2], truth[3])]
+    assert [text.split(":")[0] for text in said] == ["Right", "Wrong", "Right", "Right"]
+    # 3 or 4 right of 4 by guessing: (4 + 1) / 16
+    assert said[-1].endswith("3 of 4 right. Somebody who only guesses gets as many or more 31% "
+                             "of the time.")  # fmt: skip
+    with (tmp_path / "outputs" / "answers.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    words = {True: "real", False: "generated"}
+    assert rows[0] == list(COLUMNS)
+    assert rows[2] == ["2", "2", words[truth[1]], words[not truth[1]]]
+    assert len(rows) == 5 and len(list(tmp_path.rglob("*.*"))) == 1
+
+
+def test_no_more_answers_than_clips(tmp_path):
+    test = BlindTest(deal(REAL, OURS, 2))
+    test.answer(True)
+    test.answer(True)
+    with pytest.raises(ValueError, match="another seed"):
+        test.answer(True)
+
+
+def test_panel_plays_answers_and_stops():
+    test = BlindTest(deal(REAL, OURS, 2, seed=3))
+    panel = BlindTestPanel(test)
+    first = bytes(panel.sound.value)
+    assert len(first) > 1000 and "Clip 1 of 2" in panel.text.value
+    panel.buttons[0].click()
+    assert "Clip 2 of 2" in panel.text.value and bytes(panel.sound.value) != first
+    panel.buttons[1].click()
+    assert "of 2 right" in panel.text.value
+    assert all(button.disabled for button in panel.buttons)

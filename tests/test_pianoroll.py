@@ -1,0 +1,251 @@
+"""The encoding: every note array survives the roll, MIDI and the score as the rules say."""
+
+from fractions import Fraction
+
+import numpy as np
+import pretty_midi
+import pytest
+import symusic
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from music21 import chord, converter, harmony, meter, note, stream
+
+from lstmgan_utils import pianoroll
+from lstmgan_utils.pianoroll import MAX_STEPS, crop, decode, encode, fit_to_roll, n_steps, note_array
+
+NOTE = st.tuples(st.integers(0, 60), st.integers(1, 30), st.sampled_from([0, 1, 60, 61, 127]))
+NOTES = st.lists(NOTE, max_size=30).map(note_array)
+PIECE = note_array(
+    [(0, 24, 60), (24, 8, 62), (32, 8, 64), (40, 8, 65), (48, 12, 60), (48, 12, 64), (48, 12, 67)]
+    + [(60, 132, 72), (216, 12, 72), (228, 12, 72), (240, 6, 0), (246, 6, 127), (252, 132, 40)]
+)  # triplets, a chord, a tie over the measure line, a rest, a repeated note, the outermost pitches
+
+
+def same(found, expected):
+    """Compare note arrays, and show them as rows where they differ."""
+    assert found.tolist() == expected.tolist()
+
+
+def apart(notes):
+    """Keep the notes that no other note of their pitch overlaps."""
+    kept = [
+        n for n in notes.tolist()
+        if sum(n[2] == m[2] and n[0] < m[0] + m[1] and m[0] < n[0] + n[1] for m in notes.tolist()) < 2
+    ]  # fmt: skip
+    return note_array(kept)
+
+
+def by_way_of_mxl(notes, tmp_path, **options):
+    """Write a score and read it back: (notes, info)."""
+    path = pianoroll.write_score(notes, tmp_path / "score.mxl", **options)
+    return pianoroll.read_score(path, with_info=True)
+
+
+# The roll
+
+
+@settings(max_examples=300, deadline=None)
+@given(NOTES)
+@example(note_array([(0, 1, 60), (1, 5, 60)]))  # a one-step note, struck again at once
+@example(note_array([(0, 9, 60), (0, 5, 60), (4, 2, 60)]))  # three overlapping notes
+def test_a_roll_gives_back_what_fits_in_it(notes):
+    fitting = fit_to_roll(notes)
+    same(decode(encode(notes, n_steps(notes) + 1)), fitting)
+    same(fit_to_roll(fitting), fitting)
+
+
+@settings(max_examples=300, deadline=None)
+@given(NOTES)
+def test_notes_of_two_steps_and_more_come_back_unchanged(notes):
+    notes = apart(notes[notes["duration"] >= 2])
+    same(decode(encode(notes)), notes)
+
+
+@settings(max_examples=100, deadline=None)
+@given(NOTES)
+def test_a_roll_and_its_notes_tell_the_same(notes):
+    roll = encode(notes, 200)
+    assert roll.dtype == np.uint8 and roll.shape == (200, 128)
+    assert np.array_equal(encode(decode(roll), 200), roll)
+
+
+def test_repeated_notes_and_one_long_note_look_different():
+    column = encode(note_array([(0, 3, 60), (3, 3, 60)]))[:, 60].tolist()
+    assert column == [1, 1, 0, 1, 1, 0]
+    assert encode(note_array([(0, 6, 60)]))[:, 60].tolist() == [1, 1, 1, 1, 1, 0]
+
+
+def test_a_later_note_cuts_the_one_that_still_sounds():
+    same(fit_to_roll(note_array([(0, 20, 60), (8, 4, 60)])), note_array([(0, 8, 60), (8, 4, 60)]))
+
+
+def test_a_one_step_note_is_kept_wherever_it_stands():
+    same(decode(encode(note_array([(0, 1, 60), (4, 4, 62)]))), note_array([(0, 2, 60), (4, 4, 62)]))
+    same(decode(encode(note_array([(7, 1, 60)]))), note_array([(7, 1, 60)]))
+
+
+def test_an_empty_roll_has_no_notes():
+    assert encode(note_array([])).shape == (0, 128)
+    assert len(decode(np.zeros((96, 128)))) == 0 and n_steps(note_array([])) == 0
+
+
+def test_a_roll_holds_19200_steps_and_no_more():
+    notes = note_array([(0, MAX_STEPS, 0), (MAX_STEPS - 2, 2, 127)])
+    same(decode(encode(notes)), notes)
+    with pytest.raises(ValueError, match="19201 .* 19200.*crop"):
+        encode(note_array([(1, MAX_STEPS, 60)]))
+    with pytest.raises(ValueError, match="24 .* 12.*crop"):
+        encode(note_array([(0, 24, 60)]), 12)
+
+
+def test_a_cell_sounds_from_the_threshold_on():
+    roll = np.zeros((4, 128))
+    roll[:3, 60] = 0.3, 0.5, 0.7
+    same(decode(roll), note_array([(1, 3, 60)]))
+    same(decode(roll, 0.7), note_array([(2, 2, 60)]))
+
+
+@pytest.mark.parametrize("shape", [(128, 96), (2, 96, 128), (128,)])
+def test_a_roll_is_time_before_pitch(shape):
+    with pytest.raises(ValueError, match=r"\(time, 128\)"):
+        decode(np.zeros(shape))
+
+
+# Note arrays
+
+
+@pytest.mark.parametrize(
+    "row", [(-1, 4, 60), (0, 0, 60), (0, MAX_STEPS + 1, 60), (0, 4, -1), (0, 4, 128)]
+)
+def test_a_note_outside_the_range_is_named(row):
+    with pytest.raises(ValueError, match=str(row[0])):
+        note_array([(0, 4, 60), row])
+
+
+def test_notes_are_sorted_by_onset_and_pitch():
+    same(note_array([(9, 1, 5), (0, 2, 70), (0, 3, 60)]), note_array([(0, 3, 60), (0, 2, 70), (9, 1, 5)]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(NOTES, st.integers(0, 60), st.integers(0, 60))
+def test_cropping_cuts_what_a_slice_of_every_note_would(notes, start, length):
+    part = crop(notes, start, start + length)
+    steps = {(step, n[2]) for n in notes.tolist() for step in range(n[0], n[0] + n[1])}
+    kept = {(step + start, n[2]) for n in part.tolist() for step in range(n[0], n[0] + n[1])}
+    assert kept == {cell for cell in steps if start <= cell[0] < start + length}
+
+
+def test_a_long_piece_is_cut_at_a_measure_line():
+    notes = note_array([(i * 72, 72, 60) for i in range(270)])
+    cut, n_cut = pianoroll.cut_to_measures(notes, steps_per_measure=72, pickup=24)
+    assert n_steps(cut) == 24 + 266 * 72 and n_cut == 4  # 19,176 is the last measure line
+    same(pianoroll.cut_to_measures(cut)[0], cut)
+
+
+def test_transposing_moves_pitches_within_the_range():
+    notes = note_array([(0, 4, 1), (0, 4, 126)])
+    assert pianoroll.transpose(notes, -1)["pitch"].tolist() == [0, 125]
+    assert notes["pitch"].tolist() == [1, 126]
+    for semitones in (2, -2, 300):
+        with pytest.raises(ValueError, match=f"{semitones:+d} semitones"):
+            pianoroll.transpose(notes, semitones)
+
+
+@pytest.mark.parametrize("metre, steps", [("4/4", 96), ("6/8", 72), ("3/4", 72), ("7/16", 42)])
+def test_steps_of_a_metre(metre, steps):
+    assert pianoroll.steps_of(metre) == steps
+
+
+@pytest.mark.parametrize("metre", ["4", "4/0", "common", "", None])
+def test_a_strange_metre_is_named(metre):
+    with pytest.raises(ValueError, match=repr(metre)):
+        pianoroll.steps_of(metre)
+
+
+# MIDI
+
+
+@settings(max_examples=30, deadline=None)
+@given(NOTES.map(apart))
+def test_midi_reads_back_the_same(tmp_path_factory, notes):
+    path = pianoroll.write_midi(notes, tmp_path_factory.mktemp("midi") / "a.mid")
+    same(pianoroll.read_midi(path), notes)
+
+
+def test_other_libraries_read_the_same_midi(tmp_path):
+    path = pianoroll.write_midi(PIECE, tmp_path / "a.mid", tempo=90, program=73)
+    theirs = pretty_midi.PrettyMIDI(str(path))
+    assert [i.program for i in theirs.instruments] == [73]
+    assert theirs.get_tempo_changes()[1] == pytest.approx([90])
+    beats = [(n.start * 1.5, (n.end - n.start) * 1.5, n.pitch) for n in theirs.instruments[0].notes]
+    same(note_array([(round(24 * a), round(24 * b), c) for a, b, c in beats]), PIECE)
+    ticks = symusic.Score(path, ttype="quarter").tracks[0].notes
+    same(note_array([(round(24 * n.time), round(24 * n.duration), n.pitch) for n in ticks]), PIECE)
+    score = converter.parse(path, forceSource=True, quantizePost=False)
+    same(pianoroll.notes_from_score(score)[0], PIECE)
+
+
+def test_midi_beside_the_grid_is_rounded_and_counted(tmp_path):
+    file = pretty_midi.PrettyMIDI(resolution=480, initial_tempo=120)
+    file.instruments.append(pretty_midi.Instrument(5))
+    for start, end in ((0, 0.5), (0.5, 0.6), (0.6, 1.0)):  # the middle note is a quintuplet
+        file.instruments[0].notes.append(pretty_midi.Note(90, 60, start, end))
+    file.instruments.append(pretty_midi.Instrument(0, is_drum=True))
+    file.instruments[1].notes.append(pretty_midi.Note(90, 36, 0, 1))
+    file.write(str(tmp_path / "a.mid"))
+    notes, info = pianoroll.read_midi(tmp_path / "a.mid", with_info=True)
+    same(notes, note_array([(0, 24, 60), (24, 5, 60), (29, 19, 60)]))
+    assert info == {"n_notes": 3, "n_off_grid": 2, "n_cut": 0, "programs": [5], "n_drums": 1}
+
+
+# Scores
+
+
+@pytest.mark.parametrize("metre, pickup", [("4/4", 0), ("3/4", 24), ("6/8", 12)])
+def test_a_score_reads_back_the_same(tmp_path, metre, pickup):
+    found, info = by_way_of_mxl(PIECE, tmp_path, metre=metre, pickup=pickup, program=41)
+    same(found, PIECE)
+    assert (info["metre"], info["pickup"], info["program"]) == (metre, pickup, 41)
+    assert (info["n_off_grid"], info["n_cut"], info["n_grace"]) == (0, 0, 0)
+
+
+def test_a_score_keeps_voices_that_overlap(tmp_path):
+    notes = note_array([(0, 96, 48), (0, 24, 60), (24, 36, 62), (48, 72, 64), (96, 24, 48)])
+    same(by_way_of_mxl(notes, tmp_path)[0], notes)
+
+
+def test_what_is_no_note_is_left_out():
+    part = stream.Part([meter.TimeSignature("4/4"), harmony.ChordSymbol("C")])
+    part.append([note.Note(60).getGrace(), note.Note(62), chord.Chord([64, 67]), note.Rest()])
+    notes, info = pianoroll.notes_from_score(part)
+    same(notes, note_array([(0, 24, 62), (24, 24, 64), (24, 24, 67)]))
+    assert info["n_grace"] == 1
+
+
+def test_a_false_first_metre_is_a_pickup():
+    abc = "X:1\nT:t\nM:6/8\nL:1/8\nK:G\nD|GAB dcB|AGE GED|\n"
+    notes, info = pianoroll.notes_from_score(converter.parse(abc, format="abc"))
+    assert (info["metre"], info["pickup"], info["fifths"]) == ("6/8", 12, 1)
+    assert notes["onset"][:3].tolist() == [0, 12, 24]
+
+
+def test_what_the_grid_cannot_hold_is_counted():
+    part = stream.Part([note.Note(60, quarterLength=Fraction(1, 5)) for _ in range(5)])
+    notes, info = pianoroll.notes_from_score(part)
+    assert info["n_off_grid"] == 5 and notes["onset"].tolist() == [0, 5, 10, 14, 19]
+
+
+def test_repeats_are_played_on_request():
+    abc = "X:1\nM:2/4\nL:1/4\nK:C\n|:CD:|\n"
+    score = converter.parse(abc, format="abc")
+    assert len(pianoroll.notes_from_score(score)[0]) == 2
+    assert len(pianoroll.notes_from_score(score, expand_repeats=True)[0]) == 4
+
+
+@pytest.mark.parametrize("read, name", [(pianoroll.read_midi, "a.mid"), (pianoroll.read_score, "a.mxl")])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, read, name):
+    with pytest.raises(FileNotFoundError, match=name):
+        read(tmp_path / name)
+    (tmp_path / name).write_bytes(b"no music at all")
+    with pytest.raises(ValueError, match=f"{name} is not a readable"):
+        read(tmp_path / name)

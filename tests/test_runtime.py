@@ -1,0 +1,83 @@
+"""The ground floor: whole files or none, the project's folder, seeds, progress, a light report."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lstmgan_utils import runtime
+
+DIE_WHILE_WRITING = """
+import os, signal, sys
+from lstmgan_utils.runtime import atomic_path
+with atomic_path(sys.argv[1]) as path:
+    path.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_file_appears_whole_and_readable_by_all_whom_the_umask_allows(tmp_path):
+    target = tmp_path / "new" / "a.weights.h5"
+    with runtime.atomic_path(target) as path:
+        assert path.parent == target.parent and path.name.endswith(".weights.h5")
+        path.write_text("whole")
+        assert not target.exists()
+    assert os.listdir(target.parent) == ["a.weights.h5"] and target.read_text() == "whole"
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    assert target.stat().st_mode == ordinary.stat().st_mode
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(RuntimeError), runtime.atomic_path(tmp_path / "a.txt") as path:
+        path.write_text("half")
+        raise RuntimeError
+    assert os.listdir(tmp_path) == ["a.txt"] and (tmp_path / "a.txt").read_text() == "old"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_kill_while_writing_leaves_the_old_file(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    killed = subprocess.run([sys.executable, "-c", DIE_WHILE_WRITING, target], timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".writing-")] == ["a.txt"]
+
+
+def test_the_project_is_the_nearest_folder_with_a_pyproject(tmp_path, monkeypatch):
+    inner = tmp_path / "course" / "notebooks"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    assert runtime.project_root() == inner.resolve()
+    (tmp_path / "pyproject.toml").touch()
+    assert runtime.project_root() == tmp_path.resolve()
+    (tmp_path / "course" / "pyproject.toml").touch()
+    assert runtime.project_root() == (tmp_path / "course").resolve()
+
+
+def test_one_seed_sets_every_source_of_random_numbers():
+    draws = []
+    for _ in range(2):
+        runtime.set_seed(3)
+        draws.append((random.random(), np.random.random()))
+    assert draws[0] == draws[1]
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_progress_shows_only_when_asked(capsys, progress):
+    assert list(runtime.progress_bar(range(3), description="songs", progress=progress)) == [0, 1, 2]
+    assert ("songs" in capsys.readouterr().err) == progress
+
+
+def test_the_report_names_versions_and_tools(capsys, monkeypatch):
+    monkeypatch.setattr(runtime, "PACKAGES", ("numpy", "no-such-package"))
+    runtime.report()
+    text = capsys.readouterr().out
+    assert f"numpy {np.__version__}" in text and "no-such-package absent" in text
+    assert "CPU cores" in text and "MuseScore" in text

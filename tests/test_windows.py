@@ -1,0 +1,119 @@
+"""Batches: the same seed gives the same ones, any batch can be the first, measures line up."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fixtures_learning import TINY, tiny_tunes, tiny_vocabulary
+from lstmgan_utils import windows
+from lstmgan_utils.corpus import from_arrays, song_row
+from lstmgan_utils.pianoroll import MAX_STEPS, decode, encode, note_array
+from lstmgan_utils.vocabulary import METRES
+from toy_tunes import toy_songs
+
+
+@pytest.fixture(scope="module")
+def tunes():
+    return tiny_tunes()
+
+
+def song(rows, **info):
+    """Make (notes, row) of one song."""
+    notes = note_array(rows)
+    return notes, song_row(notes, info)
+
+
+def prepared(*songs, **options):
+    """Prepare (notes, row) pairs: list of Tune."""
+    arrays, rows = zip(*songs, strict=True)
+    return windows.prepare(from_arrays(arrays, rows), **options)
+
+
+def batches(n, *args, **options):
+    """Take the first n batches of `roll_batches`."""
+    return [b.numpy() for b in windows.roll_batches(*args, **options).take(n)]
+
+
+def test_songs_are_moved_to_one_key_and_to_their_first_full_measure():
+    rows = [(0, 24, 62), (24, 48, 67), (72, 24, 71)]  # a pickup in D major
+    (tune,) = prepared(song(rows, metre="3/4", pickup=24, fifths=2))
+    assert tune.notes.tolist() == [(0, 48, 65), (48, 24, 69)] and tune.n_measures == 1
+
+
+def test_a_key_never_moves_a_note_off_the_keyboard():
+    low, high = prepared(song([(0, 96, 1)], fifths=2), song([(0, 96, 126)], fifths=-1))
+    assert (low.notes["pitch"][0], high.notes["pitch"][0]) == (11, 119)
+
+
+def test_songs_that_are_not_modelled_are_left_out():
+    odd, whole = song([(0, 96, 60)], metre="5/4"), song([(0, 96, 60)], metre="2/2")
+    only_pickup = song([(0, 24, 60)], pickup=24)
+    assert [(t.index, t.metre) for t in prepared(odd, only_pickup, whole)] == [(2, "4/4")]
+    for songs, options in (([odd], {}), ([whole], {"metres": ["3/4"]})):
+        with pytest.raises(ValueError, match="none of 1 songs is in"):
+            prepared(*songs, **options)
+
+
+def test_windows_start_at_phrases_and_end_within_the_tune(tunes):
+    found = windows.window_starts(tunes, 4 * 96)
+    assert found.tolist() == [[i, 384 * k] for i in range(len(tunes)) for k in range(4)]
+    assert (windows.window_starts(tunes, 17 * 96) == [[i, 0] for i in range(len(tunes))]).all()
+    with pytest.raises(ValueError, match="no tune is in 6/8"):
+        windows.window_starts(tunes, 96, "6/8")
+
+
+def test_a_window_is_a_slice_of_the_whole_roll(tunes):
+    whole = np.concatenate([encode(tunes[0].notes), np.zeros((96, 128), np.uint8)])
+    for start, length in ((0, 96), (372, 400), (1500, 96)):
+        assert np.array_equal(windows.window(tunes[0], start, length), whole[start : start + length])
+
+
+def test_a_song_of_200_measures_fits_in_one_window():
+    notes = note_array([(96 * i, 96, 60 + i % 12) for i in range(200)])
+    (tune,) = windows.prepare(from_arrays([notes]))
+    (roll,) = batches(1, [tune], MAX_STEPS, batch_size=1)
+    assert decode(roll[0]).tolist() == tune.notes.tolist()
+
+
+def test_short_tunes_are_filled_up_with_silence(tunes):
+    (rolls,) = batches(1, tunes, MAX_STEPS, batch_size=2)
+    assert rolls.shape == (2, MAX_STEPS, 128) and rolls.dtype == np.uint8
+    assert rolls[:, : 16 * 96].any(axis=(1, 2)).all() and not rolls[:, 16 * 96 :].any()
+
+
+def test_the_seed_and_the_number_make_the_batch(tunes):
+    first = batches(4, tunes, 192, batch_size=3, seed=1)
+    assert np.array_equal(first, batches(4, tunes, 192, batch_size=3, seed=1))
+    assert np.array_equal(first[2:], batches(2, tunes, 192, batch_size=3, seed=1, first=2))
+    assert not np.array_equal(first, batches(4, tunes, 192, batch_size=3, seed=2))
+    assert not np.array_equal(first[0], first[1])
+
+
+def test_transposition_covers_its_range_and_nothing_else():
+    (tune,) = windows.prepare(from_arrays([note_array([(0, 96, 60)])]))
+    (rolls,) = batches(1, [tune], 96, batch_size=64, semitones=(-2, 1))
+    assert {decode(roll)["pitch"][0] for roll in rolls} == {58, 59, 60, 61}
+
+
+def test_words_stop_where_the_tune_does(tunes):
+    vocabulary = tiny_vocabulary()
+    spelled = windows.spell(tunes, vocabulary)
+    metres = np.array([METRES.index("4/4")] * len(tunes))
+    words, found = windows.word_batch(spelled, metres, 70, 5, seed=0, number=0)
+    assert (words[:, 64:] == -1).all() and found.tolist() == [0] * 5
+    texts = {text.tobytes() for text in spelled}
+    assert all(row[:64].tobytes() in texts for row in words)
+    short, _ = windows.word_batch(spelled, metres, 9, 5, seed=0, number=0)
+    assert np.array_equal(short, words[:, :9])
+
+
+def test_training_batches_resume_with_rolls_and_words_in_step():
+    tunes, vocabulary = windows.prepare(toy_songs(3)), tiny_vocabulary()
+    config = dataclasses.replace(TINY, seed=4)
+    whole = list(windows.training_batches(tunes, vocabulary, config).take(3))
+    resumed = list(windows.training_batches(tunes, vocabulary, config, first=1).take(2))
+    for old, new in zip(whole[1:], resumed, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(old, new, strict=True))
+    rolls, words, metres = whole[0]
+    assert (rolls.shape, words.shape, metres.shape) == ((4, 192, 128), (4, 32), (4,))
