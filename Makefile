@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test bench data clean format constraints
+.PHONY: help course lab test bench data clean weights format constraints
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -33,8 +33,13 @@ lab: $(STAMPS)-notebooks $(STAMPS)-system data_sample/manifest.csv
 test: $(STAMPS)-test $(STAMPS)-system-test data_sample/manifest.csv
 	$(RUN) -m pytest -m "not benchmark"
 
-bench: $(STAMPS)-bench
+bench: $(STAMPS)-bench $(STAMPS)-system
+	$(RUN) -m benchmarks.bench_conversion
 	$(RUN) -m pytest -m benchmark -s benchmarks
+
+# The shipped weights, from the tunes that come with music21: about an hour on 2 cores.
+weights: $(STAMPS)-bench
+	$(RUN) -m benchmarks.train_folk
 
 data: $(STAMPS)-notebooks
 	$(RUN) data_sample/make_data_sample.py
@@ -60,8 +65,8 @@ constraints: $(STAMPS)-test
 
 # Stamps: set-up is done once, and again when the lists of packages change.
 $(STAMPS)-notebooks: EXTRAS := notebooks
-$(STAMPS)-test: EXTRAS := notebooks,test
-$(STAMPS)-bench: EXTRAS := notebooks,test,bench
+$(STAMPS)-test: EXTRAS := test
+$(STAMPS)-bench: EXTRAS := bench
 $(STAMPS)-notebooks $(STAMPS)-test $(STAMPS)-bench: pyproject.toml constraints.txt tools/make_environment.sh
 	@sh tools/make_environment.sh "$(EXTRAS)" "$(PYTHON)"
 	@touch $@

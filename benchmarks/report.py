@@ -115,7 +115,9 @@ def count_wins(cards):
 
 def draw_rolls(pieces, path):
     """Draw the first piece of each writer."""
-    fig, _ = plotting.plot_batch([one[0] for one in pieces.values()], columns=3, titles=list(pieces))
+    fig, _ = plotting.plot_batch(
+        [one[0] for one in pieces.values()], columns=3, titles=list(pieces)
+    )
     save_figure(fig, path)
 
 
@@ -149,8 +151,9 @@ def write_sounds(pieces, folder):
             stem = f"{name.replace(' ', '_')}_{seed}.{mime.split('/')[1].replace('mpeg', 'mp3')}"
             with atomic_path(folder / "audio" / stem) as temporary:
                 temporary.write_bytes(data)
-            players.append(f"<figure><figcaption>{html.escape(name)}, {seed}</figcaption>"
-                           f'<audio controls preload="none" src="audio/{stem}"></audio></figure>')  # fmt: skip
+            caption = f"<figcaption>{html.escape(name)}, seed {seed}</figcaption>"
+            player = f'<audio controls preload="none" src="audio/{stem}"></audio>'
+            players.append(f"<figure>{caption}{player}</figure>")
     return "\n".join(players)
 
 

@@ -1,3 +1,3 @@
-"""Reusable code of the LSTM-GAN course; import the rooms by name (`from lstmgan_utils import …`)."""
+"""Reusable code of the LSTM-GAN course; import its rooms by name."""
 
 __version__ = "0.1.0"

@@ -22,18 +22,18 @@ class Config:
     units: int = 192  # of each of the two LSTM layers
     filters: tuple = (64, 96, 128, 192)  # of the discriminator's strided convolutions
     loss: str = "relativistic"  # or "cross_entropy"
-    penalty: float = 2.0  # weight of R1 + R2
+    penalty: float = 0.5  # weight of R1 + R2
     softness: float = 1.0  # temperature of the softmax behind the straight-through choice
     warm_up_steps: int = 2400  # likelihood steps before the adversary joins
-    adversarial_steps: int = 3000
+    adversarial_steps: int = 600
     warm_up_beats: int = 64  # of each tune that the warm-up reads
     dropout: float = 0.25
     free_bits: float = 0.1  # nats a song latent value may carry unpunished
-    likelihood_weight: float = 1.0  # of the warm-up's loss while the adversary plays
+    likelihood_weight: float = 0.2  # of the warm-up's loss while the adversary plays
     batch_size: int = 32
     warm_up_learning_rate: float = 2e-3
-    g_learning_rate: float = 1e-4
-    d_learning_rate: float = 3e-4
+    g_learning_rate: float = 2e-4
+    d_learning_rate: float = 1e-3
     average_decay: float = 0.995  # of the running average of the weights that samples use
     seed: int = 0
 
@@ -44,7 +44,8 @@ class Config:
             ("loss", ("relativistic", "cross_entropy")),
         ):
             if getattr(self, name) not in choices:
-                raise ValueError(f"{name}={getattr(self, name)!r} is unknown; choose from {choices}")
+                found = getattr(self, name)
+                raise ValueError(f"{name}={found!r} is unknown; choose from {choices}")
 
     def to_json(self):
         """Write the settings as a JSON text."""
@@ -66,7 +67,7 @@ PRESETS = {
         adversarial_steps=10, warm_up_beats=32, batch_size=4,
     ),
     "laptop": Config(),
-    "colab": Config(batch_size=64, units=256, adversarial_steps=10_000),
+    "colab": Config(batch_size=64, units=256, adversarial_steps=3000),
     "full": Config(measures=200, batch_size=8),
     "first_try": Config(
         model="first_try", measures=200, units=128, loss="cross_entropy", penalty=0.0,

@@ -4,7 +4,8 @@ import keras
 
 from .pianoroll import N_PITCHES, STEPS_PER_MEASURE
 
-STRIDES = (6, 4, 4, 2)  # a 16th note, a quarter, a measure of 4/4, two measures
+STRIDES = (6, 4, 4, 2)
+LAYERS = ("sixteenths", "quarters", "measures", "pairs_of_measures")  # one output for each
 GENERATED, REAL = 0, 1  # the two classes of the softmax
 
 
@@ -25,10 +26,11 @@ def build_discriminator(config):
     """
     roll = keras.Input((config.measures * STEPS_PER_MEASURE, N_PITCHES), name="roll")
     x = keras.layers.Dense(config.filters[0], activation="leaky_relu", name="chords")(roll)
-    for filters, stride in zip(config.filters, STRIDES):
-        x = keras.layers.Conv1D(
-            filters, 2 * stride, stride, "same", activation="leaky_relu", name=f"stride_{stride}_{x.shape[1]}"
-        )(x)  # fmt: skip
+    for name, filters, stride in zip(LAYERS, config.filters, STRIDES, strict=True):
+        convolution = keras.layers.Conv1D(
+            filters, 2 * stride, stride, "same", activation="leaky_relu", name=name
+        )
+        x = convolution(x)
     x = keras.layers.Flatten(name="flatten")(x)
     x = keras.layers.Dense(config.filters[-1], activation="leaky_relu", name="dense")(x)
     logits = keras.layers.Dense(2, name="logits")(x)

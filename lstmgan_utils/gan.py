@@ -177,26 +177,27 @@ class LSTMGAN(keras.Model):
         self.phase, self.train_function = phase, None
 
     def train_step(self, data):
-        """Learn from one batch of (rolls, words, metres), or of rolls alone for the first try.
+        """Learn from one batch of `training_batches`, or of rolls alone for the first try.
 
         Returns:
             dict of the losses of this very batch: a mean over an epoch would differ after a resume.
         """
-        rolls, words, metres = data if isinstance(data, tuple) else (data, None, None)
+        rolls, *tunes = data if isinstance(data, tuple) else (data,)
         if self.phase == WARM_UP:
-            losses = self._warm_up_step(words, metres)
+            losses = self._warm_up_step(tunes)
         else:
-            losses = self._adversarial_step(tf.cast(rolls, tf.float32), words, metres)
+            losses = self._adversarial_step(tf.cast(rolls, tf.float32), tunes)
         self._follow_average()
         self.n_batches.assign_add(1)
         return losses
 
     def draw(self, shape, purpose):
         """Draw normal numbers that depend on the seed, the batch number and the purpose alone."""
-        seed = tf.stack([tf.constant(self.config.seed * 16 + purpose, tf.int64), self.n_batches.value])
+        first = tf.constant(16 * self.config.seed + purpose, tf.int64)
+        seed = tf.stack([first, self.n_batches.value])
         return tf.random.stateless_normal(shape, seed)
 
-    def _likelihood(self, words, metres):
+    def _likelihood(self, words, metres, lengths):
         """Run the generator along real tunes; return (loss in nats a beat, song cost)."""
         batch, n_beats = words.shape
         mask = tf.cast(words >= 0, tf.float32)
@@ -204,21 +205,22 @@ class LSTMGAN(keras.Model):
         mean, log_variance = self.encoder(meanings, mask)
         song = mean + tf.exp(log_variance / 2) * self.draw((batch, LATENT_SIZE), 0)
         latent = self.draw((batch, n_beats, LATENT_SIZE), 1)
+        seed = [self.config.seed, self.n_batches.value]
         scores = self.generator.teacher_forced(
-            words, metres, song, latent, self.config.dropout, [self.config.seed, self.n_batches.value]
+            words, metres, lengths, song, latent, self.config.dropout, seed
         )
         cost = song_cost(mean, log_variance, self.config.free_bits)
         return likelihood_loss(scores, words), cost / tf.reduce_mean(tf.reduce_sum(mask, axis=1))
 
-    def _warm_up_step(self, words, metres):
+    def _warm_up_step(self, tunes):
         with tf.GradientTape() as tape:
-            surprise, cost = self._likelihood(words, metres)
+            surprise, cost = self._likelihood(*tunes)
             loss = surprise + cost
         variables = self._warm_up_variables
         self.warm_up_optimizer.apply(tape.gradient(loss, variables), variables)
         return {"surprise": surprise, "song_cost": cost}
 
-    def _adversarial_step(self, real, words, metres):
+    def _adversarial_step(self, real, tunes):
         config = self.config
         latent = self.draw((real.shape[0], real.shape[1] // RESOLUTION, LATENT_SIZE), 2)
         with tf.GradientTape(persistent=True) as tape:
@@ -231,8 +233,8 @@ class LSTMGAN(keras.Model):
                 penalty += gradient_penalty(self.score, tf.stop_gradient(fake)[:some])
                 d_total += config.penalty / 2 * penalty
                 logs["penalty"] = penalty
-            if config.likelihood_weight and words is not None:
-                surprise, _ = self._likelihood(words, metres)
+            if config.likelihood_weight and tunes:
+                surprise, _ = self._likelihood(*tunes)
                 g_total += config.likelihood_weight * surprise
                 logs["surprise"] = surprise
         for loss, network, optimizer in (
@@ -241,13 +243,15 @@ class LSTMGAN(keras.Model):
         ):
             gradients = tape.gradient(loss, network.trainable_variables)
             optimizer.apply(gradients, network.trainable_variables)
+            logs[f"{network.name}_gradient"] = tf.linalg.global_norm(gradients)
         return {"d_loss": d_loss, "g_loss": g_loss, "fill": tf.reduce_mean(fake), **logs}
 
     def _follow_average(self):
         # Early on the average would only remember the start: its memory grows with the run.
         n = tf.cast(self.n_batches, tf.float32)
         decay = tf.minimum(self.config.average_decay, (1 + n) / (10 + n))
-        for slow, fast in zip(self.average.trainable_variables, self.generator.trainable_variables):
+        pairs = self.average.trainable_variables, self.generator.trainable_variables
+        for slow, fast in zip(*pairs, strict=True):
             slow.assign(decay * slow + (1 - decay) * fast)
 
     def save_run(self, run_folder):

@@ -10,6 +10,7 @@ from .vocabulary import BEATS_PER_MEASURE, METRES
 
 LOOKBACK = (1, 2, 4, 8)  # measures: what was played here so long ago is offered again
 CYCLE = 8  # measures after which the counting starts again, as in most tunes
+ENDING = 4  # measures before the end in which the generator is told how far it is
 DICE_SEED = 24
 DICE_ROUGHNESS = 0.6  # a blend step of an eighth keeps most words, two seeds share none
 N_WAVES = 256
@@ -125,15 +126,16 @@ def choose(scores, softness=1.0):
     return hard + soft - tf.stop_gradient(soft)
 
 
-def place_features(n_beats, metres):
-    """Tell each beat where it is: place in the measure, measure of eight, metre.
+def place_features(n_beats, metres, lengths):
+    """Tell each beat where it is: place in the measure, measure of eight, metre, how far the end.
 
     Args:
         n_beats: int.
         metres: int tensor, shape (batch,), indices into METRES.
+        lengths: int tensor, shape (batch,), beats of the whole song; -1 for no end in sight.
 
     Returns:
-        float tensor, shape (batch, beats, 15).
+        float tensor, shape (batch, beats, 19).
 
     Introduced in lesson 05.
     """
@@ -142,7 +144,9 @@ def place_features(n_beats, metres):
     place = tf.one_hot(beat % per_measure, 4)
     measure = tf.one_hot(beat // per_measure % CYCLE, CYCLE)
     metre = tf.repeat(tf.one_hot(metres, len(METRES))[:, None], n_beats, axis=1)
-    return tf.concat([place, measure, metre], axis=-1)
+    left = (lengths[:, None] - 1 - beat) // per_measure
+    ending = tf.one_hot(left, ENDING)  # zeros for -1 and for more than ENDING measures
+    return tf.concat([place, measure, metre, ending], axis=-1)
 
 
 class Generator(keras.Model):
@@ -150,8 +154,9 @@ class Generator(keras.Model):
 
     At each beat the two LSTM layers read the beat's 24 random values, the song latent (the first
     beat's values), the place in the measure, the word just played, the words played 1, 2, 4 and
-    8 measures ago, and whether the last word was an echo of one of them. They score the words of the vocabulary; the dice choose; the word paints
-    its 24 x 128 cells. No weight depends on the length of the song.
+    8 measures ago, and whether the last word was an echo of one of them. They score the words
+    of the vocabulary; the dice choose; the word paints its 24 x 128 cells. No weight depends on
+    the length of the song.
 
     Args:
         config: Config.
@@ -177,9 +182,9 @@ class Generator(keras.Model):
     def built_once(self):
         """Create all weights, so that they can be loaded before the first call."""
         words, size = len(self.vocabulary), self.config.embedding
-        self.embedding = self.add_weight(shape=(words, size), initializer="normal", name="embedding")
-        self.word_bias = self.add_weight(shape=(words,), initializer="zeros", name="word_bias")
-        n_inputs = 2 * LATENT_SIZE + 4 + CYCLE + len(METRES) + len(LOOKBACK)
+        self.embedding = self.add_weight((words, size), "normal", name="embedding")
+        self.word_bias = self.add_weight((words,), "zeros", name="word_bias")
+        n_inputs = 2 * LATENT_SIZE + 4 + CYCLE + len(METRES) + ENDING + len(LOOKBACK)
         n_inputs += size * (1 + len(LOOKBACK))
         self.lstm.build((None, None, n_inputs))
         self.to_embedding.build((None, self.config.units))
@@ -188,7 +193,8 @@ class Generator(keras.Model):
 
     def score(self, hidden):
         """Score the words without the offer to copy: (…, units) to (…, words)."""
-        return tf.matmul(self.to_embedding(hidden), self.embedding, transpose_b=True) + self.word_bias
+        meaning = self.to_embedding(hidden)
+        return tf.matmul(meaning, self.embedding, transpose_b=True) + self.word_bias
 
     def start(self, batch):
         """Return the LSTM's states before the first beat."""
@@ -198,7 +204,7 @@ class Generator(keras.Model):
         """Play one beat.
 
         Args:
-            inputs: float tensor, shape (batch, 67): latent, song latent, place, and for each
+            inputs: float tensor, shape (batch, 71): latent, song latent, place, and for each
                 lookback whether the last word echoed it.
             embedded: float tensor, shape (batch, 5 * embedding): the words just played and 1, 2,
                 4, 8 measures ago, zeros before the start.
@@ -218,7 +224,7 @@ class Generator(keras.Model):
         return word, tf.matmul(word, self.embedding), states
 
     def play(self, latent, metre="4/4"):
-        """Play a song with gradients, in a plain loop that is unrolled when it is compiled.
+        """Play an excerpt with gradients, in a plain loop that is unrolled when it is compiled.
 
         Args:
             latent: float tensor, shape (batch, beats, 24).
@@ -228,7 +234,8 @@ class Generator(keras.Model):
             float tensor, shape (batch, beats, words), a one-hot word a beat.
         """
         (batch, n_beats, _), size = latent.shape, self.config.embedding
-        places = place_features(n_beats, tf.fill([batch], METRES.index(metre)))
+        metres, lengths = tf.fill([batch], METRES.index(metre)), tf.fill([batch], -1)
+        places = place_features(n_beats, metres, lengths)
         no_word, no_meaning = tf.zeros((batch, len(self.vocabulary))), tf.zeros((batch, size))
         words, meanings, states = [], [], self.start(batch)
         back = [1] + [k * BEATS_PER_MEASURE[metre] for k in LOOKBACK]
@@ -251,31 +258,34 @@ class Generator(keras.Model):
             meanings.append(meaning)
         return tf.stack(words, axis=1)
 
-    def play_words(self, latents, metre="4/4", temperature=1.0):
+    def play_words(self, latents, metre="4/4", temperature=1.0, ending=True):
         """Play songs of any length without gradients.
 
         Args:
             latents: float array, shape (batch, beats, 24).
             metre: str from METRES.
             temperature: float, strength of the dice; 0 takes the likeliest word.
+            ending: bool, True for a song that comes to its end, False for an excerpt.
 
         Returns:
             int ndarray, shape (batch, beats).
         """
         if not hasattr(self, "_compiled_play"):
-            shapes = [(None, None, LATENT_SIZE), (None,), ()]
-            kinds = [tf.float32, tf.int32, tf.float32]
+            shapes = [(None, None, LATENT_SIZE), (None,), (None,), ()]
+            kinds = [tf.float32, tf.int32, tf.int32, tf.float32]
             signature = [tf.TensorSpec(*pair) for pair in zip(shapes, kinds, strict=True)]
             self._compiled_play = tf.function(self._play_words, input_signature=signature)
         latents = tf.convert_to_tensor(latents, tf.float32)
         metres = tf.fill([tf.shape(latents)[0]], METRES.index(metre))
-        return self._compiled_play(latents, metres, tf.constant(float(temperature))).numpy()
+        lengths = tf.fill(tf.shape(metres), latents.shape[1] if ending else -1)
+        temperature = tf.constant(float(temperature))
+        return self._compiled_play(latents, metres, lengths, temperature).numpy()
 
-    def _play_words(self, latents, metres, temperature):
+    def _play_words(self, latents, metres, lengths, temperature):
         """The loop of `play_words`: as `play`, with word numbers in place of one-hot words."""
         batch, n_beats = tf.shape(latents)[0], tf.shape(latents)[1]
         per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres[0])
-        places = place_features(n_beats, metres)
+        places = place_features(n_beats, metres, lengths)
         words = tf.TensorArray(tf.int32, n_beats, clear_after_read=False, element_shape=(None,))
         states, nothing = self.start(batch), tf.fill([batch], -1)
         for beat in tf.range(n_beats):
@@ -303,15 +313,16 @@ class Generator(keras.Model):
         return tf.pad(tf.reshape(cells, (batch, n_beats * RESOLUTION, n_pitches)), self.margins)
 
     def call(self, latent, training=None):
-        """Turn latents, shape (batch, beats, 24), into 4/4 rolls, shape (batch, 24 * beats, 128)."""
+        """Turn latents, shape (batch, beats, 24), into rolls, shape (batch, 24 * beats, 128)."""
         return self.paint(self.play(latent))
 
-    def teacher_forced(self, words, metres, song, latent, dropout=0.0, seed=(0, 0)):
+    def teacher_forced(self, words, metres, lengths, song, latent, dropout=0.0, seed=(0, 0)):
         """Score each next word of real tunes, given the true words before it.
 
         Args:
             words: int tensor, shape (batch, beats); -1 after the end.
             metres: int tensor, shape (batch,).
+            lengths: int tensor, shape (batch,), as for `place_features`.
             song: float tensor, shape (batch, 24), the song latent.
             latent: float tensor, shape (batch, beats, 24).
             dropout: float, share of the LSTM's inputs and outputs to silence.
@@ -331,7 +342,7 @@ class Generator(keras.Model):
         if dropout:
             meanings = drop(meanings, dropout, seed=seed)
         songs = tf.repeat(song[:, None], n_beats, axis=1)
-        places = place_features(n_beats, metres)
+        places = place_features(n_beats, metres, lengths)
         hidden = self.lstm(tf.concat([latent, songs, places, echoes, meanings], axis=-1))
         if dropout:
             hidden = drop(hidden, dropout, seed=[seed[0], seed[1] + 2**30])

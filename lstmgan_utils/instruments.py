@@ -62,7 +62,10 @@ def identify(instrument, name):
 
 
 def player_id(note, part):
-    """Tell which instrument of its part plays a note; without a word about it, the first."""
+    """Tell which instrument of its part plays a note; without a word about it, the first.
+
+    Introduced in lesson 02.
+    """
     instrument = note.find("instrument")
     return part.get("id") if instrument is None else instrument.get("id")
 

@@ -14,14 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .pianoroll import DRUM_CHANNEL, RESOLUTION
+from .midi_files import DRUM_CHANNEL
+from .pianoroll import RESOLUTION
 
 MAX_BYTES = 8 * 2**20
 MAX_NOTES = 50_000
 MAX_QUARTERS = 10_000  # 83 minutes at 120 quarters a minute
-TIMED_NOTE = np.dtype(
-    [("onset", "f8"), ("end", "f8"), ("pitch", "i2")]
-)  # time steps, with fractions
+TIMED_NOTE = np.dtype([("onset", "f8"), ("end", "f8"), ("pitch", "i2")])  # fractions of steps
 
 
 @dataclasses.dataclass

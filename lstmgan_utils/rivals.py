@@ -46,7 +46,10 @@ def join(parts, measures):
 
 
 class MeasureShuffle(Rival):
-    """Real measures in random order: every measure is music, the tune is not."""
+    """Real measures in random order: every measure is music, the tune is not.
+
+    Introduced in lesson 08.
+    """
 
     def fit(self, songs):
         """Cut all tunes into measures."""

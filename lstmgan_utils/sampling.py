@@ -37,7 +37,8 @@ def draw_latent(seed, measures=8, metre="4/4"):
         raise ValueError(f"metre {metre!r} was not learned; choose from {list(BEATS_PER_MEASURE)}")
     n_beats = measures * BEATS_PER_MEASURE[metre]
     if not 1 <= n_beats <= MAX_BEATS:
-        raise ValueError(f"{measures} measures are not 1 to {MAX_BEATS // BEATS_PER_MEASURE[metre]}")
+        most = MAX_BEATS // BEATS_PER_MEASURE[metre]
+        raise ValueError(f"{measures} measures of {metre} are not 1 to {most}")
     rng = np.random.default_rng(seed)
     return rng.standard_normal((n_beats, LATENT_SIZE)).astype(np.float32)
 
@@ -88,7 +89,17 @@ def walk(latent_a, latent_b):
     return blend(latent_a, latent_b, amounts)
 
 
-def sample(generator, seed=0, measures=8, *, latent=None, metre="4/4", temperature=1.0, transpose=0):
+def sample(
+    generator,
+    seed=0,
+    measures=8,
+    *,
+    latent=None,
+    metre="4/4",
+    temperature=1.0,
+    transpose=0,
+    ending=True,
+):
     """Let a generator write one piece.
 
     Args:
@@ -99,6 +110,7 @@ def sample(generator, seed=0, measures=8, *, latent=None, metre="4/4", temperatu
         metre: str, "4/4", "3/4" or "6/8".
         temperature: float, 0 for the likeliest word at each beat, 1 as trained.
         transpose: int, semitones; the generator writes in the key without sharps or flats.
+        ending: bool, True for a song that comes to its end, False for an excerpt.
 
     Returns:
         note array.
@@ -106,17 +118,19 @@ def sample(generator, seed=0, measures=8, *, latent=None, metre="4/4", temperatu
     Introduced in lesson 07.
     """
     latent = draw_latent(seed, measures, metre) if latent is None else latent
-    notes = play_latents(generator, latent[None], metre, temperature)[0]
+    notes = play_latents(generator, latent[None], metre, temperature, ending)[0]
     return pianoroll.transpose(notes, transpose) if transpose else notes
 
 
-def sample_many(generator, seeds, measures=8, *, metre="4/4", temperature=1.0, batch_size=100):
+def sample_many(
+    generator, seeds, measures=8, *, metre="4/4", temperature=1.0, ending=True, batch_size=100
+):
     """Let a generator write one piece a seed; as `sample`, many at a time.
 
     Args:
         generator: as for `sample`.
         seeds: iterable of ints.
-        measures, metre, temperature: as for `sample`.
+        measures, metre, temperature, ending: as for `sample`.
         batch_size: int, pieces played at once.
 
     Returns:
@@ -127,11 +141,11 @@ def sample_many(generator, seeds, measures=8, *, metre="4/4", temperature=1.0, b
     latents, pieces = [draw_latent(seed, measures, metre) for seed in seeds], []
     for first in range(0, len(latents), batch_size):
         batch = np.stack(latents[first : first + batch_size])
-        pieces += play_latents(generator, batch, metre, temperature)
+        pieces += play_latents(generator, batch, metre, temperature, ending)
     return pieces
 
 
-def play_latents(generator, latents, metre="4/4", temperature=1.0):
+def play_latents(generator, latents, metre="4/4", temperature=1.0, ending=True):
     """Turn a batch of latents into note arrays.
 
     Args:
@@ -139,13 +153,14 @@ def play_latents(generator, latents, metre="4/4", temperature=1.0):
         latents: float ndarray, shape (batch, beats, 24).
         metre: str.
         temperature: float.
+        ending: bool.
 
     Returns:
         list of note arrays.
     """
     if not hasattr(generator, "vocabulary"):  # the first try paints cells, not words
         return [pianoroll.decode(np.asarray(roll)) for roll in generator(latents)]
-    words = generator.play_words(latents, metre, temperature)
+    words = generator.play_words(latents, metre, temperature, ending)
     return [pianoroll.decode(generator.vocabulary.paint(row)) for row in words]
 
 

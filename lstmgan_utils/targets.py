@@ -115,9 +115,7 @@ def qualified_row(sets, reference, n_bootstrap=200, seed=0):
 
 def novelty_rows(sets, reference, tunes):
     """Compare the longest runs shared with training tunes, with those that held-out clips share."""
-    ours, real, noise = (
-        novelty(one.pieces, tunes)["run"] for one in (sets[0], reference, sets[2])
-    )
+    ours, real, noise = (novelty(one.pieces, tunes)["run"] for one in (sets[0], reference, sets[2]))
     rows = []
     for name, share in (("median", 0.5), ("95th percentile", 0.95), ("longest", 1.0)):
         found = [float(np.quantile(run, share)) for run in (ours, real, noise)]

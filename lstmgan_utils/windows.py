@@ -10,7 +10,7 @@ import numpy as np
 
 from .pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION, crop, encode, n_steps, steps_of
 from .pianoroll import transpose as transpose_notes
-from .vocabulary import METRES, cut_beats, key_shift, modelled_metre
+from .vocabulary import BEATS_PER_MEASURE, METRES, cut_beats, key_shift, modelled_metre
 
 PHRASE_MEASURES = 4  # windows start where phrases do
 
@@ -73,30 +73,28 @@ def window_starts(tunes, length, metre="4/4"):
     """List where windows of `length` time steps may start: every fourth measure with room behind.
 
     Returns:
-        int ndarray, shape (windows, 2): tune, first time step. Where no tune is that long, each
-        tune once from its start, to be filled up with silence.
+        list of (tune, list of first time steps), a pair a tune that is long enough. Where no
+        tune is, each tune once from its start, to be filled up with silence.
+
+    Raises:
+        ValueError: no tune is in the metre.
 
     Introduced in lesson 06.
     """
     step = PHRASE_MEASURES * steps_of(metre)
-    starts = [
-        (i, start)
-        for i, tune in enumerate(tunes)
-        if tune.metre == metre
-        for start in range(0, n_steps(tune.notes) - length + RESOLUTION, step)
-    ]
-    starts = starts or [(i, 0) for i, tune in enumerate(tunes) if tune.metre == metre]
-    if not starts:
+    of_metre = [tune for tune in tunes if tune.metre == metre]
+    if not of_metre:
         raise ValueError(f"no tune is in {metre}; choose another metre or add songs")
-    return np.array(starts)
+    rooms = [(tune, n_steps(tune.notes) - length + RESOLUTION) for tune in of_metre]
+    starts = [(tune, list(range(0, room, step))) for tune, room in rooms if room > 0]
+    return starts or [(tune, [0]) for tune in of_metre]
 
 
-def roll_batch(tunes, starts, length, batch_size, seed, number, semitones=(0, 0)):
-    """Draw batch `number` of a seeded, endless series of random windows.
+def roll_batch(starts, length, batch_size, seed, number, semitones=(0, 0)):
+    """Draw batch `number` of a seeded, endless series of random windows; each tune is as likely.
 
     Args:
-        tunes: list of Tune.
-        starts: int ndarray, shape (windows, 2), from `window_starts`.
+        starts: from `window_starts`.
         length: int, time steps.
         batch_size: int.
         seed: int.
@@ -109,10 +107,13 @@ def roll_batch(tunes, starts, length, batch_size, seed, number, semitones=(0, 0)
     Introduced in lesson 06.
     """
     rng = np.random.default_rng([seed, 1, number])
-    picks = starts[rng.integers(len(starts), size=batch_size)]
     shifts = rng.integers(semitones[0], semitones[1] + 1, size=batch_size)
-    rolls = [window(tunes[i], start, length) for i, start in picks]
-    return np.stack([np.roll(roll, shift, axis=1) for roll, shift in zip(rolls, shifts)])
+    rolls = []
+    for pick in rng.integers(len(starts), size=batch_size):
+        tune, first_steps = starts[pick]
+        rolls.append(window(tune, rng.choice(first_steps), length))
+    moved = [np.roll(roll, shift, axis=1) for roll, shift in zip(rolls, shifts, strict=True)]
+    return np.stack(moved)
 
 
 def word_batch(spelled, metres, n_beats, batch_size, seed, number):
@@ -125,8 +126,9 @@ def word_batch(spelled, metres, n_beats, batch_size, seed, number):
         batch_size, seed, number: as for `roll_batch`.
 
     Returns:
-        (int32 ndarray, shape (batch, n_beats), -1 after the end; int32 ndarray, shape (batch,),
-        the metres).
+        three int32 ndarrays: words, shape (batch, n_beats), -1 after the end; metres, shape
+        (batch,); beats up to the end of the tune's last measure, shape (batch,), -1 for one half
+        of the tunes, so that the generator learns to play with and without an end in sight.
 
     Introduced in lesson 06.
     """
@@ -135,7 +137,10 @@ def word_batch(spelled, metres, n_beats, batch_size, seed, number):
     words = np.full((batch_size, n_beats), -1, np.int32)
     for row, pick in enumerate(picks):
         words[row, : len(spelled[pick])] = spelled[pick][:n_beats]
-    return words, metres[picks]
+    per_measure = np.array(list(BEATS_PER_MEASURE.values()))[metres[picks]]
+    lengths = -(-np.array([len(spelled[pick]) for pick in picks]) // per_measure) * per_measure
+    lengths[rng.random(batch_size) < 0.5] = -1
+    return words, metres[picks], lengths.astype(np.int32)
 
 
 def spell(tunes, vocabulary):
@@ -176,13 +181,13 @@ def roll_batches(tunes, length, batch_size=32, *, metre="4/4", seed=0, first=0, 
     starts = window_starts(tunes, length, metre)
 
     def draw(number):
-        return roll_batch(tunes, starts, length, batch_size, seed, int(number), semitones)
+        return roll_batch(starts, length, batch_size, seed, int(number), semitones)
 
     return _numbered(draw, first, tf.TensorSpec((batch_size, length, N_PITCHES), tf.uint8))
 
 
 def training_batches(tunes, vocabulary, config, first=0):
-    """Feed endless batches of (rolls, words, metres) to `LSTMGAN.fit`.
+    """Feed endless batches of (rolls, words, metres, lengths) to `LSTMGAN.fit`.
 
     Args:
         tunes: list of Tune.
@@ -191,7 +196,8 @@ def training_batches(tunes, vocabulary, config, first=0):
         first: int, the number of the first batch, to resume.
 
     Returns:
-        tf.data.Dataset of (uint8 (batch, time, 128), int32 (batch, beats), int32 (batch,)).
+        tf.data.Dataset of a roll tensor, uint8, shape (batch, time, 128), and what `word_batch`
+        returns.
 
     Introduced in lesson 06.
     """
@@ -211,6 +217,7 @@ def training_batches(tunes, vocabulary, config, first=0):
         (
             tf.TensorSpec((config.batch_size, config.warm_up_beats), tf.int32),
             tf.TensorSpec((config.batch_size,), tf.int32),
+            tf.TensorSpec((config.batch_size,), tf.int32),
         ),
     )
     length = config.measures * steps_of("4/4")
@@ -227,7 +234,7 @@ def _numbered(draw, first, specs):
     def one(number):
         tensors = tf.numpy_function(draw, [number], [spec.dtype for spec in flat])
         tensors = [tensors] if len(flat) == 1 and not isinstance(tensors, list) else tensors
-        for tensor, spec in zip(tensors, flat):
+        for tensor, spec in zip(tensors, flat, strict=True):
             tensor.set_shape(spec.shape)
         return tf.nest.pack_sequence_as(specs, tensors)
 

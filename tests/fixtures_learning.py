@@ -3,12 +3,12 @@
 import dataclasses
 
 import numpy as np
+from toy_tunes import toy_songs
 
 from lstmgan_utils.config import PRESETS
 from lstmgan_utils.generator import Generator
 from lstmgan_utils.vocabulary import cut_beats, learn_vocabulary
 from lstmgan_utils.windows import prepare
-from toy_tunes import toy_songs
 
 TINY = dataclasses.replace(
     PRESETS["smoke"], n_words=40, embedding=8, warm_up_steps=4, adversarial_steps=6, dropout=0.0

@@ -126,7 +126,7 @@ def test_mean_interval():
     assert all(map(math.isnan, overlaps.mean_interval([np.nan])))
 
 
-# Clips ---------------------------------------------------------------------------------------------
+# Clips
 
 
 def songs_of(notes, **row):
@@ -177,7 +177,7 @@ def test_noise_has_the_density_of_the_real_clips():
     assert all((a == b).all() for a, b in zip(noise, noise_like(real, 300, seed=1), strict=True))
 
 
-# The whole table ------------------------------------------------------------------------------------
+# The whole table
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,7 @@ MANY = [(f"{n}.txt", "") for n in range(2000)]
 BAD_MXL = {  # name -> (how to build it, what the reason must say)
     "zero bytes": (lambda path: path.write_bytes(b""), "empty"),
     "no zip": (lambda path: path.write_bytes(b"PK\x03\x04 and then nothing"), "damaged"),
-    "page": (lambda path: path.write_text("<!doctype html><html></html>"), "not MusicXML"),
+    "page": (lambda path: path.write_text("<html></html>"), "not MusicXML"),
     "no container": (lambda path: mxl(path, PLAIN, ""), "no META-INF/container.xml"),
     "names nothing": (lambda path: mxl(path, PLAIN, CONTAINER.format("no.xml")), "not in the zip"),
     "climbing": (lambda path: mxl(path, PLAIN, extra=[("../../up.xml", "")]), "climbs"),

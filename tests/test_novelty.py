@@ -105,7 +105,7 @@ def test_a_thousand_pieces_in_a_minute():
     assert time.process_time() - start < 60
 
 
-# Long pieces ---------------------------------------------------------------------------------------
+# Long pieces
 
 
 def song(measures, fading=False):

@@ -17,7 +17,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     training, held_out = toy_songs(30, seed=1), toy_songs(12, seed=2)
     pieces = {"new tunes": evaluation.clips(toy_songs(12, seed=3))}
-    pieces |= {r.__name__: r().fit(training).sample_many(range(12)) for r in (MeasureShuffle, Noise)}
+    pieces |= {
+        r.__name__: r().fit(training).sample_many(range(12)) for r in (MeasureShuffle, Noise)
+    }
     report.make_report(pieces, held_out, training, folder, facts={"seed": 5}, n_bootstrap=5)
     return folder
 

@@ -199,7 +199,7 @@ def test_groove_is_fooled_by_silence():
     assert describe(notes, n_steps)["similarity_1"] == 0
 
 
-# Public packages: right in some places, wrong in others -------------------------------------------
+# Public packages: right in some places, wrong in others
 
 
 def muspy_music(notes):

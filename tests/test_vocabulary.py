@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from fixtures_learning import tiny_tunes, tiny_vocabulary
+
 from lstmgan_utils.pianoroll import encode, note_array
 from lstmgan_utils.vocabulary import (
     Vocabulary,

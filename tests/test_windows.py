@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-
 from fixtures_learning import TINY, tiny_tunes, tiny_vocabulary
+from toy_tunes import toy_songs
+
 from lstmgan_utils import windows
 from lstmgan_utils.corpus import from_arrays, song_row
 from lstmgan_utils.pianoroll import MAX_STEPS, decode, encode, note_array
 from lstmgan_utils.vocabulary import METRES
-from toy_tunes import toy_songs
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,8 @@ def test_windows_start_at_phrases_and_end_within_the_tune(tunes):
 def test_a_window_is_a_slice_of_the_whole_roll(tunes):
     whole = np.concatenate([encode(tunes[0].notes), np.zeros((96, 128), np.uint8)])
     for start, length in ((0, 96), (372, 400), (1500, 96)):
-        assert np.array_equal(windows.window(tunes[0], start, length), whole[start : start + length])
+        found = windows.window(tunes[0], start, length)
+        assert np.array_equal(found, whole[start : start + length])
 
 
 def test_a_song_of_200_measures_fits_in_one_window():

@@ -1,4 +1,4 @@
-"""Toy tunes with a form, small enough for tests: real music stands on disk and takes long to read."""
+"""Toy tunes with a form, small enough for tests: real music takes long to read."""
 
 import numpy as np
 

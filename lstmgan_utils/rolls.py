@@ -1,0 +1,223 @@
+"""The encoding: note array to piano roll and back.
+
+A *note array* lists notes in time steps, 24 a quarter note. A *roll* is a picture of it with
+the shape (time, 128): 1 where a pitch sounds. The last step of each note stays 0, so that one
+long note and two short ones look different.
+"""
+
+import numpy as np
+
+RESOLUTION = 24  # time steps a quarter note: 32nds are 3 steps, triplet eighths 8
+N_PITCHES = 128
+STEPS_PER_MEASURE = 4 * RESOLUTION
+MAX_STEPS = 200 * STEPS_PER_MEASURE  # 19,200: 200 measures of 4/4
+NOTE_DTYPE = np.dtype([("onset", "<i4"), ("duration", "<i2"), ("pitch", "i1")])
+
+
+def note_array(rows):
+    """Make a note array out of rows of numbers.
+
+    Args:
+        rows: iterable of (onset, duration, pitch); time steps, time steps, MIDI 0 to 127.
+
+    Returns:
+        ndarray of NOTE_DTYPE, shape (notes,), sorted by onset and pitch.
+
+    Raises:
+        ValueError: a negative onset, a duration outside 1 to 19,200, or a pitch outside 0 to 127.
+
+    Introduced in lesson 03.
+    """
+    table = np.asarray(list(rows), dtype=np.int64).reshape(-1, 3)
+    bad = (table[:, 0] < 0) | (table[:, 1] < 1) | (table[:, 1] > MAX_STEPS)
+    bad |= (table[:, 2] < 0) | (table[:, 2] >= N_PITCHES)
+    if bad.any():
+        raise ValueError(
+            f"note {tuple(table[bad][0].tolist())} is not (onset >= 0, duration 1 to {MAX_STEPS}, "
+            "pitch 0 to 127); clip it before making a note array"
+        )
+    notes = np.empty(len(table), NOTE_DTYPE)
+    notes["onset"], notes["duration"], notes["pitch"] = table.T
+    return np.sort(notes, order=("onset", "pitch", "duration"))
+
+
+def n_steps(notes):
+    """Tell where the last note ends, in time steps; 0 without notes.
+
+    Introduced in lesson 03.
+    """
+    return int((notes["onset"] + notes["duration"]).max()) if len(notes) else 0
+
+
+def fit_to_roll(notes):
+    """Write notes the way a roll can hold them, so that `decode(encode(x)) == fit_to_roll(x)`.
+
+    A note that starts while the same pitch sounds cuts the earlier one. A one-step note becomes
+    two steps long, since a note needs a 1 and a silent last step; it is left out where the same
+    pitch follows at once.
+
+    Args:
+        notes: note array, shape (notes,).
+
+    Returns:
+        note array, sorted by onset and pitch.
+
+    Introduced in lesson 03.
+    """
+    notes = notes[np.lexsort((notes["duration"], notes["onset"], notes["pitch"]))]
+    gap = np.full(len(notes), MAX_STEPS)
+    same_pitch = notes["pitch"][1:] == notes["pitch"][:-1]
+    gap[:-1][same_pitch] = np.diff(notes["onset"])[same_pitch]
+    notes["duration"] = np.clip(notes["duration"], 2, np.maximum(gap, 2))
+    return np.sort(notes[gap >= 2], order=("onset", "pitch"))
+
+
+def encode(notes, length=None):
+    """Draw a note array as a piano roll whose notes all end in a silent step.
+
+    Args:
+        notes: note array, shape (notes,).
+        length: int, time steps of the roll; None for just enough.
+
+    Returns:
+        uint8 ndarray, shape (time, 128): 1 where a pitch sounds.
+
+    Raises:
+        ValueError: the notes last longer than 19,200 steps or `length` (crop them first).
+
+    Introduced in lesson 03.
+    """
+    end = n_steps(notes)
+    length = end if length is None else length
+    if end > length or length > MAX_STEPS:
+        raise ValueError(
+            f"{max(end, length)} time steps do not fit a roll of {min(length, MAX_STEPS)}; "
+            "shorten the piece with pianoroll.crop(notes, 0, length)"
+        )
+    notes = fit_to_roll(notes)
+    roll = np.zeros((length, N_PITCHES), np.uint8)
+    ones = notes["duration"].astype(np.int64) - 1
+    steps = np.arange(ones.sum()) - np.repeat(np.cumsum(ones) - ones, ones)
+    roll[np.repeat(notes["onset"], ones) + steps, np.repeat(notes["pitch"], ones)] = 1
+    return roll
+
+
+def decode(roll, threshold=0.5):
+    """Read the notes off a roll: a run of n cells that sound is a note of n + 1 steps.
+
+    Args:
+        roll: ndarray, shape (time, 128), uint8 or float from 0 to 1.
+        threshold: float, the value from which a cell sounds.
+
+    Returns:
+        note array; a run that reaches the end of the roll ends with it.
+
+    Raises:
+        ValueError: another shape (a roll is time before pitch).
+
+    Introduced in lesson 03.
+    """
+    roll = np.asarray(roll)
+    if roll.ndim != 2 or roll.shape[1] != N_PITCHES:
+        raise ValueError(
+            f"a roll has the shape (time, 128), not {roll.shape}; transpose or slice it"
+        )
+    pitch, step = np.nonzero(np.ascontiguousarray(roll.T) >= threshold)
+    place = pitch * (len(roll) + 1) + step  # the gap of 1 keeps neighbouring pitches apart
+    first = np.flatnonzero(np.diff(place, prepend=-2) != 1)
+    run = np.diff(first, append=len(place))
+    notes = np.empty(len(first), NOTE_DTYPE)
+    notes["onset"], notes["pitch"] = step[first], pitch[first]
+    notes["duration"] = np.minimum(run + 1, len(roll) - notes["onset"])
+    return np.sort(notes, order=("onset", "pitch"))
+
+
+def transpose(notes, semitones):
+    """Move all pitches by a number of semitones.
+
+    Raises:
+        ValueError: a pitch would leave 0 to 127.
+
+    Introduced in lesson 03.
+    """
+    pitch = notes["pitch"].astype(int) + semitones
+    if len(pitch) and not 0 <= pitch.min() <= pitch.max() < N_PITCHES:
+        raise ValueError(f"{semitones:+d} semitones move pitches to {pitch.min()}..{pitch.max()}, "
+                         "outside 0..127; choose a smaller interval")  # fmt: skip
+    moved = notes.copy()
+    moved["pitch"] = pitch
+    return moved
+
+
+def crop(notes, start, stop):
+    """Cut out the time steps from `start` up to `stop`; notes over an edge are cut there.
+
+    Args:
+        notes: note array.
+        start: int, the first time step kept; it becomes step 0.
+        stop: int, the first time step left out.
+
+    Returns:
+        note array.
+
+    Introduced in lesson 03.
+    """
+    end = np.minimum(notes["onset"] + notes["duration"], stop)
+    onset = np.maximum(notes["onset"], start)
+    part = notes.copy()
+    part["onset"], part["duration"] = onset - start, np.maximum(end - onset, 0)
+    return np.sort(part[end > onset], order=("onset", "pitch"))
+
+
+def cut_to_measures(notes, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
+    """Shorten a piece that is longer than 19,200 steps, at a measure line.
+
+    Args:
+        notes: note array.
+        steps_per_measure: int.
+        pickup: int, time steps before the first full measure.
+
+    Returns:
+        (note array, int number of notes that were left out or cut).
+    """
+    if n_steps(notes) <= MAX_STEPS:
+        return notes, 0
+    stop = pickup + (MAX_STEPS - pickup) // steps_per_measure * steps_per_measure
+    return crop(notes, 0, stop), int((notes["onset"] + notes["duration"] > stop).sum())
+
+
+def steps_of(metre):
+    """Tell how many time steps a measure of a metre such as "6/8" lasts.
+
+    Raises:
+        ValueError: not of the form "beats/unit".
+    """
+    try:
+        beats, unit = (int(number) for number in metre.split("/"))
+        return beats * 4 * RESOLUTION // unit
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f'metre {metre!r} is not of the form "4/4"; give beats/unit') from None
+
+
+def on_grid(times, pitches, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
+    """Round times to whole time steps, and count what the grid cannot hold.
+
+    Args:
+        times: float array, shape (notes, 2): onset and offset in time steps.
+        pitches: ints, shape (notes,).
+        steps_per_measure, pickup: as for `cut_to_measures`.
+
+    Returns:
+        (note array, dict with n_notes, n_off_grid, n_cut).
+    """
+    steps = np.floor(np.asarray(times, float).reshape(-1, 2) + 0.5).astype(np.int64)
+    off_grid = int((np.abs(steps - times) > 1e-3).any(axis=1).sum()) if len(steps) else 0
+    duration = np.maximum(steps[:, 1] - steps[:, 0], 1)
+    too_late = steps[:, 0] >= MAX_STEPS
+    rows = np.column_stack([steps[:, 0], np.minimum(duration, MAX_STEPS), np.asarray(pitches, int)])
+    notes, n_cut = cut_to_measures(note_array(rows[~too_late]), steps_per_measure, pickup)
+    return notes, {
+        "n_notes": len(notes),
+        "n_off_grid": off_grid,
+        "n_cut": n_cut + int(too_late.sum()),
+    }

@@ -1,0 +1,217 @@
+"""Note array to score (music21, MusicXML) and back."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from . import runtime
+from .rolls import RESOLUTION, on_grid, steps_of
+
+
+def read_score(path, *, expand_repeats=False, with_info=False):
+    """Read the notes of a score file (MXL, MusicXML, ABC, …) through music21.
+
+    Args:
+        path: the score.
+        expand_repeats: bool, play repeats out.
+        with_info: bool, also return what was found.
+
+    Returns:
+        note array, or (note array, info) as `notes_from_score` gives them.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: music21 cannot read the file.
+
+    Introduced in lesson 02.
+    """
+    from music21 import converter
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; check the name")
+    try:
+        score = converter.parse(path, forceSource=True)
+        notes, info = notes_from_score(score, expand_repeats=expand_repeats)
+    except Exception as error:  # music21 raises its own kinds and many built-in ones
+        raise ValueError(f"{path} is not a readable score ({error!r}); convert it again") from error
+    return (notes, info) if with_info else notes
+
+
+def notes_from_score(score, *, expand_repeats=False):
+    """Turn a music21 score into a note array: ties joined, staves merged, grace notes left out.
+
+    Args:
+        score: music21 stream.
+        expand_repeats: bool, play repeats out.
+
+    Returns:
+        (note array, dict with n_notes, n_off_grid (onset or end between grid steps), n_cut (notes
+        past 19,200 steps), n_grace, metre "4/4", pickup in time steps, fifths (sharps, or
+        minus flats, of the key signature), program (MIDI program or None)).
+
+    Introduced in lesson 02.
+    """
+    from music21 import instrument, key
+
+    if expand_repeats:
+        score = score.expandRepeats()
+    instruments = list(score.recurse().getElementsByClass(instrument.Instrument))
+    if any(i.transposition is not None for i in instruments):
+        score = score.toSoundingPitch()
+    parts = list(score.parts) if hasattr(score, "parts") and score.parts else [score]
+    metre, pickup = _metre_and_pickup(parts[0])
+    rows, n_grace = [], 0
+    for part in parts:
+        found, grace = _part_notes(part)
+        rows += found
+        n_grace += grace
+    times = np.array([[float(on), float(off)] for on, off, _ in rows]).reshape(-1, 2) * RESOLUTION
+    notes, info = on_grid(times, [row[2] for row in rows], steps_of(metre), pickup)
+    signature = next(iter(score.recurse().getElementsByClass(key.KeySignature)), None)
+    programs = [i.midiProgram for i in instruments if i.midiProgram is not None]
+    return notes, info | {
+        "n_grace": n_grace,
+        "metre": metre,
+        "pickup": pickup,
+        "fifths": signature.sharps if signature else 0,
+        "program": programs[0] if programs else None,
+    }
+
+
+def _part_notes(part):
+    """List (onset, offset, pitch) of a music21 part in quarters, tied notes joined."""
+    from music21 import chord, harmony, note
+
+    rows, tied, n_grace = [], {}, 0
+    for element in part.flatten().notes:
+        if not isinstance(element, (note.Note, chord.Chord)) or isinstance(
+            element, harmony.ChordSymbol
+        ):
+            continue
+        if element.duration.isGrace:
+            n_grace += 1
+            continue
+        onset = Fraction(element.offset)
+        offset = onset + Fraction(element.duration.quarterLength)
+        for single in element.notes if isinstance(element, chord.Chord) else [element]:
+            tie = single.tie or element.tie
+            pitch = single.pitch.midi
+            row = (
+                tied.pop((pitch, onset), None) if tie and tie.type in ("stop", "continue") else None
+            )
+            if row is None:
+                row = [onset, offset, pitch]
+                rows.append(row)
+            row[1] = offset
+            if tie and tie.type in ("start", "continue"):
+                tied[pitch, offset] = row
+    return rows, n_grace
+
+
+def _metre_and_pickup(part):
+    """Find the metre of a part, and the time steps before its first full measure."""
+    from music21 import meter, stream
+
+    signatures = list(part.recurse().getElementsByClass(meter.TimeSignature))
+    if not signatures:
+        return "4/4", 0
+    # music21 writes a pickup of an ABC tune as a false first metre such as 1/8: take the second.
+    false_first = len(signatures) > 1 and signatures[0].barDuration.quarterLength < 1.5
+    signature = signatures[1] if false_first else signatures[0]
+    measures = list(part.getElementsByClass(stream.Measure))
+    first = measures[0].duration.quarterLength if len(measures) > 1 else 0
+    full = signature.barDuration.quarterLength
+    pickup = round(float(first) * RESOLUTION) if 0 < first < full else 0
+    return signature.ratioString, pickup
+
+
+def to_score(notes, tempo=120, program=0, metre="4/4", pickup=0):
+    """Write a note array as a music21 score with measures, rests, chords and ties.
+
+    Args:
+        notes: note array.
+        tempo: float, quarter notes a minute.
+        program: int, General MIDI program 0 to 127.
+        metre: str such as "4/4".
+        pickup: int, time steps before the first full measure.
+
+    Returns:
+        music21.stream.Score with one part.
+
+    Introduced in lesson 03.
+    """
+    from music21 import meter, stream
+
+    padding = steps_of(metre) - pickup if pickup else 0
+    part = _flat_part(notes, tempo, program, padding)
+    part.insert(0, meter.TimeSignature(metre))
+    part = part.makeNotation()
+    if padding:
+        _open_with_pickup(part.getElementsByClass(stream.Measure), padding)
+    part.splitAtDurations(recurse=True)
+    return stream.Score([part])
+
+
+def _open_with_pickup(measures, padding):
+    """Take the first `padding` time steps, all rests, off the first measure."""
+    quarters = Fraction(padding, RESOLUTION)
+    first = measures[0]
+    first.number = 0  # readers take a measure 0 for a pickup
+    first.paddingLeft = quarters
+    for voice in first.voices or [first]:
+        for element in list(voice.notesAndRests):
+            end = element.offset + element.quarterLength
+            if end <= quarters:
+                voice.remove(element)
+            elif element.offset < quarters:  # a rest across the first note of the piece
+                element.quarterLength = end - quarters
+                voice.setElementOffset(element, 0)
+            else:
+                voice.setElementOffset(element, element.offset - quarters)
+    for measure in list(measures)[1:]:
+        measure.activeSite.setElementOffset(measure, measure.offset - quarters)
+
+
+def _flat_part(notes, tempo, program, padding=0):
+    """Insert notes into a part without measures; struck and released together, they are a chord."""
+    from music21 import chord, instrument, note, stream
+    from music21 import tempo as music21_tempo
+
+    part = stream.Part()
+    player = instrument.instrumentFromMidiProgram(program)
+    player.midiProgram = program  # several programs share one music21 class
+    part.insert(0, player)
+    part.insert(0, music21_tempo.MetronomeMark(number=tempo))
+    together = {}
+    for onset, duration, pitch in notes.tolist():
+        together.setdefault((onset, duration), []).append(pitch)
+    for (onset, duration), pitches in together.items():
+        length = Fraction(duration, RESOLUTION)
+        struck = chord.Chord(pitches) if len(pitches) > 1 else note.Note(pitches[0])
+        struck.duration.quarterLength = length
+        part.insert(Fraction(onset + padding, RESOLUTION), struck)
+    return part
+
+
+def write_score(notes, path, tempo=120, program=0, metre="4/4", pickup=0):
+    """Write a note array as a score, compressed MusicXML where the name ends in `.mxl`.
+
+    Args:
+        notes: note array.
+        path: the `.mxl` or `.musicxml` file to make, replaced whole or not at all.
+        tempo, program, metre, pickup: as for `to_score`.
+
+    Returns:
+        Path of the file.
+
+    Introduced in lesson 03.
+    """
+    score = to_score(notes, tempo, program, metre, pickup)
+    form = "mxl" if Path(path).suffix == ".mxl" else "musicxml"
+    with runtime.atomic_path(path) as temporary:
+        written = Path(score.write(form, temporary, makeNotation=False))
+        if written != temporary:
+            written.replace(temporary)
+    return Path(path)

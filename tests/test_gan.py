@@ -1,0 +1,183 @@
+"""The game: losses by hand, each player learns alone, and one bar can be learned by heart."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from fixtures_learning import TINY, tiny_tunes, tiny_vocabulary
+
+from lstmgan_utils import gan
+from lstmgan_utils.config import PRESETS
+from lstmgan_utils.corpus import from_arrays
+from lstmgan_utils.pianoroll import note_array
+from lstmgan_utils.vocabulary import cut_beats, learn_vocabulary
+from lstmgan_utils.windows import prepare, training_batches
+
+
+@pytest.fixture(scope="module")
+def batch():
+    return next(iter(training_batches(tiny_tunes(), tiny_vocabulary(), TINY)))
+
+
+def tiny_gan(**changes):
+    """Build and compile a tiny game that skips the warm-up."""
+    config = dataclasses.replace(TINY, **{"warm_up_steps": 0, **changes})
+    model = gan.LSTMGAN(config, tiny_vocabulary())
+    model.compile()
+    return model
+
+
+def moved(network, before):
+    """Tell whether any weight of a network has moved, and how many have."""
+    return sum((a != b).any() for a, b in zip(network.get_weights(), before, strict=True))
+
+
+# Losses
+
+
+def test_the_score_is_the_log_odds_of_real():
+    logits = tf.constant([[1.0, 3.0]])
+    generated, real = tf.nn.softmax(logits)[0].numpy()
+    assert gan.real_score(logits)[0] == pytest.approx(np.log(real / generated)) == pytest.approx(2)
+
+
+def test_cross_entropy_by_hand():
+    real, fake = tf.constant([np.log(3.0), 0.0]), tf.constant([0.0, -np.log(3.0)])
+    d_loss, g_loss = gan.cross_entropy_losses(real, fake)  # p(real) is 3/4, 1/2 and 1/2, 1/4
+    assert d_loss == pytest.approx((np.log(4 / 3) + np.log(2)) / 2)
+    assert g_loss == pytest.approx((np.log(2) + np.log(4)) / 2)
+
+
+def test_relativistic_losses_by_hand():
+    d_loss, g_loss = gan.relativistic_losses(tf.constant([2.0, 5.0]), tf.constant([2.0, 5.0]))
+    assert d_loss == pytest.approx(np.log(2)) and g_loss == pytest.approx(np.log(2))
+    d_loss, g_loss = gan.relativistic_losses(tf.constant([np.log(3.0)]), tf.constant([0.0]))
+    assert d_loss == pytest.approx(np.log(4 / 3)) and g_loss == pytest.approx(np.log(4))
+
+
+def test_the_penalty_of_a_linear_score_is_its_squared_norm():
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(5, 128)).astype("float32")
+    rolls = tf.constant(rng.random((3, 5, 128)), tf.float32)
+    penalty = gan.gradient_penalty(lambda r: tf.reduce_sum(r * weights, axis=(1, 2)), rolls)
+    assert penalty == pytest.approx((weights**2).sum(), rel=1e-4)
+
+
+def test_the_likelihood_is_the_surprise_at_the_true_words_alone():
+    scores = np.zeros((2, 3, 4), "float32")
+    scores[0, 1] = np.log([1, 2, 3, 4])
+    words = tf.constant([[0, 3, -1], [2, -1, -1]])
+    expected = (2 * np.log(4) + np.log(10 / 4)) / 3
+    assert gan.likelihood_loss(tf.constant(scores), words) == pytest.approx(expected)
+    scores[0, 2], scores[1, 1:] = 50, -50 * np.eye(4)[:2]
+    assert gan.likelihood_loss(tf.constant(scores), words) == pytest.approx(expected)
+
+
+def test_the_song_cost_is_the_divergence_above_the_free_bits():
+    mean, log_variance = np.zeros((2, 24), "float32"), np.zeros((2, 24), "float32")
+    assert gan.song_cost(mean, log_variance, 0.1) == pytest.approx(2.4)
+    mean[:, 0], log_variance[:, 1] = 2, np.log(4)
+    expected = 0.5 * 4 + 0.5 * (4 - 1 - np.log(4))
+    assert gan.song_cost(mean, log_variance, 0.0) == pytest.approx(expected)
+
+
+# Steps
+
+
+@pytest.mark.parametrize("player, rate", [("generator", "g"), ("discriminator", "d")])
+def test_a_player_at_rate_zero_stands_still_while_the_other_moves(batch, player, rate):
+    model = tiny_gan(**{f"{rate}_learning_rate": 0.0})
+    other = model.discriminator if player == "generator" else model.generator
+    before = model.generator.get_weights(), model.discriminator.get_weights()
+    model.train_step(batch)
+    still, moving = before if player == "generator" else before[::-1]
+    assert moved(getattr(model, player), still) == 0
+    assert moved(other, moving) == len(moving)
+
+
+def test_the_warm_up_leaves_the_discriminator_alone(batch):
+    model = tiny_gan(warm_up_steps=4)
+    before = model.generator.get_weights(), model.discriminator.get_weights()
+    logs = model.train_step(batch)
+    assert set(logs) == {"surprise", "song_cost"}
+    assert moved(model.generator, before[0]) and not moved(model.discriminator, before[1])
+
+
+def test_each_player_gets_better_against_one_who_stands_still(batch):
+    for g_rate, d_rate, loss in ((0.0, 1e-2, "d_loss"), (1e-2, 0.0, "g_loss")):
+        rates = {"g_learning_rate": g_rate, "d_learning_rate": d_rate}
+        model = tiny_gan(penalty=0.0, likelihood_weight=0.0, **rates)
+        step = tf.function(model.train_step)
+        losses = [float(step(batch)[loss]) for _ in range(30)]
+        assert np.mean(losses[-5:]) < np.mean(losses[:5])
+
+
+def test_the_penalty_reaches_the_discriminator_only(batch):
+    steps = []
+    for penalty in (0.0, 5.0):
+        model = tiny_gan(penalty=penalty, seed=1)
+        for network in (model.generator, model.discriminator):
+            rng = np.random.default_rng(0)
+            network.set_weights([rng.normal(0, 0.3, w.shape) for w in network.get_weights()])
+        model.train_step(batch)
+        steps.append((model.generator.get_weights(), model.discriminator.get_weights()))
+    (g_plain, d_plain), (g_steep, d_steep) = steps
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(g_plain, g_steep, strict=True))
+    assert not all(np.allclose(a, b, atol=1e-6) for a, b in zip(d_plain, d_steep, strict=True))
+
+
+def test_noise_depends_on_seed_batch_number_and_purpose_alone():
+    model, other = tiny_gan(seed=3), tiny_gan(seed=3)
+    draws = [model.draw((2, 5), 0), model.draw((2, 5), 1), tiny_gan(seed=4).draw((2, 5), 0)]
+    assert np.array_equal(draws[0], other.draw((2, 5), 0))
+    model.n_batches.assign(7)
+    draws.append(model.draw((2, 5), 0))
+    assert len({d.numpy().tobytes() for d in draws}) == 4
+
+
+def test_the_average_follows_the_generator(batch):
+    model = tiny_gan(average_decay=0.5)
+    start = model.average.get_weights()
+    assert not moved(model.generator, start)
+    model.n_batches.assign(100)
+    model.train_step(batch)
+    for slow, fast, old in zip(
+        model.average.get_weights(), model.generator.get_weights(), start, strict=True
+    ):
+        assert np.allclose(slow, (fast + old) / 2, atol=1e-6)
+
+
+def test_phases_follow_the_batch_number():
+    model = tiny_gan(warm_up_steps=4)
+    assert [model.phase_of(n) for n in (0, 3, 4)] == ["warm-up", "warm-up", "adversarial"]
+    assert gan.LSTMGAN(dataclasses.replace(TINY, model="first_try")).phase == "adversarial"
+    with pytest.raises(ValueError, match="'encore'"):
+        model.enter("encore")
+
+
+def test_the_first_try_learns_from_rolls_alone(batch):
+    config = dataclasses.replace(PRESETS["first_try"], measures=2, units=8, filters=(4, 4, 4, 4))
+    model = gan.LSTMGAN(config)
+    model.compile()
+    before = model.generator.get_weights()
+    logs = model.train_step(batch[0])
+    assert set(logs) == {"d_loss", "g_loss", "fill"} and moved(model.generator, before)
+
+
+def test_it_learns_one_bar_by_heart():
+    bar = [(0, 24, 60), (24, 12, 62), (36, 12, 64), (48, 24, 65), (72, 12, 67), (84, 12, 69)]
+    tunes = prepare(from_arrays([note_array(bar)]))
+    vocabulary, _ = learn_vocabulary(cut_beats(tune.notes) for tune in tunes)
+    config = dataclasses.replace(
+        TINY, warm_up_steps=60, warm_up_beats=4, warm_up_learning_rate=2e-2
+    )
+    model = gan.LSTMGAN(config, vocabulary)
+    model.compile()
+    losses = []
+    step = tf.function(model.train_step)
+    for data in training_batches(tunes, vocabulary, config).take(60):
+        losses.append(float(step(data)["surprise"]))
+    assert losses[0] > 1.2 and np.mean(losses[-10:]) < 0.05  # of log 5 = 1.6 nats for a guess
+    played = model.generator.play_words(np.zeros((1, 4, 24), "float32"), temperature=0)
+    assert np.array_equal(vocabulary.paint(played[0]), cut_beats(tunes[0].notes).reshape(-1, 128))

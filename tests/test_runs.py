@@ -1,0 +1,112 @@
+"""The run folder: what is saved comes back, damage is named, few saves are kept."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from fixtures_learning import TINY, tiny_vocabulary
+
+from lstmgan_utils import gan, runs
+from lstmgan_utils.config import PRESETS, Config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Save an untrained game with weights that are no initial values: (model, folder)."""
+    folder = tmp_path_factory.mktemp("runs") / "a"
+    model = gan.LSTMGAN(TINY, tiny_vocabulary())
+    model.compile()
+    rng = np.random.default_rng(0)
+    for variable in model.variables + model.g_optimizer.variables:
+        if "float" in variable.dtype:
+            variable.assign(rng.random(variable.shape))
+    model.n_batches.assign(30)
+    model.save_run(folder)
+    return model, folder
+
+
+def test_a_loaded_run_is_the_saved_one(run):
+    model, folder = run
+    loaded = gan.load_run(folder)
+    assert loaded.config == model.config and int(loaded.n_batches) == 30
+    assert np.array_equal(loaded.vocabulary.tiles, model.vocabulary.tiles)
+    for name in ("generator", "average", "discriminator", "encoder", "g_optimizer"):
+        saved = [v.numpy() for v in getattr(model, name).variables]
+        found = [v.numpy() for v in getattr(loaded, name).variables]
+        assert all(np.array_equal(a, b) for a, b in zip(saved, found, strict=True)), name
+    latent = np.random.default_rng(1).standard_normal((2, 8, 24)).astype("float32")
+    assert np.array_equal(loaded.generator(latent), model.generator(latent))
+    rolls = np.random.default_rng(2).random((2, 192, 128)).astype("float32")
+    assert np.array_equal(loaded.discriminator(rolls), model.discriminator(rolls))
+
+
+def test_facts_are_kept_beside_the_settings(tmp_path):
+    runs.write_config(tmp_path, TINY, data_hash="cafe")
+    facts = runs.read_facts(tmp_path)
+    assert facts["data_hash"] == "cafe" and facts["versions"]["numpy"] == np.__version__
+    assert runs.read_config(tmp_path) == (TINY, None)
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} holds no config.json"):
+        gan.load_run(tmp_path)
+    runs.write_config(tmp_path, TINY, tiny_vocabulary())
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} holds no save yet"):
+        gan.load_run(tmp_path)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 5000, -100])
+def test_damaged_weights_are_named(run, tmp_path, keep):
+    model, folder = run
+    path = tmp_path / "step_000030.weights.h5"
+    path.write_bytes((folder / "weights" / path.name).read_bytes()[:keep])
+    with pytest.raises(ValueError, match="step_000030.*damaged.*new folder"):
+        runs.read_weights(model, path)
+
+
+def test_weights_of_another_configuration_are_refused(run):
+    _, folder = run
+    other = gan.LSTMGAN(dataclasses.replace(TINY, units=8), tiny_vocabulary())
+    other.compile()
+    with pytest.raises(ValueError, match="does not fit this configuration"):
+        runs.read_weights(other, runs.saves(folder)[-1][1])
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocabulary.npz"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"half"])
+def test_damaged_settings_are_named(tmp_path, name, content):
+    runs.write_config(tmp_path, TINY, tiny_vocabulary())
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=name):
+        runs.read_config(tmp_path)
+
+
+def test_settings_survive_json():
+    for config in PRESETS.values():
+        assert Config.from_json(config.to_json()) == config
+
+
+def test_settings_of_another_version_or_spelling_are_named():
+    text = json.dumps(json.loads(TINY.to_json()) | {"voices": 3})
+    with pytest.raises(ValueError, match="voices.*train the run anew"):
+        Config.from_json(text)
+    for name, value in (("model", "vae"), ("loss", "hinge")):
+        with pytest.raises(ValueError, match=f"{name}='{value}'.*choose from"):
+            dataclasses.replace(TINY, **{name: value})
+
+
+def test_the_newest_three_saves_and_a_spaced_history_are_kept(tmp_path):
+    (tmp_path / "weights").mkdir()
+    for number in range(10, 1010, 10):
+        (tmp_path / "weights" / f"step_{number:06d}.weights.h5").touch()
+        runs.thin_out(tmp_path)
+    kept = [number for number, _ in runs.saves(tmp_path)]
+    assert kept == [10, 20, 40, 80, 160, 320, 640, 980, 990, 1000]
+
+
+def test_only_whole_saves_are_listed_and_in_order_of_their_numbers(tmp_path):
+    (tmp_path / "weights").mkdir()
+    for name in ("step_1000000", "step_999999", ".writing-abc", "step_x", "step_000010.weights.h5"):
+        (tmp_path / "weights" / f"{name}.weights.h5").touch()
+    assert [number for number, _ in runs.saves(tmp_path)] == [999_999, 1_000_000]
