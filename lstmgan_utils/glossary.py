@@ -54,7 +54,7 @@ GLOSSARY = {  # name: (unit, range, value on silence, formula, source)
         "Yang & Lerch 2020 (PS)"),
     "repeated_pitch_rate": (
         "share", "0..1", "NaN", "melodic intervals of 0 semitones / intervals",
-        "JazzGAN 2018 (CPR)"),
+        "—"),
     "step_rate": ("share", "0..1", "NaN", "melodic intervals of 1 or 2 semitones / intervals", "—"),
     "groove_consistency": (
         "share", "0..1", "NaN",

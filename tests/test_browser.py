@@ -153,7 +153,7 @@ def run(request, lab, chromium, pictures):
     page.wait_for_selector(".jp-Notebook", timeout=120_000)
     page.wait_for_function(KERNEL, timeout=120_000)
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_function(DONE, timeout=280_000, polling=500)
+    page.wait_for_function(DONE, timeout=480_000, polling=500)
     page.screenshot(path=pictures / f"{request.param}_top.png")
     assert [error["evalue"] for error in page.evaluate(ERRORS)] == []
     page.wait_for_selector(".roll-player[data-take]")

@@ -1,5 +1,7 @@
 """The manifest keeps what is finished, whatever stopped the job."""
 
+import errno
+import os
 import subprocess
 import sys
 
@@ -96,8 +98,12 @@ def test_a_missing_manifest_says_what_to_do(tmp_path):
         read_manifest(tmp_path / "none.csv")
 
 
-def test_a_full_disk_is_said_in_one_sentence(tmp_path):
-    link = tmp_path / "m.csv"
-    link.symlink_to("/dev/full")
-    with pytest.raises(OSError, match="disk is full"):
-        Manifest(link, COLUMNS)
+def test_a_full_disk_is_said_in_one_sentence(tmp_path, monkeypatch):
+    def full(number):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
+        manifest.append(row("a.mid"))
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="disk is full: free some space and run again"):
+            manifest.append(row("b.mid"))

@@ -42,7 +42,7 @@ def test_songs_are_moved_to_one_key_and_to_their_first_full_measure():
 
 
 def test_a_key_never_moves_a_note_off_the_keyboard():
-    low, high = prepared(song([(0, 96, 1)], fifths=2), song([(0, 96, 126)], fifths=-1))
+    low, high = prepared(song([(0, 96, 1)], fifths=2), song([(0, 96, 126)], fifths=1))
     assert (low.notes["pitch"][0], high.notes["pitch"][0]) == (11, 119)
 
 
