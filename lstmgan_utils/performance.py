@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .midi_files import DRUM_CHANNEL
-from .pianoroll import RESOLUTION
+from .rolls import RESOLUTION
 
 MAX_BYTES = 8 * 2**20
 MAX_NOTES = 50_000

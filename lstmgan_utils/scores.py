@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from . import runtime
+from .mxl_safety import read_musicxml
 from .rolls import RESOLUTION, on_grid, steps_of
+
+MUSICXML = (".mxl", ".musicxml", ".xml")
 
 
 def read_score(path, *, expand_repeats=False, with_info=False):
@@ -32,7 +35,10 @@ def read_score(path, *, expand_repeats=False, with_info=False):
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; check the name")
     try:
-        score = converter.parse(path, forceSource=True)
+        if path.suffix.lower() in MUSICXML:
+            score = converter.parseData(read_musicxml(path), format="musicxml")
+        else:
+            score = converter.parse(path, forceSource=True)
         notes, info = notes_from_score(score, expand_repeats=expand_repeats)
     except Exception as error:  # music21 raises its own kinds and many built-in ones
         raise ValueError(f"{path} is not a readable score ({error!r}); convert it again") from error
