@@ -11,9 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from lstmgan_utils import corpus, evaluation, plotting, runs, runtime, sampling, training
+from lstmgan_utils import corpus, evaluation, plotting, runtime, sampling, training
 from lstmgan_utils.config import PRESETS
-from lstmgan_utils.pianoroll import STEPS_PER_MEASURE
 
 SEEDS = range(1000)
 PICTURE_SEED = 0

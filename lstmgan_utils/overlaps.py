@@ -135,7 +135,8 @@ def event_overlap(generated, reference, name, n_bootstrap=200, seed=0):
     rng = np.random.default_rng(seed)
     value = overlap(*(_shares(count.sum(0)) for count in counts))
     drawn = overlap(*(_shares(_draws(rng, len(count), n_bootstrap) @ count) for count in counts))
-    return interval(float(value), drawn)
+    value, low, high = interval(float(value), drawn)
+    return value, max(low, 0.0), min(high, 1.0)
 
 
 def _shares(counts):

@@ -130,7 +130,7 @@ def entropy(counts):
     Introduced in lesson 08.
     """
     share = counts[counts > 0] / max(counts.sum(), 1)
-    return float(-(share * np.log2(share)).sum()) if len(share) else math.nan
+    return float((share * np.log2(1 / share)).sum()) if len(share) else math.nan
 
 
 def scale_consistency(notes):

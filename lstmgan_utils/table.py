@@ -61,7 +61,9 @@ class Table(list):
 
 
 def show(value):
-    """Write a value for reading: three decimals, a dash for NaN, yes or no."""
+    """Write a value for reading: three decimals, a dash for NaN, yes or no, nothing for None."""
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -162,7 +162,8 @@ def test_the_first_try_learns_from_rolls_alone(batch):
     model.compile()
     before = model.generator.get_weights()
     logs = model.train_step(batch[0])
-    assert set(logs) == {"d_loss", "g_loss", "fill"} and moved(model.generator, before)
+    assert {"d_loss", "g_loss", "fill"} < set(logs) and "surprise" not in logs
+    assert moved(model.generator, before)
 
 
 def test_it_learns_one_bar_by_heart():

@@ -89,6 +89,13 @@ def test_the_first_try_can_be_sampled_too():
     assert notes.dtype.names == ("onset", "duration", "pitch")
 
 
+def test_a_song_comes_to_its_end_and_an_excerpt_does_not(player):
+    song, excerpt = (sampling.sample(player, 1, 4, ending=end) for end in (True, False))
+    assert not np.array_equal(song, excerpt)
+    (many,) = sampling.sample_many(player, [1], 4, ending=False)
+    assert np.array_equal(many, excerpt)
+
+
 def test_a_generator_comes_back_from_its_folder(player, tmp_path):
     sampling.save_generator(player, tmp_path)
     loaded = sampling.load_generator(tmp_path, tmp_path / "generator.weights.h5")
@@ -106,6 +113,12 @@ def test_a_run_is_sampled_by_its_averaged_weights(tmp_path):
     assert not np.array_equal(notes, sampling.sample(model.generator, 5, 2))
     with pytest.raises(FileNotFoundError, match="nowhere"):
         sampling.load_run(tmp_path / "nowhere")
+
+
+def test_the_shipped_weights_are_small_and_play():
+    assert (sampling.WEIGHTS / "folk" / "generator.weights.h5").stat().st_size < 5e6
+    first, second = sampling.sample_many(sampling.load_pretrained("folk"), [0, 1], 8)
+    assert len(first) > 8 and len(second) > 8 and not np.array_equal(first, second)
 
 
 def test_weights_that_are_not_shipped_are_named():

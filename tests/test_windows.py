@@ -56,11 +56,18 @@ def test_songs_that_are_not_modelled_are_left_out():
 
 
 def test_windows_start_at_phrases_and_end_within_the_tune(tunes):
-    found = windows.window_starts(tunes, 4 * 96)
-    assert found.tolist() == [[i, 384 * k] for i in range(len(tunes)) for k in range(4)]
-    assert (windows.window_starts(tunes, 17 * 96) == [[i, 0] for i in range(len(tunes))]).all()
+    assert windows.window_starts(tunes, 4 * 96) == [(t, [0, 384, 768, 1152]) for t in tunes]
+    assert windows.window_starts(tunes, 17 * 96) == [(t, [0]) for t in tunes]
+    longer = prepared(song([(0, 96 * 17, 60)]))
+    assert windows.window_starts(tunes + longer, 17 * 96) == [(longer[0], [0])]
     with pytest.raises(ValueError, match="no tune is in 6/8"):
         windows.window_starts(tunes, 96, "6/8")
+
+
+def test_long_tunes_are_drawn_no_more_often_than_short_ones():
+    short, long = song([(0, 96, 60)]), song([(96 * i, 96, 72) for i in range(160)])
+    (rolls,) = batches(1, prepared(short, long), 96, batch_size=400)
+    assert 150 < rolls[:, 0, 60].sum() < 250  # 200, and five standard deviations of 10
 
 
 def test_a_window_is_a_slice_of_the_whole_roll(tunes):
@@ -98,15 +105,26 @@ def test_transposition_covers_its_range_and_nothing_else():
 
 
 def test_words_stop_where_the_tune_does(tunes):
-    vocabulary = tiny_vocabulary()
-    spelled = windows.spell(tunes, vocabulary)
+    spelled = windows.spell(tunes, tiny_vocabulary())
     metres = np.array([METRES.index("4/4")] * len(tunes))
-    words, found = windows.word_batch(spelled, metres, 70, 5, seed=0, number=0)
+    words, found, _ = windows.word_batch(spelled, metres, 70, 5, seed=0, number=0)
     assert (words[:, 64:] == -1).all() and found.tolist() == [0] * 5
     texts = {text.tobytes() for text in spelled}
     assert all(row[:64].tobytes() in texts for row in words)
-    short, _ = windows.word_batch(spelled, metres, 9, 5, seed=0, number=0)
+    short, *_ = windows.word_batch(spelled, metres, 9, 5, seed=0, number=0)
     assert np.array_equal(short, words[:, :9])
+
+
+def test_half_of_the_tunes_tell_how_long_they_are():
+    spelled, metres = [np.ones(5, np.int32), np.ones(7, np.int32)], np.array([0, 1])  # 4/4, 3/4
+    _, found, lengths = windows.word_batch(spelled, metres, 4, 400, seed=0, number=0)
+    assert 150 < (lengths == -1).sum() < 250
+    assert {*zip(found.tolist(), lengths.tolist(), strict=True)} == {
+        (0, 8),
+        (1, 9),
+        (0, -1),
+        (1, -1),
+    }
 
 
 def test_training_batches_resume_with_rolls_and_words_in_step():
@@ -116,5 +134,4 @@ def test_training_batches_resume_with_rolls_and_words_in_step():
     resumed = list(windows.training_batches(tunes, vocabulary, config, first=1).take(2))
     for old, new in zip(whole[1:], resumed, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(old, new, strict=True))
-    rolls, words, metres = whole[0]
-    assert (rolls.shape, words.shape, metres.shape) == ((4, 192, 128), (4, 32), (4,))
+    assert [part.shape for part in whole[0]] == [(4, 192, 128), (4, 32), (4,), (4,)]
