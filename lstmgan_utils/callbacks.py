@@ -165,7 +165,7 @@ class Progress(keras.callbacks.Callback):
         self.bar = runtime.progress_bar(
             total=self.total, description=self.model.phase, progress=self.progress
         )
-        self.bar.update(int(self.model.n_batches.numpy()))
+        self.bar.initial = self.bar.n = int(self.model.n_batches.numpy())
 
     def on_train_batch_end(self, batch, logs=None):
         self.bar.update()
