@@ -56,7 +56,7 @@ def plot_fields(roll, fields, ax=None, *, middle=None):
 
 
 def plot_gradient(roll, gradient, ax=None, *, title=None):
-    """Draw what a cell does to a verdict: orange speaks for "real", blue for "generated".
+    """Draw what a cell does to a verdict: orange speaks for "real", purple for "generated".
 
     Args:
         roll: uint8 ndarray, shape (time, 128), its notes are outlined.

@@ -75,4 +75,5 @@ def test_a_strange_beat_gets_the_word_with_fewest_differing_cells():
 def test_reading_changes_nothing_that_is_read_later():
     vocabulary = Vocabulary([SILENCE, QUARTER])
     first = vocabulary.read([EIGHTHS])
-    assert first == vocabulary.read([EIGHTHS]) == [1] and len(vocabulary) == 2
+    assert first == vocabulary.read([EIGHTHS]) and len(vocabulary) == 2
+    assert vocabulary.read([QUARTER, SILENCE]).tolist() == [1, 0]

@@ -1,11 +1,13 @@
-"""Fill the links that depend on the list of lessons and on the project's address.
+"""Fill what is written from elsewhere: links from the lessons, scores from the weights' record.
 
 In every notebook: the badge and the lessons before and after, between `<!-- navigation -->` and
-`<!-- /navigation -->`. In the README: the table of lessons. `make format` writes them; `--check`
-names the files that differ and fails.
+`<!-- /navigation -->`. In the README: the table of lessons, and the scores of the shipped weights.
+`make format` writes them; `--check` names the files that differ and fails.
 """
 
 import argparse
+import csv
+import json
 import re
 import sys
 from pathlib import Path
@@ -24,6 +26,8 @@ from tools.lessons import (
 )
 
 LESSONS = re.compile(r"<!-- lessons -->.*?<!-- /lessons -->", re.DOTALL)
+SCORES = re.compile(r"<!-- scores -->.*?<!-- /scores -->", re.DOTALL)
+WEIGHTS = ROOT / "lstmgan_utils" / "weights" / "folk"
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
 
@@ -70,14 +74,41 @@ def linked_notebook(path, paths, titles):
     return nbformat.writes(notebook) + "\n"
 
 
+def score_table():
+    """Write the scores of the shipped weights as Markdown, from the files beside them."""
+    record = json.loads((WEIGHTS / "record.json").read_text(encoding="utf-8"))
+    before, after = (
+        list(csv.DictReader((WEIGHTS / f"scores_{phase}.csv").open(encoding="utf-8")))
+        for phase in ("before", "after")
+    )
+    lines = [
+        f"Trained in {record['minutes']:.0f} minutes on two busy cores"
+        f" ({record['minutes_warm_up']:.0f} of warm-up, {record['minutes_adversarial']:.0f} against"
+        f" the discriminator), seed {record['seed']}; judged by"
+        f" {record['seeds_judged'][1] + 1:,} songs of 8 measures.",
+        "",
+        "| measure | warm-up | with adversary | real | noise | target | met |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for old, new in zip(before, after, strict=True):
+        if new["target"]:
+            real = new["held_out"] if new["held_out"] not in ("", "nan") else new["ceiling"]
+            values = (old["generated"], new["generated"], real, new["floor"])
+            values = [f"{float(value):.3f}" for value in values]
+            met = "yes" if new["met"] == "True" else "**no**"
+            lines.append(f"| {' | '.join([new['measure'], *values, new['target'], met])} |")
+    return "\n".join(lines)
+
+
 def linked_readme(readme, paths, titles):
-    """Give the README with its table of lessons filled in."""
+    """Give the README with its table of lessons and its scores filled in."""
     rows = ["| lesson | you will hear |", "|---|---|"]
     for path, title in zip(paths, titles, strict=True):
         link = f"[{path.stem[:2]} · {title}](notebooks/{path.name})"
         rows.append(f"| {link} | {promise_of(read_lesson(path))} |")
     table = "\n".join(["<!-- lessons -->", *rows, "<!-- /lessons -->"])
-    return LESSONS.sub(lambda _: table, readme.read_text(encoding="utf-8"))
+    text = LESSONS.sub(lambda _: table, readme.read_text(encoding="utf-8"))
+    return SCORES.sub(lambda _: f"<!-- scores -->\n{score_table()}\n<!-- /scores -->", text)
 
 
 def linked_files():
