@@ -109,7 +109,7 @@ def throw_dice(latent, landscapes):
     return -tf.math.log(-tf.math.log(tf.clip_by_value(uniform, 1e-6, 1 - 1e-6)))
 
 
-def choose(scores, softness=1.0):
+def choose_word(scores, softness=1.0):
     """Choose the word with the highest score, with the gradient of a softmax.
 
     Args:
@@ -220,7 +220,7 @@ class Generator(keras.Model):
         scores, copy = self.score(hidden), self.copy(hidden)
         for k, past in enumerate(offered):
             scores += copy[:, k : k + 1] * past
-        word = choose(scores + dice, self.config.softness)
+        word = choose_word(scores + dice, self.config.softness)
         return word, tf.matmul(word, self.embedding), states
 
     def play(self, latent, metre="4/4"):

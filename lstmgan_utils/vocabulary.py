@@ -34,7 +34,7 @@ def key_shift(fifths):
     Returns:
         int.
 
-    Introduced in lesson 05.
+    Introduced in lesson 04.
     """
     return (-7 * int(fifths) + 6) % 12 - 6
 

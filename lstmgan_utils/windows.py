@@ -42,7 +42,7 @@ def prepare(songs, metres=METRES):
     Raises:
         ValueError: no song is left.
 
-    Introduced in lesson 06.
+    Introduced in lesson 04.
     """
     tunes = []
     for index, notes in enumerate(songs):
@@ -64,6 +64,8 @@ def window(tune, start, length):
 
     Returns:
         uint8 ndarray, shape (length, 128).
+
+    Introduced in lesson 04.
     """
     part = crop(tune.notes, start, start + length + RESOLUTION)
     return encode(part, length + RESOLUTION)[:length]
@@ -104,7 +106,7 @@ def roll_batch(starts, length, batch_size, seed, number, semitones=(0, 0)):
     Returns:
         uint8 ndarray, shape (batch, length, 128).
 
-    Introduced in lesson 06.
+    Introduced in lesson 04.
     """
     rng = np.random.default_rng([seed, 1, number])
     shifts = rng.integers(semitones[0], semitones[1] + 1, size=batch_size)

@@ -181,7 +181,7 @@ def test_it_learns_one_bar_by_heart():
     tunes = prepare(from_arrays([note_array(bar)]))
     vocabulary, _ = learn_vocabulary(cut_beats(tune.notes) for tune in tunes)
     config = dataclasses.replace(
-        TINY, warm_up_steps=60, warm_up_beats=4, warm_up_learning_rate=2e-2
+        TINY, warm_up_steps=60, warm_up_beats=4, warm_up_learning_rate=0.03, units=32
     )
     model = gan.LSTMGAN(config, vocabulary)
     model.compile()

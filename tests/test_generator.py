@@ -65,7 +65,7 @@ def test_the_dice_choose_nearly_as_often_as_the_softmax_says(dice):
     expected = np.array([0.5, 0.3, 0.15, 0.05])
     for first in range(0, 100, 4):
         scores = np.log(expected) + dice[:, first : first + 4]
-        share = room.choose(tf.constant(scores, tf.float32)).numpy().mean(axis=0)
+        share = room.choose_word(tf.constant(scores, tf.float32)).numpy().mean(axis=0)
         # 4 standard errors, and the bias of landscapes made of 256 waves
         assert (
             np.abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / 4000) + 0.04
@@ -90,7 +90,7 @@ def test_the_choice_is_hard_and_its_gradient_soft():
     scores, weights = tf.constant([[1.0, 2.0, -1.0]]), tf.constant([[0.5, -1.0, 3.0]])
     with tf.GradientTape() as tape:
         tape.watch(scores)
-        choice = room.choose(scores, softness=2.0)
+        choice = room.choose_word(scores, softness=2.0)
         value = tf.reduce_sum(choice * weights)
     assert np.allclose(choice, [[0, 1, 0]], atol=1e-6)
     p = tf.nn.softmax(scores / 2.0)
@@ -126,9 +126,9 @@ def read_along(player, words, latent, metre, lengths):
 
 @pytest.mark.parametrize("metre", ["4/4", "6/8"])
 def test_playing_and_reading_along_give_the_same_scores(player, monkeypatch, metre):
-    heard, choose = [], room.choose
+    heard, choose = [], room.choose_word
     monkeypatch.setattr(
-        room, "choose", lambda scores, s: [heard.append(scores), choose(scores, s)][1]
+        room, "choose_word", lambda scores, s: [heard.append(scores), choose(scores, s)][1]
     )
     latent = latents(3, 10 * BEATS_PER_MEASURE[metre])
     words = player.play(latent, metre).numpy().argmax(axis=-1)
