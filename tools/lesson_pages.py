@@ -15,6 +15,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 PROGRESS = ("HBox", "FloatProgress", "IntProgress")
 FRAME = Path(__file__).with_name("lesson_page.html")
+CHATTER = re.compile(r"WARNING: All log messages before absl|[IW]0000 00:00")
 LESSON_LINK = re.compile(r'href="(?:\./)?(\d\d_\w+)\.ipynb(#[^"]*)?"')
 
 
@@ -67,6 +68,18 @@ def freeze_widgets(notebook):
             cell.outputs = [
                 frozen for output in cell.outputs for frozen in freeze_widget(output, states)
             ]
+
+
+def drop_chatter(notebook):
+    """Take out what TensorFlow's C++ side says at its import, before its log can be silenced."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                lines = output.text.splitlines(keepends=True)
+                output.text = "".join(line for line in lines if not CHATTER.match(line))
+        if "outputs" in cell:
+            kept = (o for o in cell.outputs if o.get("name") != "stderr" or o.text.strip())
+            cell.outputs = list(kept)
 
 
 def describe_pictures(notebook):
@@ -126,6 +139,7 @@ def write_page(notebook, path, titles, folder):
         folder: Path of the notebook's folder, to which its pictures are relative.
     """
     freeze_widgets(notebook)
+    drop_chatter(notebook)
     describe_pictures(notebook)
     # The badge and the links in the notebook are for GitHub; the page has its own.
     notebook.cells[0].source = NAVIGATION.sub("", notebook.cells[0].source)
