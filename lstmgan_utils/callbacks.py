@@ -87,18 +87,24 @@ class Saver(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         number = int(self.model.n_batches.numpy())
-        if any(not math.isfinite(value) for value in (logs or {}).values()):
-            self.model.stop_training = True
-            last = runs.saves(self.folder)
-            where = f"the last good save is {last[-1][1]}" if last else "nothing was saved yet"
-            raise FloatingPointError(
-                f"a loss is not a number at batch {number}; {where}; lower the learning rates"
-            )
+        if not all(math.isfinite(value) for value in (logs or {}).values()):
+            self.give_up(f"a loss is not a number at batch {number}")
         if number % self.every == 0:
             self.write(number)
 
+    def on_train_end(self, logs=None):
+        self.write(int(self.model.n_batches.numpy()))
+
+    def give_up(self, reason):
+        """Stop with a FloatingPointError that names the last good save."""
+        last = runs.saves(self.folder)
+        where = f"the last good save is {last[-1][1]}" if last else "nothing was saved yet"
+        raise FloatingPointError(f"{reason}; {where}; lower the learning rates")
+
     def write(self, number):
         """Save under the name `step_000010.weights.h5`, then delete what is not worth keeping."""
+        if not all(np.isfinite(array).all() for array in self.model.get_weights()):
+            self.give_up(f"a weight is not a number at batch {number}")
         runs.write_weights(self.model, self.folder / "weights" / f"step_{number:06d}.weights.h5")
         runs.thin_out(self.folder)
 

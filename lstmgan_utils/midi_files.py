@@ -55,6 +55,7 @@ def read_midi(path, *, with_info=False):
 def _track_notes(track):
     """Pair the note-on and note-off messages of one MIDI track; times in ticks."""
     tick, program, sounding, rows, programs, drums = 0, {}, {}, [], set(), 0
+    restruck = {}  # when a pitch was last struck while it sounded: its old note-off may follow
     for message in track:
         tick += message.time
         if message.type == "program_change":
@@ -65,8 +66,11 @@ def _track_notes(track):
             if message.channel == DRUM_CHANNEL:
                 drums += starts
                 continue
+            if not starts and restruck.pop(key, None) == tick:
+                continue
             if key in sounding:
                 rows.append((sounding.pop(key), tick, message.note))
+                restruck |= {key: tick} if starts else {}
             if starts:
                 sounding[key] = tick
                 programs.add(program.get(message.channel, 0))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,12 @@ def read_facts(folder):
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no config.json; give the folder of a training run")
     try:
-        return json.loads(path.read_text())
+        facts = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is damaged ({error}); start a run in a new folder") from error
+    if not isinstance(facts, dict) or "config" not in facts:
+        raise ValueError(f"{path} holds no settings; start a run in a new folder")
+    return facts
 
 
 def read_config(folder):
@@ -66,8 +70,11 @@ def read_config(folder):
     words = Path(folder) / "vocabulary.npz"
     if not words.is_file():
         return config, None
-    with np.load(words, allow_pickle=False) as file:
-        return config, Vocabulary(np.unpackbits(file["bits"], axis=-1))
+    try:
+        with np.load(words, allow_pickle=False) as file:
+            return config, Vocabulary(np.unpackbits(file["bits"], axis=-1))
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{words} is damaged ({error}); start a run in a new folder") from error
 
 
 def write_weights(model, path):

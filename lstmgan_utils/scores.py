@@ -154,6 +154,7 @@ def to_score(notes, tempo=120, program=0, metre="4/4", pickup=0):
     part = _flat_part(notes, tempo, program, padding)
     part.insert(0, meter.TimeSignature(metre))
     part = part.makeNotation()
+    part.makeRests(fillGaps=True, inPlace=True, timeRangeFromBarDuration=True)
     if padding:
         _open_with_pickup(part.getElementsByClass(stream.Measure), padding)
     part.splitAtDurations(recurse=True)

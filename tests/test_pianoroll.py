@@ -259,10 +259,10 @@ def test_what_the_grid_cannot_hold_is_counted():
 
 
 def test_repeats_are_played_on_request():
-    abc = "X:1\nM:2/4\nL:1/4\nK:C\n|:CD|EF:|\n"
+    abc = "X:1\nM:2/4\nL:1/4\nK:C\nCD|EF|GA:|\n"
     score = converter.parse(abc, format="abc")
-    assert len(pianoroll.notes_from_score(score)[0]) == 4
-    assert len(pianoroll.notes_from_score(score, expand_repeats=True)[0]) == 8
+    assert len(pianoroll.notes_from_score(score)[0]) == 6
+    assert len(pianoroll.notes_from_score(score, expand_repeats=True)[0]) == 12
 
 
 @pytest.mark.parametrize("name", ["a.mid", "a.mxl", "a.musicxml"])
