@@ -183,7 +183,7 @@ def _open_with_pickup(measures, padding):
 
 def _flat_part(notes, tempo, program, padding=0):
     """Insert notes into a part without measures; struck and released together, they are a chord."""
-    from music21 import chord, instrument, note, stream
+    from music21 import chord, instrument, note, pitch, stream
     from music21 import tempo as music21_tempo
 
     part = stream.Part()
@@ -192,8 +192,9 @@ def _flat_part(notes, tempo, program, padding=0):
     part.insert(0, player)
     part.insert(0, music21_tempo.MetronomeMark(number=tempo))
     together = {}
-    for onset, duration, pitch in notes.tolist():
-        together.setdefault((onset, duration), []).append(pitch)
+    for onset, duration, number in notes.tolist():
+        # Not note.Note(number): music21 takes the number 0 for no pitch at all.
+        together.setdefault((onset, duration), []).append(pitch.Pitch(midi=number))
     for (onset, duration), pitches in together.items():
         length = Fraction(duration, RESOLUTION)
         struck = chord.Chord(pitches) if len(pitches) > 1 else note.Note(pitches[0])

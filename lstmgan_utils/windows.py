@@ -49,7 +49,7 @@ def prepare(songs, metres=METRES):
         metre = modelled_metre(str(songs.table["metre"][index]))
         if metre in metres and len(notes):
             pickup, shift = int(songs.table["pickup"][index]), key_shift(songs.table["key"][index])
-            low, high = notes["pitch"].min() + shift, notes["pitch"].max() + shift
+            low, high = int(notes["pitch"].min()) + shift, int(notes["pitch"].max()) + shift
             shift += 12 * (low < 0) - 12 * (high >= N_PITCHES)
             full = crop(notes, pickup, MAX_STEPS)
             if len(full):
@@ -67,8 +67,8 @@ def window(tune, start, length):
 
     Introduced in lesson 04.
     """
-    part = crop(tune.notes, start, start + length + RESOLUTION)
-    return encode(part, length + RESOLUTION)[:length]
+    reach = min(length + RESOLUTION, MAX_STEPS)
+    return encode(crop(tune.notes, start, start + reach), reach)[:length]
 
 
 def window_starts(tunes, length, metre="4/4"):

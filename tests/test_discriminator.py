@@ -23,7 +23,8 @@ def test_it_strides_and_never_pools():
     assert [layer.strides for layer in strided] == [(s,) for s in STRIDES]
     assert [layer.output.shape[1] for layer in strided] == [128, 32, 8, 4]  # 8 measures
     assert not any("Pool" in type(layer).__name__ for layer in model.layers)
-    assert [layer.name for layer in model.layers[-4:]] == ["flatten", "dense", "logits", "softmax"]
+    order = ["flatten", "similarity", "form", "dense", "logits", "softmax"]
+    assert [layer.name for layer in model.layers[-6:]] == order
 
 
 def test_every_beat_and_every_pitch_can_change_its_mind():
