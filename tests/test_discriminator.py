@@ -7,7 +7,7 @@ import numpy as np
 from fixtures_learning import TINY
 
 from lstmgan_utils.config import PRESETS
-from lstmgan_utils.discriminator import STRIDES, build_discriminator
+from lstmgan_utils.discriminator import STRIDES, MeasureSimilarity, build_discriminator
 
 
 def test_it_gives_a_probability_to_each_class():
@@ -25,6 +25,16 @@ def test_it_strides_and_never_pools():
     assert not any("Pool" in type(layer).__name__ for layer in model.layers)
     order = ["flatten", "similarity", "form", "dense", "logits", "softmax"]
     assert [layer.name for layer in model.layers[-6:]] == order
+
+
+def test_it_is_told_how_alike_measures_are():
+    rolls = np.zeros((1, 3 * 96, 128), "float32")
+    rolls[0, :3, 60] = rolls[0, 192:195, 60] = 1  # the first and the third of three measures
+    rolls[0, 96:105, 64] = rolls[0, 96, 67] = 1
+    rolls[0, 96, 60] = 1  # shares one cell with either
+    pairs = MeasureSimilarity()(rolls).numpy()[0]  # first and second, first and third, and so on
+    shared = 1 / np.sqrt((3 + 1) * (11 + 1))
+    assert np.allclose(pairs, [shared, 3 / 4, shared])
 
 
 def test_every_beat_and_every_pitch_can_change_its_mind():
