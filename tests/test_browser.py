@@ -46,6 +46,7 @@ def project(tmp_path_factory):
     root = tmp_path_factory.mktemp("project")
     (root / "pyproject.toml").touch()  # project_root() stops here
     (root / "notebooks").mkdir()
+    shutil.copytree(ROOT / "docs", root / "docs")  # the badge
     for name, parameters in LESSONS.items():
         notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
         inject_parameters(notebook, parameters)

@@ -115,6 +115,10 @@ def test_a_cell_sounds_from_the_threshold_on():
     same(decode(roll, 0.7), note_array([(2, 2, 60)]))
 
 
+def test_a_run_that_reaches_the_end_ends_there_and_not_in_the_next_pitch():
+    same(decode(np.ones((4, 128))), note_array([(0, 4, pitch) for pitch in range(128)]))
+
+
 @pytest.mark.parametrize("shape", [(128, 96), (2, 96, 128), (128,)])
 def test_a_roll_is_time_before_pitch(shape):
     with pytest.raises(ValueError, match=r"\(time, 128\)"):

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from fixtures_learning import TINY
+from fixtures_learning import BRIEF
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from toy_tunes import toy_songs
 
@@ -23,7 +23,7 @@ TESTS = Path(__file__).parent
 KILLED = """
 import os, signal, sys
 import keras
-from fixtures_learning import TINY
+from fixtures_learning import BRIEF
 from lstmgan_utils import training
 from toy_tunes import toy_songs
 
@@ -32,7 +32,7 @@ class Kill(keras.callbacks.Callback):
         if int(self.model.n_batches) == int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)
 
-training.train(toy_songs(4), sys.argv[1], TINY, every=3, extra=[Kill()], progress=False)
+training.train(toy_songs(4), sys.argv[1], BRIEF, every=3, extra=[Kill()], progress=False)
 """
 
 
@@ -51,7 +51,7 @@ def train(folder, **options):
     """Train the tiny game: (model, losses by batch number)."""
     losses = Losses()
     extra = [losses, *options.pop("extra", ())]
-    options = {"every": 3, "config": TINY, "progress": False, **options}
+    options = {"every": 3, "config": BRIEF, "progress": False, **options}
     model = training.train(toy_songs(4), folder, extra=extra, **options)
     return model, losses.of
 
@@ -136,9 +136,9 @@ def test_a_run_can_be_stopped_anywhere_and_taken_up(unbroken, tmp_path):
 def test_a_folder_with_another_run_is_refused(unbroken):
     folder = unbroken[0]
     with pytest.raises(ValueError, match="unbroken.*other settings.*another folder"):
-        train(folder, config=dataclasses.replace(TINY, seed=1))
+        train(folder, config=dataclasses.replace(BRIEF, seed=1))
     with pytest.raises(ValueError, match="other settings or songs"):
-        training.train(toy_songs(3), folder, TINY, progress=False)
+        training.train(toy_songs(3), folder, BRIEF, progress=False)
 
 
 def test_an_unknown_preset_is_named():
