@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks import long_songs
 from lstmgan_utils import corpus, evaluation, plotting, runtime, sampling, training
 from lstmgan_utils.config import PRESETS
 
@@ -89,3 +90,4 @@ if __name__ == "__main__":
     run_folder = sys.argv[1] if len(sys.argv) > 1 else "outputs/runs/folk"
     model, cards, tunes = train_and_judge(run_folder)
     ship(model, cards, tunes, run_folder)
+    long_songs.main()

@@ -7,10 +7,33 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import pianoroll, runs, runtime, sampling
+from . import audio, pianoroll, runs, runtime, sampling
+from .pianoroll import STEPS_PER_MEASURE
 from .plotting import plot_roll
 
 D_LOSS_FLOOR = 0.02
+
+
+def note_statistics(notes):
+    """Sum up a sample in numbers that betray a collapse: all fall when it comes.
+
+    Args:
+        notes: note array.
+
+    Returns:
+        dict: notes, pitches (different ones), lengths (different durations), and places
+        (different onsets in the measure of 96 steps).
+
+    Introduced in lesson 06.
+    """
+    if not len(notes):
+        return dict.fromkeys(("notes", "pitches", "lengths", "places"), 0)
+    kinds = {
+        "pitches": notes["pitch"],
+        "lengths": notes["duration"],
+        "places": notes["onset"] % STEPS_PER_MEASURE,
+    }
+    return {"notes": len(notes)} | {name: len(np.unique(v)) for name, v in kinds.items()}
 
 
 def diagnose(notes, n_steps, logs=None):
@@ -30,7 +53,7 @@ def diagnose(notes, n_steps, logs=None):
         return "the sample is silent"
     if len(np.unique(notes["pitch"])) == 1:
         return "the sample holds a single pitch: the generator has collapsed"
-    if notes["duration"].max() > 4 * pianoroll.STEPS_PER_MEASURE:
+    if notes["duration"].max() > 4 * STEPS_PER_MEASURE:
         return "one note sounds through more than four measures"
     measures = pianoroll.encode(notes, n_steps)[: n_steps // 96 * 96].reshape(-1, 96 * 128)
     if len(measures) > 3 and (measures == measures[0]).all():
@@ -64,10 +87,12 @@ class SampleWriter(keras.callbacks.Callback):
             self.write(number, logs)
 
     def write(self, number, logs=None):
-        """Sample, write `step_000010.mid`, and note what is wrong with it."""
+        """Sample, write `step_000010.mid`, and say what is wrong with it."""
         self.notes = sampling.play_latents(self.model.average, self.latent[None])[0]
         pianoroll.write_midi(self.notes, self.folder / f"step_{number:06d}.mid")
         if words := diagnose(self.notes, len(self.latent) * pianoroll.RESOLUTION, logs):
+            if not any(words in warning for warning in self.warnings):
+                print(f"batch {number}: {words}")  # each trouble once
             self.warnings.append(f"batch {number}: {words}")
 
 
@@ -110,12 +135,12 @@ class Saver(keras.callbacks.Callback):
 
 
 class TensorBoardWriter(keras.callbacks.Callback):
-    """Log losses every few batches, and now and then a picture of the newest sample.
+    """Log losses and sample statistics, and now and then the newest sample as picture and sound.
 
     Args:
         run_folder: str or Path; TensorBoard reads its folder `logs`.
         sampler: SampleWriter whose notes are drawn; None for losses alone.
-        every: int, batches between entries; pictures come ten times as rarely.
+        every: int, batches between entries; pictures and sounds come ten times as rarely.
 
     Introduced in lesson 06.
     """
@@ -134,10 +159,13 @@ class TensorBoardWriter(keras.callbacks.Callback):
         with self.writer.as_default(step=number):
             for name, value in (logs or {}).items():
                 tf.summary.scalar(name, value)
-            if notes := getattr(self.sampler, "notes", np.empty(0)).tolist():
-                tf.summary.scalar("notes_in_sample", len(notes))
-                if number % (10 * self.every) == 0:
-                    tf.summary.image("sample", self.picture()[None])
+            notes = getattr(self.sampler, "notes", ())
+            for name, value in note_statistics(notes).items():
+                tf.summary.scalar(f"sample_{name}", value)
+            if len(notes) and number % (10 * self.every) == 0:
+                tf.summary.image("sample", self.picture()[None])
+                sound, rate = audio.render(pianoroll.crop(notes, 0, 4 * STEPS_PER_MEASURE))
+                tf.summary.audio("sample_sound", sound[None, :, None], rate)
 
     def picture(self):
         """Draw the newest sample as a uint8 image, shape (height, width, 3)."""

@@ -135,15 +135,15 @@ class LSTMGAN(keras.Model):
         self.encoder = Encoder(config) if vocabulary is not None else None
         self.average.set_weights(self.generator.get_weights())
         self.n_batches = self.add_weight(
-            shape=(), dtype="int64", initializer="zeros", trainable=False, name="n_batches"
-        )
+            shape=(), dtype="int64", initializer="zeros", trainable=False, name="n_batches",
+            aggregation="only_first_replica",
+        )  # fmt: skip
         self.phase = self.phase_of(0)
         self.built = True
 
     def compile(self, **kwargs):
         """Make the optimizers that the configuration asks for; keyword arguments go to Keras."""
         config = self.config
-        super().compile(jit_compile=kwargs.pop("jit_compile", False), **kwargs)
         self.g_optimizer = keras.optimizers.Adam(config.g_learning_rate, 0.0, 0.99)
         self.d_optimizer = keras.optimizers.Adam(config.d_learning_rate, 0.0, 0.99)
         self.g_optimizer.build(self.generator.trainable_variables)
@@ -156,6 +156,8 @@ class LSTMGAN(keras.Model):
                 clipnorm=1.0,
             )
             self.warm_up_optimizer.build(self._warm_up_variables)
+        # Keras would make one of its own, unused.
+        super().compile(self.g_optimizer, jit_compile=kwargs.pop("jit_compile", False), **kwargs)
 
     @property
     def _warm_up_variables(self):
@@ -191,11 +193,14 @@ class LSTMGAN(keras.Model):
         self.n_batches.assign_add(1)
         return losses
 
+    def draw_seed(self, first):
+        """Make a pair of seeds that depends on `first`, the device and the batch number alone."""
+        device = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.stack([first + 2**40 * tf.cast(device, tf.int64), self.n_batches.value])
+
     def draw(self, shape, purpose):
-        """Draw normal numbers that depend on the seed, the batch number and the purpose alone."""
-        first = tf.constant(16 * self.config.seed + purpose, tf.int64)
-        seed = tf.stack([first, self.n_batches.value])
-        return tf.random.stateless_normal(shape, seed)
+        """Draw normal numbers that depend on seed, purpose, device and batch number alone."""
+        return tf.random.stateless_normal(shape, self.draw_seed(16 * self.config.seed + purpose))
 
     def _likelihood(self, words, metres, lengths):
         """Run the generator along real tunes; return (loss in nats a beat, song cost)."""
@@ -205,7 +210,7 @@ class LSTMGAN(keras.Model):
         mean, log_variance = self.encoder(meanings, mask)
         song = mean + tf.exp(log_variance / 2) * self.draw((batch, LATENT_SIZE), 0)
         latent = self.draw((batch, n_beats, LATENT_SIZE), 1)
-        seed = [self.config.seed, self.n_batches.value]
+        seed = self.draw_seed(self.config.seed)
         scores = self.generator.teacher_forced(
             words, metres, lengths, song, latent, self.config.dropout, seed
         )
@@ -215,10 +220,12 @@ class LSTMGAN(keras.Model):
     def _warm_up_step(self, tunes):
         with tf.GradientTape() as tape:
             surprise, cost = self._likelihood(*tunes)
-            loss = surprise + cost
+            loss = (surprise + cost) / self._n_devices
         variables = self._warm_up_variables
-        self.warm_up_optimizer.apply(tape.gradient(loss, variables), variables)
-        return {"surprise": surprise, "song_cost": cost}
+        gradients = tape.gradient(loss, variables)
+        self.warm_up_optimizer.apply(gradients, variables)
+        norm = self._n_devices * tf.linalg.global_norm(gradients)
+        return {"surprise": surprise, "song_cost": cost, "generator_gradient": norm}
 
     def _adversarial_step(self, real, tunes):
         config = self.config
@@ -237,22 +244,37 @@ class LSTMGAN(keras.Model):
                 surprise, _ = self._likelihood(*tunes)
                 g_total += config.likelihood_weight * surprise
                 logs["surprise"] = surprise
+            d_total, g_total = d_total / self._n_devices, g_total / self._n_devices
         for loss, network, optimizer in (
             (d_total, self.discriminator, self.d_optimizer),
             (g_total, self.generator, self.g_optimizer),
         ):
             gradients = tape.gradient(loss, network.trainable_variables)
             optimizer.apply(gradients, network.trainable_variables)
-            logs[f"{network.name}_gradient"] = tf.linalg.global_norm(gradients)
+            norm = self._n_devices * tf.linalg.global_norm(gradients)
+            logs[f"{network.name}_gradient"] = norm
         return {"d_loss": d_loss, "g_loss": g_loss, "fill": tf.reduce_mean(fake), **logs}
+
+    @property
+    def _n_devices(self):
+        """Number of devices that share a batch: optimizers add up what each of them learned."""
+        return tf.distribute.get_strategy().num_replicas_in_sync
 
     def _follow_average(self):
         # Early on the average would only remember the start: its memory grows with the run.
         n = tf.cast(self.n_batches, tf.float32)
         decay = tf.minimum(self.config.average_decay, (1 + n) / (10 + n))
-        pairs = self.average.trainable_variables, self.generator.trainable_variables
-        for slow, fast in zip(*pairs, strict=True):
-            slow.assign(decay * slow + (1 - decay) * fast)
+
+        def follow(strategy, decay):  # once for all devices
+            decay = strategy.experimental_local_results(decay)[0]
+            pairs = self.average.trainable_variables, self.generator.trainable_variables
+            for slow, fast in zip(*pairs, strict=True):
+                strategy.extended.update(
+                    slow.value, lambda slow, fast: slow.assign(decay * slow + (1 - decay) * fast),
+                    args=(fast.value,),
+                )  # fmt: skip
+
+        tf.distribute.get_replica_context().merge_call(follow, args=(decay,))
 
     def save_run(self, run_folder):
         """Save settings, vocabulary and the whole state in a run folder.
@@ -261,7 +283,7 @@ class LSTMGAN(keras.Model):
             Path of the weights file.
         """
         runs.write_config(run_folder, self.config, self.vocabulary)
-        path = Path(run_folder) / "weights" / f"step_{int(self.n_batches):06d}.weights.h5"
+        path = Path(run_folder) / "weights" / f"step_{int(self.n_batches.numpy()):06d}.weights.h5"
         runs.write_weights(self, path)
         return path
 
@@ -287,5 +309,5 @@ def load_run(run_folder):
     if not found:
         raise FileNotFoundError(f"{run_folder} holds no save yet; train for 10 batches or more")
     runs.read_weights(model, found[-1][1])
-    model.enter(model.phase_of(int(model.n_batches)))
+    model.enter(model.phase_of(int(model.n_batches.numpy())))
     return model

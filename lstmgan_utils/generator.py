@@ -9,6 +9,8 @@ from .pianoroll import N_PITCHES, RESOLUTION
 from .vocabulary import BEATS_PER_MEASURE, METRES
 
 LOOKBACK = (1, 2, 4, 8)  # measures: what was played here so long ago is offered again
+N_BLANKS = 1 + max(LOOKBACK) * max(BEATS_PER_MEASURE.values())  # beats that a look-back reaches
+SECTION = 16  # measures after which memory starts afresh, as long as the tunes of the warm-up
 CYCLE = 8  # measures after which the counting starts again, as in most tunes
 ENDING = 4  # measures before the end in which the generator is told how far it is
 DICE_SEED = 24
@@ -156,7 +158,9 @@ class Generator(keras.Model):
     beat's values), the place in the measure, the word just played, the words played 1, 2, 4 and
     8 measures ago, and whether the last word was an echo of one of them. They score the words
     of the vocabulary; the dice choose; the word paints its 24 x 128 cells. No weight depends on
-    the length of the song.
+    the length of the song. After each section of 16 measures it forgets what it has played, as a
+    band goes from one tune to the next: a memory that was trained on tunes does not carry 200
+    measures. The song latent stays.
 
     Args:
         config: Config.
@@ -237,14 +241,16 @@ class Generator(keras.Model):
         metres, lengths = tf.fill([batch], METRES.index(metre)), tf.fill([batch], -1)
         places = place_features(n_beats, metres, lengths)
         no_word, no_meaning = tf.zeros((batch, len(self.vocabulary))), tf.zeros((batch, size))
-        words, meanings, states = [], [], self.start(batch)
+        words, meanings, states = [], [], None
         back = [1] + [k * BEATS_PER_MEASURE[metre] for k in LOOKBACK]
         for beat in range(n_beats):
-            past = [meanings[beat - b] if beat >= b else no_meaning for b in back]
-            offered = [words[beat - b] if beat >= b else no_word for b in back[1:]]
+            heard = beat % (SECTION * BEATS_PER_MEASURE[metre])  # beats of this section
+            states = states if heard else self.start(batch)
+            past = [meanings[beat - b] if heard >= b else no_meaning for b in back]
+            offered = [words[beat - b] if heard >= b else no_word for b in back[1:]]
             echoes = [
                 tf.reduce_sum(words[beat - 1] * words[beat - 1 - b], axis=-1, keepdims=True)
-                if beat > b
+                if heard > b
                 else tf.zeros((batch, 1))
                 for b in back[1:]
             ]
@@ -285,25 +291,31 @@ class Generator(keras.Model):
         """The loop of `play_words`: as `play`, with word numbers in place of one-hot words."""
         batch, n_beats = tf.shape(latents)[0], tf.shape(latents)[1]
         per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres[0])
-        places = place_features(n_beats, metres, lengths)
-        words = tf.TensorArray(tf.int32, n_beats, clear_after_read=False, element_shape=(None,))
-        states, nothing = self.start(batch), tf.fill([batch], -1)
+        backs = tf.stack([1, *(k * per_measure for k in LOOKBACK)])
+        songs = tf.repeat(latents[:, :1], n_beats, axis=1)
+        known = tf.concat([latents, songs, place_features(n_beats, metres, lengths)], axis=-1)
+        # Blanks before the first word, as far as the look-back reaches, so that no beat is special.
+        words = tf.TensorArray(
+            tf.int32, N_BLANKS + n_beats, clear_after_read=False, element_shape=(None,)
+        )
+        words = words.scatter(tf.range(N_BLANKS), tf.fill([N_BLANKS, batch], -1))
+        states = self.start(batch)
         for beat in tf.range(n_beats):
-            pasts, echoes = [], []
-            for back in (1, *(k * per_measure for k in LOOKBACK)):
-                pasts.append(words.read(tf.maximum(beat - back, 0)) if beat >= back else nothing)
-                before = words.read(beat - 1 - back) if beat > back else nothing
-                echoes.append(_echo(pasts[0], before)[:, None])
-            latent = latents[:, beat]
-            inputs = [latent, latents[:, 0], places[:, beat], *echoes[1:]]
-            inputs += [_embed(self.embedding, past) for past in pasts]
-            inputs = tf.concat(inputs, axis=-1)
+            heard = beat % (SECTION * per_measure)  # beats of this section
+            states = [[tf.where(heard > 0, s, 0) for s in pair] for pair in states]
+            now = beat + N_BLANKS
+            pasts = tf.where((heard >= backs)[:, None], words.gather(now - backs), -1)
+            befores = tf.where((heard > backs[1:])[:, None], words.gather(now - 1 - backs[1:]), -1)
+            meanings = tf.transpose(_embed(self.embedding, pasts), [1, 0, 2])
+            meanings = tf.reshape(meanings, [batch, (1 + len(LOOKBACK)) * self.config.embedding])
+            echoes = tf.transpose(_echo(pasts[0], befores))
+            inputs = tf.concat([known[:, beat], echoes, meanings], axis=-1)
             hidden, states = self.lstm.cell(inputs, states)
-            offers = [past[:, None] for past in pasts[1:]]
+            offers = [pasts[k, :, None] for k in range(1, 1 + len(LOOKBACK))]
             scores = _offer(self.score(hidden)[:, None], self.copy(hidden)[:, None], offers)[:, 0]
-            scores += temperature * throw_dice(latent, self.landscapes)
-            words = words.write(beat, tf.argmax(scores, axis=-1, output_type=tf.int32))
-        return tf.transpose(words.stack())
+            scores += temperature * throw_dice(latents[:, beat], self.landscapes)
+            words = words.write(now, tf.argmax(scores, axis=-1, output_type=tf.int32))
+        return tf.transpose(words.stack()[N_BLANKS:])
 
     def paint(self, words):
         """Paint one-hot words, shape (batch, beats, words), as rolls, shape (batch, time, 128)."""

@@ -10,13 +10,14 @@ from .table import Table
 LAGS = (4, 8, 16)
 
 
-def drift(songs, measures=200, part=50):
+def drift(songs, measures=200, part=48):
     """Compare the first measures of long pieces with their last.
 
     Args:
         songs: list of note arrays, each `measures` long.
         measures: int, length of the pieces.
-        part: int, measures at either end.
+        part: int, measures at either end; a multiple of 8 where `measures` is one, so that both
+            parts start with a phrase.
 
     Returns:
         Table with statistic, first, last (means over the pieces), change (last / first − 1) and

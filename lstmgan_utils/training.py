@@ -1,5 +1,6 @@
 """A whole training run from songs to weights: both phases, resumable at any batch."""
 
+import contextlib
 import warnings
 from pathlib import Path
 
@@ -9,7 +10,17 @@ from .pianoroll import STEPS_PER_MEASURE
 from .vocabulary import cut_beats, learn_vocabulary
 
 
-def train(songs, run_folder, config="laptop", *, until=None, every=10, extra=(), progress=True):
+def train(
+    songs,
+    run_folder,
+    config="laptop",
+    *,
+    until=None,
+    every=10,
+    extra=(),
+    strategy=None,
+    progress=True,
+):
     """Train in a run folder, from its last save if there is one.
 
     Stop it at any time (Interrupt in Jupyter); calling it again goes on. Batches, random numbers
@@ -23,20 +34,24 @@ def train(songs, run_folder, config="laptop", *, until=None, every=10, extra=(),
         until: int, batch number to stop at; None for the whole run.
         every: int, batches between samples, saves and log entries.
         extra: further Keras callbacks.
+        strategy: tf.distribute.Strategy that shares each batch among devices, such as
+            `tf.distribute.MirroredStrategy()` for all GPUs; None for one device.
         progress: bool, show a progress bar.
 
     Returns:
         LSTMGAN.
 
     Raises:
-        ValueError: the folder holds a run of other settings or other songs; an unknown preset.
+        ValueError: the folder holds a run of other settings or other songs; an unknown preset; a
+            batch that cannot be shared evenly among the devices.
 
     Introduced in lesson 06.
     """
     config = _preset(config) if isinstance(config, str) else config
     runtime.set_seed(config.seed)
     tunes = windows.prepare(songs)
-    model = _open(songs, tunes, Path(run_folder), config)
+    with _scope(strategy, config):
+        model = _open(songs, tunes, Path(run_folder), config)
     total = config.warm_up_steps + config.adversarial_steps
     until = total if until is None else min(until, total)
     sampler = callbacks.SampleWriter(run_folder, every)
@@ -51,7 +66,7 @@ def train(songs, run_folder, config="laptop", *, until=None, every=10, extra=(),
     try:
         _fit(model, tunes, until, watching)
     except KeyboardInterrupt:
-        print(f"stopped at batch {int(model.n_batches)}; call train again to go on")
+        print(f"stopped at batch {int(model.n_batches.numpy())}; call train again to go on")
     return model
 
 
@@ -59,6 +74,18 @@ def _preset(name):
     if name not in PRESETS:
         raise ValueError(f"preset {name!r} is unknown; choose from {sorted(PRESETS)}")
     return PRESETS[name]
+
+
+def _scope(strategy, config):
+    """Give the context in which a model is built for one device or several."""
+    if strategy is None:
+        return contextlib.nullcontext()
+    if config.batch_size % strategy.num_replicas_in_sync:
+        raise ValueError(
+            f"a batch of {config.batch_size} cannot be shared evenly among "
+            f"{strategy.num_replicas_in_sync} devices; choose a batch_size that can"
+        )
+    return strategy.scope()
 
 
 def _open(songs, tunes, folder, config):
@@ -84,7 +111,7 @@ def _open(songs, tunes, folder, config):
 def _fit(model, tunes, until, watching):
     """Run the phases, each to its end or to batch `until`."""
     config = model.config
-    while (number := int(model.n_batches)) < until:
+    while (number := int(model.n_batches.numpy())) < until:
         phase = model.phase_of(number)
         model.enter(phase)
         stop = min(until, config.warm_up_steps) if phase == gan.WARM_UP else until
@@ -98,5 +125,5 @@ def _fit(model, tunes, until, watching):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*shuffle=True.*")
             model.fit(data, steps_per_epoch=stop - number, callbacks=watching, verbose=0)
-        if int(model.n_batches) < stop:
+        if int(model.n_batches.numpy()) < stop:
             break  # a callback asked to stop

@@ -14,8 +14,14 @@ from lstmgan_utils.vocabulary import BEATS_PER_MEASURE, METRES
 
 @pytest.fixture(scope="module")
 def player():
+    return tiny_generator()
+
+
+@pytest.fixture(scope="module")
+def echoing():
+    """A generator that likes to repeat itself."""
     generator = tiny_generator()
-    generator.copy.bias.assign([6.0] * len(room.LOOKBACK))  # it likes to repeat itself
+    generator.copy.bias.assign([6.0] * len(room.LOOKBACK))
     return generator
 
 
@@ -127,16 +133,16 @@ def read_along(player, words, latent, metre, lengths):
 
 
 @pytest.mark.parametrize("metre", ["4/4", "6/8"])
-def test_playing_and_reading_along_give_the_same_scores(player, monkeypatch, metre):
+def test_playing_and_reading_along_give_the_same_scores(echoing, monkeypatch, metre):
     heard, choose = [], room.choose_word
     monkeypatch.setattr(
         room, "choose_word", lambda scores, s: [heard.append(scores), choose(scores, s)][1]
     )
     latent = latents(3, 10 * BEATS_PER_MEASURE[metre])
-    words = player.play(latent, metre).numpy().argmax(axis=-1)
-    expected = read_along(player, words, latent, metre, -1)
+    words = echoing.play(latent, metre).numpy().argmax(axis=-1)
+    expected = read_along(echoing, words, latent, metre, -1)
     assert np.allclose(np.stack(heard, axis=1), expected, atol=1e-3)
-    assert np.array_equal(player.play_words(latent, metre, ending=False), words)
+    assert np.array_equal(echoing.play_words(latent, metre, ending=False), words)
     # It varies and it echoes, so that a mix-up of either would show.
     first = BEATS_PER_MEASURE[metre]
     assert len(np.unique(words)) > 5 and (words[:, first] == words[:, 0]).any()
@@ -156,6 +162,17 @@ def test_what_comes_later_does_not_change_the_scores_before_it(player):
     whole = read_along(player, words, latents(1, 12), "4/4", -1)
     words[:, 8:] = -1
     assert np.allclose(read_along(player, words, latents(1, 12), "4/4", -1)[:, :9], whole[:, :9])
+
+
+def test_a_section_begins_as_a_song_does(echoing):
+    n_beats = room.SECTION * BEATS_PER_MEASURE["4/4"]
+    latent = latents(2, n_beats + 8)
+    second = latent[:, n_beats:].copy()
+    second[:, 0] = latent[:, 0]  # the song latent, which is also the first beat's own values
+    latent[:, n_beats] = latent[:, 0]
+    alone = echoing.play_words(second, ending=False)
+    assert np.array_equal(echoing.play_words(latent, ending=False)[:, n_beats:], alone)
+    assert np.array_equal(echoing.play(latent).numpy().argmax(axis=-1)[:, n_beats:], alone)
 
 
 def test_a_longer_latent_goes_on_where_the_shorter_one_ended(player):

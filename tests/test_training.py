@@ -93,7 +93,8 @@ def test_tensorboard_can_read_the_losses(unbroken):
         for entry in events.Tensors(name)
     }
     for number in (3, 6, 9):
-        assert found[number, "notes_in_sample"] > 0
+        kinds = [found[number, f"sample_{kind}"] for kind in ("notes", "pitches", "lengths")]
+        assert kinds[0] >= kinds[1] > 0 and kinds[0] >= kinds[2] > 0
         for name, value in losses[number].items():
             assert found[number, name] == pytest.approx(value, rel=1e-5)
 
@@ -131,6 +132,63 @@ def test_a_run_can_be_stopped_anywhere_and_taken_up(unbroken, tmp_path):
     same_losses(losses, unbroken[2])
     same_weights(model, unbroken[1])
     assert int(train(tmp_path)[0].n_batches) == 10
+
+
+def test_tensorboard_gets_pictures_and_sounds_of_samples(unbroken, tmp_path):
+    sampler = callbacks.SampleWriter(tmp_path, measures=4)
+    writer = callbacks.TensorBoardWriter(tmp_path, sampler, every=1)
+    for callback in (sampler, writer):
+        callback.set_model(unbroken[1])
+    sampler.write(10)
+    writer.on_train_begin()
+    writer.on_train_batch_end(0, {})
+    writer.on_train_end()
+    events = EventAccumulator(str(tmp_path / "logs")).Reload()
+    assert {"sample", "sample_sound", "sample_places"} <= set(events.Tags()["tensors"])
+    (entry,) = events.Tensors("sample_sound")
+    sound, rate = tf.audio.decode_wav(tf.make_ndarray(entry.tensor_proto)[0, 0])
+    assert rate >= 22050 and np.abs(sound).max() > 0.05
+
+
+SHARED = """
+import sys
+import tensorflow as tf
+from fixtures_learning import BRIEF
+from lstmgan_utils import training
+from toy_tunes import toy_songs
+
+device = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+model = training.train(toy_songs(4), sys.argv[1], BRIEF, until=6, every=3, strategy=strategy,
+                       progress=False)  # fmt: skip
+for variable in model.generator.trainable_variables + model.average.trainable_variables:
+    first, second = (copy.numpy() for copy in variable.value.values)
+    assert (first == second).all(), variable.path
+assert len({str(copy.device) for copy in variable.value.values}) == 2
+"""
+
+
+def test_two_devices_share_a_batch_and_stay_the_same(unbroken, tmp_path):
+    paths = os.environ | {"PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
+    ended = subprocess.run(
+        [sys.executable, "-c", SHARED, str(tmp_path)], env=paths, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    rows = [line.split(",") for line in (tmp_path / "history.csv").read_text().splitlines()]
+    shared = {(int(number), name): float(value) for number, _, name, value in rows}
+    for number in (3, 6):  # other random numbers on the second device, the same game
+        assert shared[number, "surprise"] == pytest.approx(unbroken[2][number]["surprise"], rel=0.1)
+    model = gan.load_run(tmp_path)  # on one device
+    assert int(model.n_batches) == 6 and len(train(tmp_path, until=7)[1]) == 1
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
+    class Three:
+        num_replicas_in_sync = 3
+
+    with pytest.raises(ValueError, match="batch of 4 .* 3 devices; choose a batch_size"):
+        train(tmp_path, strategy=Three())
 
 
 def test_a_folder_with_another_run_is_refused(unbroken):
