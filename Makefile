@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test bench data clean weights format constraints
+.PHONY: help course lab test test-colab bench data clean weights format constraints
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -19,6 +19,7 @@ help:
 	@echo "make course   run every lesson in order; pages, MIDI, MXL and sound land in outputs/"
 	@echo "make lab      open the lessons in JupyterLab"
 	@echo "make test     run the tests, every lesson among them"
+	@echo "make test-colab   run lessons and tests with Colab's package versions, and lesson 07 in Voilà"
 	@echo "make bench    compare speeds, as ratios"
 	@echo "make data     build data_sample/ again from music21's own scores"
 	@echo "make clean    remove outputs/ and caches (.venv stays)"
@@ -32,6 +33,15 @@ lab: $(STAMPS)-notebooks $(STAMPS)-system data_sample/manifest.csv
 
 test: $(STAMPS)-test $(STAMPS)-system-test data_sample/manifest.csv
 	$(RUN) -m pytest -m "not benchmark"
+
+# Downloads another 2 GB, so it is not part of `make test`; `make clean` removes the stacks.
+test-colab: $(STAMPS)-test $(STAMPS)-system-test
+	sh tools/colab_stack.sh build/stacks
+	LSTMGAN_STACKS=build/stacks $(RUN) -m pytest tests/test_browser_colab.py tests/test_voila.py
+	build/stacks/kernel/bin/python -m pytest -W ignore -m "not browser and not benchmark" \
+	    tests/test_player.py tests/test_widgets.py tests/test_audio.py tests/test_transfer.py \
+	    tests/test_blind_test.py tests/test_runtime.py tests/test_sampling.py \
+	    tests/test_generator.py tests/test_gan.py tests/test_pianoroll.py
 
 bench: $(STAMPS)-bench $(STAMPS)-system
 	$(RUN) -m benchmarks.bench_conversion

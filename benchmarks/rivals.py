@@ -2,6 +2,8 @@
 
 import time
 
+import numpy as np
+
 from lstmgan_utils.rival_lstm import LikelihoodLSTM
 from lstmgan_utils.rivals import Markov, MeasureShuffle, Noise
 
@@ -33,6 +35,9 @@ def line_up(songs, seeds, *, measures=8, minutes=5.0, say=print):
         rival.fit(songs)
         fitted = time.monotonic()
         pieces[name] = rival.sample_many(seeds, measures)
+        if name == "likelihood LSTM":
+            say(f"{name}: {len(rival.losses)} batches; loss on unseen tunes, every "
+                f"{rival.check_every}: {np.round(rival.unseen_losses, 3).tolist()}")  # fmt: skip
         say(f"{name}: learned in {fitted - start:.0f} s, wrote {len(seeds)} pieces in "
             f"{time.monotonic() - fitted:.0f} s")  # fmt: skip
     return pieces

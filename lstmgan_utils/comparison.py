@@ -59,10 +59,15 @@ def score_sets(sets, references, n_bootstrap=200, seed=0):
         set_scores(one, real, n_equal, n_bootstrap if one is sets[0] else 0, seed)
         for one, real in zip(sets, references, strict=True)
     ]
+    return score_table(*found)
+
+
+def score_table(generated, ceiling, floor):
+    """Put what `set_scores` found side by side: a Table as `compare` returns it."""
     return Table(
         {"measure": name, "generated": value, "low": low, "high": high,
-         "ceiling": found[1][name][0], "floor": found[2][name][0]}
-        for name, (value, low, high) in found[0].items()
+         "ceiling": ceiling[name][0], "floor": floor[name][0]}
+        for name, (value, low, high) in generated.items()
     )  # fmt: skip
 
 
@@ -108,7 +113,7 @@ def feature_scores(generated, reference, n_equal, n_bootstrap=200, seed=0):
         fake = generated.features[order[lot * n_equal : (lot + 1) * n_equal]]
         pair = fidelity.standardise(fake, real), fidelity.standardise(real, real)
         scores = fidelity.manifold_scores(*pair, n_bootstrap=n_bootstrap, seed=seed)
-        scores["Fréchet distance"] = fidelity.frechet_distance(*pair), math.nan, math.nan
+        scores["Fréchet distance"] = fidelity.frechet_interval(*pair, n_bootstrap, seed)
         accuracy = fidelity.classifier_accuracy(*pair, n_bootstrap=n_bootstrap, seed=seed)
         lots.append(scores | {f"classifier: {name}": found for name, found in accuracy.items()})
     return {name: tuple(np.mean([lot[name] for lot in lots], axis=0).tolist()) for name in lots[0]}

@@ -52,7 +52,7 @@ def make_controls(knobs):
         "seed": w.BoundedIntText(description="seed", **seed),
         "measures": w.IntSlider(description="measures", min=1, max=200, value=8, **late),
         "other_seed": w.BoundedIntText(description="other seed", **seed),
-        "amount": w.FloatSlider(description="blend", min=0, max=1, step=0.05, **late),
+        "amount": w.FloatSlider(description="blend", min=0, max=1, step=0.01, **late),
         "walk": w.Checkbox(description="walk to the other seed", indent=False),
         "tempo": w.IntSlider(description="tempo", min=40, max=240, value=120, **late),
         "transpose": w.IntSlider(description="key ±", min=-12, max=12, **late),

@@ -5,12 +5,24 @@ compared with its MIDI file before it counts as made. What was done, and why not
 `conversion.csv` in the folder of scores; from there the job goes on after any interruption.
 """
 
+import itertools
 import os
 import tempfile
 from pathlib import Path
 
 from . import musescore
-from .folder_jobs import attempt, find_files, fingerprint, record_folders, run_batches, work_folder
+from .folder_jobs import (
+    attempt,
+    check_room,
+    find_files,
+    fingerprint,
+    put_in_place,
+    record_folders,
+    run_batches,
+    told_when_full,
+    work_folder,
+)
+from .layout import check_size
 from .manifest import Manifest
 from .musicxml import write_mxl
 from .mxl_safety import read_musicxml
@@ -25,9 +37,11 @@ COLUMNS = ("file", "status", "reason", "engine", "seconds", "notes", "measures",
            "programs", "output", "asked", "source")  # fmt: skip
 MAX_LOST = 0.1  # share of its notes that a score may lose and still count
 LONG_TEXT = 2**16  # bytes of lyrics beyond which MuseScore needs minutes
+LONGEST_NAME = 255  # bytes that a file system allows
 TOO_MUCH_TEXT = "musescore: more lyrics than it can read in time"
 
 
+@told_when_full()
 def convert_folder(
     midi_folder, mxl_folder, *, engine="auto", n_jobs=None, timeout=60, progress=True
 ):
@@ -57,7 +71,7 @@ def convert_folder(
     files, bad_folders = find_files(midi_folder, SUFFIXES, "MIDI file")
     mxl_folder.mkdir(parents=True, exist_ok=True)
     path = mxl_folder / "conversion.csv"
-    with Manifest(path, COLUMNS) as manifest, work_folder(mxl_folder) as work:
+    with Manifest(path, COLUMNS) as manifest, work_folder(mxl_folder, "conversion") as work:
         record_folders(manifest, bad_folders, "failed")
         outputs = name_outputs(files, manifest.rows)
         jobs = [(name, outputs[name], fingerprint(midi_folder / name)) for name in files]
@@ -66,8 +80,7 @@ def convert_folder(
         settings = (midi_folder, mxl_folder, work, engine, program, timeout)
         with progress_bar(total=len(jobs), description="MIDI to MXL", progress=progress) as bar:
             for rows in run_batches(_convert_batch, jobs, settings, n_jobs):
-                for row in rows:
-                    manifest.append(row)
+                manifest.extend(rows)
                 bar.update(len(rows))
     return path
 
@@ -113,10 +126,28 @@ def name_outputs(files, rows):
     taken = {output.casefold() for output in outputs.values()}
     for name in files:
         if name not in outputs:
-            output = str(Path(name).with_suffix(".mxl").as_posix())
-            outputs[name] = output if output.casefold() not in taken else name + ".mxl"
+            names = (name_output(name, number) for number in itertools.count())
+            outputs[name] = next(output for output in names if output.casefold() not in taken)
             taken.add(outputs[name].casefold())
     return outputs
+
+
+def name_output(name, number):
+    """Name the score of a MIDI file: "a.mid" gives a.mxl; if that is taken a.mid.mxl, a.mid.2.mxl…
+
+    Args:
+        name: str, path inside the MIDI folder.
+        number: int, how many names for it are taken.
+
+    Returns:
+        str, path inside the folder of scores; its last part is no longer than a disk allows.
+    """
+    path = Path(name)
+    if number == 0:
+        return path.with_suffix(".mxl").as_posix()
+    end = ".mxl" if number == 1 else f".{number}.mxl"
+    stem = os.fsencode(path.name)[: LONGEST_NAME - len(end)].decode(errors="ignore")
+    return path.with_name(stem + end).as_posix()
 
 
 def choose(checks):
@@ -173,6 +204,7 @@ class _Batch:
         performance = read_performance(self.midi_folder / name)
         if not performance.parts:
             raise ValueError("it holds no notes, so there is nothing to write down")
+        check_size(performance)
         return performance
 
     def _run_musescore(self, results):
@@ -183,10 +215,11 @@ class _Batch:
             if performance and performance.text_bytes <= LONG_TEXT
         ]
         files = [self.midi_folder / self.batch[number][0] for number in chosen]
-        made = (
-            musescore.convert_batch(self.program, files, self.work, self.timeout) if files else ()
-        )
-        return {chosen[place]: (path, reason) for place, path, reason in made}
+        made = musescore.convert_batch(self.program, files, self.work, self.timeout)
+        made = {chosen[place]: (path, reason) for place, path, reason in made}
+        if not all(path for path, _ in made.values()):
+            check_room(self.work)
+        return made
 
     def _finish(self, number, performance, by_musescore, output):
         """Check the scores of one file, take the better one, and put it in its place."""
@@ -207,9 +240,7 @@ class _Batch:
         if not checks:
             raise ValueError("; ".join(problems))
         engine, reason = choose(checks)
-        target = self.mxl_folder / output
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(scores[engine], target)
+        put_in_place(scores[engine], self.mxl_folder / output)
         return _row(performance, checks[engine], engine, "; ".join([reason, *problems]), output)
 
 
@@ -231,16 +262,25 @@ def check_loss(check):
     return check
 
 
+def list_losses(check):
+    """Say in which ways a score holds less, or more, than was played: list of str."""
+    off = check.length_error
+    return [text for text, is_so in (
+        (f"{check.n_missing} notes missing", check.n_missing),
+        (f"{check.n_extra} notes too many", check.n_extra),
+        (f"it ends {abs(off):.1f} quarters {'late' if off > 0 else 'early'}", abs(off) >= 1),
+    ) if is_so]  # fmt: skip
+
+
 def _row(performance, check, engine, reason, output):
     """Write down what was made, and from what."""
     programs = {}
     for part in performance.parts:
         name = "drums" if part.is_drum else part.program
         programs[name] = programs.get(name, 0) + len(part.notes)
-    short = f"{check.n_missing} notes missing" if check.n_missing else ""
     return {
         "status": "converted",
-        "reason": "; ".join(filter(None, (reason, short, *performance.flaws))),
+        "reason": "; ".join([reason, *list_losses(check), *performance.flaws]),
         "engine": engine,
         "notes": check.n_notes,
         "measures": check.n_measures,

@@ -2,17 +2,19 @@
 
 `statistics` and `form` describe one piece; `overlaps`, `fidelity` and `comparison` compare sets;
 `novelty` finds copies; `longform` follows a song over 200 measures; `clipping` cuts clips that may
-fairly be compared; `targets` puts all of it in one table.
+fairly be compared; `targets` puts all of it in one table, `league` several writers in one.
 """
 
 from .clipping import clips, noise_like
 from .comparison import compare
+from .league import league_table, standings
 from .longform import drift, long_form
 from .novelty import novelty
 from .overlaps import PieceSet
 from .statistics import GLOSSARY, describe
 from .table import Table
-from .targets import scorecard
+from .targets import scorecard, scorecards
 
-__all__ = ["GLOSSARY", "PieceSet", "Table", "clips", "compare", "describe", "drift", "long_form",
-           "noise_like", "novelty", "scorecard"]  # fmt: skip
+__all__ = ["GLOSSARY", "PieceSet", "Table", "clips", "compare", "describe", "drift",
+           "league_table", "long_form", "noise_like", "novelty", "scorecard", "scorecards",
+           "standings"]  # fmt: skip

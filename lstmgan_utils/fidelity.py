@@ -103,6 +103,22 @@ def frechet_distance(generated, reference):
     return float(((means[0] - means[1]) ** 2).sum() + np.trace(first + second) - 2 * cross)
 
 
+def frechet_interval(generated, reference, n_bootstrap=200, seed=0):
+    """Fréchet distance with its 95 % interval, both sets drawn anew: (value, low, high).
+
+    Args:
+        generated, reference: float ndarrays, shape (pieces, features), of like scale.
+        n_bootstrap, seed: int.
+    """
+    rng, sets = np.random.default_rng(seed), (generated, reference)
+    drawn = [
+        frechet_distance(*(one[rng.integers(len(one), size=len(one))] for one in sets))
+        for _ in range(n_bootstrap)
+    ]
+    value, low, high = interval(frechet_distance(*sets), drawn)
+    return value, max(low, 0.0), high
+
+
 def classifier_accuracy(generated, reference, n_folds=5, n_bootstrap=200, seed=0):
     """Let classifiers guess which pieces are real, each piece by one that has not seen it.
 

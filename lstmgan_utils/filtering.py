@@ -6,14 +6,24 @@ file that a score came from is heard as well, through `conversion.csv`: a score 
 a change of program.
 """
 
+import tempfile
 from pathlib import Path
 
-from .folder_jobs import attempt, find_files, fingerprint, record_folders, run_batches
+from .folder_jobs import (
+    attempt,
+    find_files,
+    fingerprint,
+    put_in_place,
+    record_folders,
+    run_batches,
+    told_when_full,
+    work_folder,
+)
 from .instruments import PERCUSSION, count_notes, find_players, name_programs, parse, take_part
 from .manifest import Manifest, read_manifest
 from .musicxml import zip_score
 from .mxl_safety import read_musicxml
-from .runtime import atomic_path, progress_bar
+from .runtime import progress_bar
 
 SUFFIXES = (".mxl", ".musicxml")
 COLUMNS = ("file", "status", "reason", "program", "notes", "quarters", "seconds", "output", "asked",
@@ -21,6 +31,7 @@ COLUMNS = ("file", "status", "reason", "program", "notes", "quarters", "seconds"
 PARTS_FOLDER = "parts"
 
 
+@told_when_full()
 def filter_folder(
     mxl_folder, *, min_quarters=16, part=None, n_jobs=None, timeout=60, progress=True
 ):
@@ -52,15 +63,15 @@ def filter_folder(
     played = programs_played(mxl_folder)
     path = mxl_folder / "filtering.csv"
     files, bad_folders = find_files(mxl_folder, SUFFIXES, "score", skip=PARTS_FOLDER)
-    with Manifest(path, COLUMNS) as manifest:
+    with Manifest(path, COLUMNS) as manifest, work_folder(mxl_folder, "filtering") as work:
         record_folders(manifest, bad_folders, "left out")
         jobs = [(name, fingerprint(mxl_folder / name), played.get(name, set())) for name in files]
-        jobs = [job for job in jobs if not _is_done(manifest.rows.get(job[0]), job[1], asked)]
-        settings = (mxl_folder, min_quarters, part, timeout, asked)
+        rows = manifest.rows
+        jobs = [job for job in jobs if not _is_done(rows.get(job[0]), job[1], asked, mxl_folder)]
+        settings = (mxl_folder, work, min_quarters, part, timeout, asked)
         with progress_bar(total=len(jobs), description="Filtering", progress=progress) as bar:
             for rows in run_batches(_filter_batch, jobs, settings, n_jobs):
-                for row in rows:
-                    manifest.append(row)
+                manifest.extend(rows)
                 bar.update(len(rows))
     return path
 
@@ -77,9 +88,11 @@ def _check_settings(min_quarters, part):
         )
 
 
-def _is_done(row, source, asked):
+def _is_done(row, source, asked, folder):
     """Tell whether the manifest has judged this score, as it now is, by these settings."""
-    return row is not None and row["source"] == source and row["asked"] == asked
+    if row is None or row["source"] != source or row["asked"] != asked:
+        return False
+    return row["status"] != "kept" or (folder / row["output"]).is_file()
 
 
 def kept_files(manifest):
@@ -121,12 +134,12 @@ def _read_programs(text):
     return {PERCUSSION if name == "drums" else int(name) for name in names}
 
 
-def _filter_batch(batch, mxl_folder, min_quarters, part, timeout, asked):
+def _filter_batch(batch, mxl_folder, work, min_quarters, part, timeout, asked):
     """Judge the scores of one batch; gives their rows of the manifest."""
     rows = []
     for name, source, played in batch:
         found, reason, seconds = attempt(
-            timeout, _judge_file, mxl_folder, name, played, min_quarters, part
+            timeout, _judge_file, mxl_folder, work, name, played, min_quarters, part
         )
         row = found or {"status": "left out", "reason": reason}
         rows.append(
@@ -135,7 +148,7 @@ def _filter_batch(batch, mxl_folder, min_quarters, part, timeout, asked):
     return rows
 
 
-def _judge_file(folder, name, played, min_quarters, part):
+def _judge_file(folder, work, name, played, min_quarters, part):
     """Judge one score, or one part taken out of it; gives its columns of the manifest."""
     xml = read_musicxml(folder / name)
     if part is None:
@@ -150,8 +163,9 @@ def _judge_file(folder, name, played, min_quarters, part):
     players = find_players(xml)
     reason = judge(players, quarters, min_quarters)
     if part is not None and not reason:
-        with atomic_path(folder / output) as temporary:
-            zip_score(xml, temporary)
+        with tempfile.TemporaryDirectory(dir=work) as place:
+            zip_score(xml, Path(place, "part.mxl"))
+            put_in_place(Path(place, "part.mxl"), folder / output)
     return {
         "status": "left out" if reason else "kept",
         "reason": reason or "one instrument, long enough",

@@ -5,8 +5,11 @@ cores, or a Dask cluster under `joblib.parallel_config(backend="dask")`), and bu
 a work folder beside its place, from where it is renamed into it.
 """
 
+import _thread
 import contextlib
 import errno
+import functools
+import math
 import os
 import shutil
 import signal
@@ -15,9 +18,12 @@ import threading
 import time
 from pathlib import Path
 
-BATCH = 16  # files a batch: MuseScore's start costs little then, and a kill loses little
+BATCH = 32  # files a batch: MuseScore's start costs little then, and a kill loses little
 WORK = ".work-"
 DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+ROOM = 2**20  # bytes; with less, a program that wrote nothing may have found no room
+LISTENING = 0.5  # seconds between two looks at whether the job still lives
+_orphaned = threading.Event()  # in a process whose job was killed
 
 
 def run_batches(function, jobs, settings, n_jobs):
@@ -35,13 +41,38 @@ def run_batches(function, jobs, settings, n_jobs):
     from joblib import Parallel, delayed, effective_n_jobs
 
     n_jobs = count_jobs(n_jobs)
-    size = max(1, min(BATCH, len(jobs) // (4 * effective_n_jobs(n_jobs))))
+    size = max(1, min(BATCH, math.ceil(len(jobs) / (2 * effective_n_jobs(n_jobs)))))
     batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
     if n_jobs == 1 or len(batches) < 2:
         yield from (function(batch, *settings) for batch in batches)
         return
     parallel = Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
-    yield from parallel(delayed(function)(batch, *settings) for batch in batches)
+    owner = os.getpid()
+    yield from parallel(delayed(_run_batch)(owner, function, batch, settings) for batch in batches)
+
+
+def _run_batch(owner, function, batch, settings):
+    """Run one batch in a process of the job, which then ends with the job."""
+    if _orphaned.is_set():  # more batches may wait in the queue
+        os._exit(1)
+    if os.getppid() == owner:  # not so in the job itself, or on a cluster
+        _watch(owner)
+    return function(batch, *settings)
+
+
+@functools.cache  # once a process, however many batches it is given
+def _watch(owner):
+    threading.Thread(target=_end_with, args=(owner,), daemon=True).start()
+
+
+def _end_with(owner):
+    """End this process when the job was killed: joblib's would wait for work for minutes."""
+    while os.getppid() == owner:
+        time.sleep(LISTENING)
+    _orphaned.set()
+    _thread.interrupt_main()  # what it started (MuseScore) ends, unfinished files go
+    time.sleep(4 * LISTENING)
+    os._exit(1)
 
 
 def count_jobs(n_jobs):
@@ -61,7 +92,7 @@ def find_files(folder, suffixes, what, skip=None):
         folder: the folder.
         suffixes: tuple of str, what the names end in, in lower case.
         what: str, what such a file is called.
-        skip: str, the name of folders to leave out; hidden ones are left out always.
+        skip: str, a folder in it to leave out; hidden ones are left out always.
 
     Returns:
         (list of str: paths inside the folder, with "/"; dict of str to str: folders that cannot be
@@ -80,8 +111,10 @@ def find_files(folder, suffixes, what, skip=None):
         bad[os.path.relpath(error.filename, folder)] = f"it cannot be opened: {error.strerror}"
 
     for place, folders, names in os.walk(folder, onerror=remember):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != skip)
         inside = Path(place).relative_to(folder)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if skip in folders and inside == Path():
+            folders.remove(skip)
         bad |= {(inside / name).as_posix(): "it is a folder; what is in it was looked through"
                 for name in folders if name.lower().endswith(suffixes)}  # fmt: skip
         found += [(inside / name).as_posix() for name in names if name.lower().endswith(suffixes)]
@@ -100,19 +133,62 @@ def record_folders(manifest, bad, status):
 
 
 @contextlib.contextmanager
-def work_folder(folder):
+def work_folder(folder, job):
     """Make a folder for unfinished files, and clear away those that a killed job left.
 
+    Args:
+        folder: where the finished files go; on the same disk, a rename into it is one step.
+        job: str, the name of the job; no two of one name may run at once.
+
     Yields:
-        Path, on the same disk as `folder`, so that a rename out of it is one step.
+        Path.
     """
-    for left in Path(folder).glob(WORK + "*"):
-        shutil.rmtree(left, ignore_errors=True)
-    work = Path(tempfile.mkdtemp(prefix=WORK, dir=folder))
+    prefix = f"{WORK}{job}-"
+    _clear_away(folder, prefix)
+    work = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
     try:
         yield work
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _clear_away(folder, prefix)  # all: the last process of a killed job may have left some
+
+
+def _clear_away(folder, prefix):
+    for left in Path(folder).glob(prefix + "*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def put_in_place(path, target):
+    """Move a finished file out of the work folder to its place.
+
+    Its bytes reach the disk before its name does, so that a power cut leaves no empty file behind
+    a row that says "converted".
+    """
+    with open(path, "rb+") as stream:
+        os.fsync(stream.fileno())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(path, target)
+
+
+def check_room(folder):
+    """Raise OSError if the disk is full: then it was not the file that was at fault."""
+    if shutil.disk_usage(folder).free < ROOM:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextlib.contextmanager
+def told_when_full():
+    """Turn the many errors of a full disk into one that says what to do.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        raise OSError(error.errno, "The disk is full: free some space and run again; the job goes "
+                      "on where it stopped.") from None  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -152,7 +228,7 @@ def attempt(timeout, function, *arguments):
         (what it gave, or None; str, the reason why not; float, seconds).
 
     Raises:
-        OSError: the disk is full, which no other file will change.
+        OSError: the disk is full, at which no other file would fare better.
     """
     start = time.perf_counter()
     result, reason = None, ""
@@ -165,8 +241,7 @@ def attempt(timeout, function, *arguments):
         reason = "it needs more memory than there is; leave it out, or use a larger machine"
     except OSError as error:
         if error.errno in DISK_FULL:
-            raise OSError(error.errno, "The disk is full: free some space and run again; the job "
-                          "goes on where it stopped.") from None  # fmt: skip
+            raise
         reason = f"it cannot be read or written: {error.strerror}"
     except Exception as error:  # whatever a strange file sets off, the folder goes on
         reason = f"it set off an error, please report it: {error!r}"

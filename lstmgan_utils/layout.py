@@ -2,13 +2,17 @@
 
 import bisect
 
-from .pianoroll import RESOLUTION
+import numpy as np
+
+from .rolls import RESOLUTION
 
 NOTE_TYPES = {  # time steps of a plain note -> MusicXML's word for it
     384: "long", 192: "breve", 96: "whole", 48: "half",
     24: "quarter", 12: "eighth", 6: "16th", 3: "32nd",
 }  # fmt: skip
 MIDDLE_C = 60
+MAX_HEADS = 100_000  # what may be written is what may be read back
+MAX_MEASURES = 20_000  # of all parts together
 
 
 def _shapes():
@@ -75,6 +79,33 @@ def measure_lines(metres, n_steps):
             lines.append((start, min(end, cut) - start, beats, unit))
             start = end
     return lines
+
+
+def check_size(performance):
+    """Refuse a performance whose score would fill the memory, before anyone begins to write it.
+
+    A file of a few kilobytes can hold thousands of tracks, each with measures up to the last one,
+    or chords that are held through all of them.
+
+    Args:
+        performance: Performance with at least one note.
+
+    Raises:
+        ValueError: one plain reason.
+    """
+    played = [part.notes for part in performance.parts]
+    lines = measure_lines(performance.metres, max(notes["end"].max() for notes in played))
+    starts = [start for start, *_ in lines]
+    first, last = (
+        np.searchsorted(starts, np.concatenate([notes[side] for notes in played]))
+        for side in ("onset", "end")
+    )
+    n_measures, n_heads = len(lines) * len(played), int((last - first + 1).sum())
+    if n_measures > MAX_MEASURES or n_heads > MAX_HEADS:
+        raise ValueError(
+            f"it is too large for a score: {n_measures:,} measures in {len(played):,} parts and "
+            f"{n_heads:,} note heads; {MAX_MEASURES:,} and {MAX_HEADS:,} are allowed"
+        )
 
 
 def share_staves(part):

@@ -8,10 +8,11 @@ half-written line has to be cut off before the job goes on.
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import os
 from pathlib import Path
+
+from .folder_jobs import told_when_full
 
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be UTF-8
 END = "\r\n"  # a row counts only with its line end: the mark that it was written whole
@@ -40,35 +41,44 @@ def read_manifest(path):
 
 
 class Manifest:
-    """An open manifest: `rows` holds what is finished, `append` adds one row and flushes it.
+    """An open manifest: `rows` holds what is finished, `extend` adds rows and flushes them.
 
     Args:
         path: The CSV file; it is created with its header if it is missing or has other columns.
         columns: The column names; the first must be "file".
 
     Raises:
-        ValueError: If another job is writing to the same manifest.
+        ValueError: If another job is writing to the same manifest, or `path` is no file.
 
     Introduced in lesson 01.
     """
 
     def __init__(self, path, columns):
         self.path, self.columns = Path(path), list(columns)
-        self._stream = open(self.path, "a+b")  # noqa: SIM115 (it stays open)
+        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for, for ever
+            raise ValueError(f"{path} is a folder or a device, not a file: move it elsewhere.")
+        self._stream = open(self.path, "a+b", buffering=0)  # noqa: SIM115 (it stays open)
         try:
             _lock(self._stream, self.path)
             if not self._repair():
-                self._write(self.columns)
+                self._write([self.columns])
             self.rows = {row["file"]: row for row in read_manifest(self.path)}
         except BaseException:
             self._stream.close()
             raise
 
     def append(self, row):
-        """Write one finished row, as one piece, to the disk."""
-        row = {name: "" if row.get(name) is None else str(row[name]) for name in self.columns}
-        self._write(row.values())
-        self.rows[row["file"]] = row
+        """Write one finished row to the disk."""
+        self.extend([row])
+
+    def extend(self, rows):
+        """Write finished rows, as one piece, to the disk."""
+        rows = [
+            {name: "" if row.get(name) is None else str(row[name]) for name in self.columns}
+            for row in rows
+        ]
+        self._write(row.values() for row in rows)
+        self.rows |= {row["file"]: row for row in rows}
 
     def close(self):
         """Let go of the file; another job may then write to it."""
@@ -91,20 +101,14 @@ class Manifest:
         self._stream.truncate(len(whole.encode(**ENCODING)))
         return bool(whole)
 
-    def _write(self, values):
-        line = io.StringIO(newline="")
-        csv.writer(line, lineterminator=END).writerow(values)
-        try:
-            self._stream.write(line.getvalue().encode(**ENCODING))
-            self._stream.flush()
+    def _write(self, rows):
+        lines = io.StringIO(newline="")
+        csv.writer(lines, lineterminator=END).writerows(rows)
+        data = lines.getvalue().encode(**ENCODING)
+        with told_when_full():
+            while data:  # a disk that fills up takes a piece first, and says so at the next
+                data = data[self._stream.write(data) :]
             os.fsync(self._stream.fileno())
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise OSError(
-                errno.ENOSPC,
-                f"The disk is full: free some space and run again, {self.path} keeps what is done.",
-            ) from None
 
 
 def _whole_rows(text):

@@ -11,14 +11,13 @@ import zipfile
 import zlib
 from xml.parsers import expat
 
+from .layout import MAX_HEADS, MAX_MEASURES
 from .performance import read_regular_file
 
 MAX_FILE_BYTES = 16 * 2**20
 MAX_XML_BYTES = 48 * 2**20
 MAX_MEMBERS = 1000
 MAX_DEPTH = 40  # MusicXML needs about ten
-MAX_NOTES = 100_000
-MAX_MEASURES = 20_000  # of all parts together
 MEDIA_TYPES = ("", "application/vnd.recordare.musicxml+xml", "application/vnd.recordare.musicxml")
 
 
@@ -125,9 +124,9 @@ def check_xml(data):
             _check_root(tag)
         if tag in counts:
             counts[tag] += 1
-            if counts["note"] > MAX_NOTES or counts["measure"] > MAX_MEASURES:
+            if counts["note"] > MAX_HEADS or counts["measure"] > MAX_MEASURES:
                 raise ValueError(
-                    f"it has more than {MAX_NOTES:,} notes or {MAX_MEASURES:,} measures"
+                    f"it has more than {MAX_HEADS:,} notes or {MAX_MEASURES:,} measures"
                 )
 
     _parse(data, start, "its XML")

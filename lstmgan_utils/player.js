@@ -15,7 +15,8 @@ const STYLE = `
   background: var(--jp-layout-color0, transparent); width: 100%; min-width: 0; box-sizing: border-box; }
 .roll-player .bar { display: flex; gap: 8px; align-items: center; padding: 6px 8px; flex-wrap: wrap; }
 .roll-player button { font: inherit; color: inherit; background: transparent; cursor: pointer;
-  border: 1px solid rgba(128,128,128,.5); border-radius: 4px; padding: 2px 10px; min-height: 28px; }
+  border: 1px solid rgba(128,128,128,.5); border-radius: 4px; padding: 2px 10px;
+  box-sizing: border-box; min-height: 28px; }
 .roll-player button:hover { background: rgba(128,128,128,.15); }
 .roll-player button[aria-pressed=true] { background: #0072b2; color: #fff; }
 .roll-player .play { min-width: 86px; font-weight: 600; }

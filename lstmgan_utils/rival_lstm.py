@@ -1,4 +1,8 @@
-"""The strongest plain rival: an LSTM that guesses the next note, trained by likelihood."""
+"""The strongest plain rival: an LSTM that guesses the next note, trained by likelihood.
+
+One training tune in twenty is kept aside. The weights that guess those best are kept, so that more
+time than the network needs does not turn it into a copier.
+"""
 
 import time
 
@@ -14,32 +18,54 @@ class LikelihoodLSTM(Rival):
 
     Args:
         units: int, size of the LSTM.
-        minutes: float, wall time of training.
+        minutes: float, wall time of training at most.
         window: int, notes a training sequence.
         seed: int.
+        check_every: int, batches between two looks at the tunes that were kept aside.
     """
 
     SIZES = (129, 97, 97, 96)  # pitch (128 starts a tune), duration, step, place in the measure
+    PATIENCE = 15  # checks without a better guess, after which more training only learns by heart
 
-    def __init__(self, units=256, minutes=5.0, window=64, seed=0):
+    def __init__(self, units=256, minutes=5.0, window=64, seed=0, check_every=200):
         self.units, self.minutes, self.window, self.seed = units, minutes, window, seed
+        self.check_every = check_every
 
     def fit(self, songs):
-        """Train by cross-entropy until the time is up."""
+        """Train by cross-entropy until the time is up, or until it learns nothing more."""
         import keras
 
         keras.utils.set_random_seed(self.seed)
         self.build()
-        data = self.windows(home_tunes(songs))
-        rng, self.losses, end = np.random.default_rng(self.seed), [], None
         self.trainer.compile(keras.optimizers.Adam(2e-3, clipnorm=1.0),
                              ["sparse_categorical_crossentropy"] * 3)  # fmt: skip
+        data, unseen = (self.windows(home_tunes(songs.select(part)))
+                        for part in songs.split(self.seed, 0.05))  # fmt: skip
+        unseen = unseen if len(unseen) else data  # too few songs to keep any aside
+        rng, end = np.random.default_rng(self.seed), None
+        self.losses, self.unseen_losses, best = [], [], self.trainer.get_weights()
         while end is None or time.monotonic() < end:
             batch = data[rng.integers(len(data), size=64)]
-            targets = tuple(batch[:, 1:, i] for i in range(3))
-            self.losses.append(float(self.trainer.train_on_batch(batch[:, :-1], targets)[0]))
+            self.losses.append(self.loss(self.trainer.train_on_batch, batch))
             end = end or time.monotonic() + 60 * self.minutes  # the first step is compilation
+            if len(self.losses) % self.check_every == 0:
+                best = self.check(unseen, best)
+                if len(self.unseen_losses) - np.argmin(self.unseen_losses) > self.PATIENCE:
+                    break
+        self.trainer.set_weights(self.check(unseen, best))
         return self
+
+    @staticmethod
+    def loss(action, batch):
+        """Train or test on sequences: float, nats a note."""
+        targets = tuple(batch[:, 1:, i] for i in range(3))
+        return float(action(batch[:, :-1], targets)[0])
+
+    def check(self, unseen, best):
+        """Guess tunes that were kept aside: the present weights if better than ever, else best."""
+        self.unseen_losses.append(self.loss(self.trainer.test_on_batch, unseen))
+        is_best = np.argmin(self.unseen_losses) == len(self.unseen_losses) - 1
+        return self.trainer.get_weights() if is_best else best
 
     def build(self):
         """Make two models of the same layers: one for whole sequences, one for a step at a time."""

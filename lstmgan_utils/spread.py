@@ -40,8 +40,8 @@ def smooth_density(values, grid):
     step = grid[1] - grid[0]
     counts = np.histogram(values, np.append(grid, grid[-1] + step) - step / 2)[0]
     width = max(values.std() * len(values) ** -0.2, step / 10)
-    kernel = np.exp(-0.5 * ((grid - grid[len(grid) // 2]) / width) ** 2)
-    smooth = np.convolve(counts, kernel, mode="same")
+    offsets = step * np.arange(1 - len(grid), len(grid))  # from any point of the grid to any other
+    smooth = np.convolve(np.exp(-0.5 * (offsets / width) ** 2), counts, mode="valid")
     return smooth / smooth.sum()
 
 

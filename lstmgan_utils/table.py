@@ -59,6 +59,20 @@ class Table(list):
             writer.writeheader()
             writer.writerows(self)
 
+    @classmethod
+    def from_csv(cls, path):
+        """Read what `to_csv` wrote; what looks like a number becomes a float: Table."""
+        with open(path, newline="", encoding="utf-8") as file:
+            return cls({k: read(v) for k, v in row.items()} for row in csv.DictReader(file))
+
+
+def read(text):
+    """Read a cell of a CSV: float where it is a number, else the text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
 
 def show(value):
     """Write a value for reading: three decimals, a dash for NaN, yes or no, nothing for None."""

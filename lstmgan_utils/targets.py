@@ -3,9 +3,9 @@
 import numpy as np
 
 from .clipping import clips, noise_like
-from .comparison import score_sets
+from .comparison import score_table, set_scores
 from .novelty import novelty
-from .overlaps import PAIRS, SINGLES, PieceSet, mean_interval
+from .overlaps import PAIRS, SINGLES, PieceSet, interval, mean_interval
 from .pianoroll import STEPS_PER_MEASURE, fit_to_roll
 from .table import Table
 
@@ -26,18 +26,13 @@ SANITY = {  # measure: (what a piece must be, least share of pieces that are)
 }  # fmt: skip
 
 
-def scorecard(generated, held_out, training, *, measures=8, align=4, n_bootstrap=200, seed=0):
+def scorecard(generated, held_out, training, **settings):
     """Judge generated pieces by every target that this project set itself.
 
     Args:
         generated: list of note arrays of `measures` measures of 4/4, in the key signature without
             sharps or flats.
-        held_out: Songs that nothing was trained on, or a list of clips.
-        training: Songs that the generator learned from, or a list of clips.
-        measures: int, length of all clips.
-        align: int, real clips start at multiples of so many measures.
-        n_bootstrap: int, draws for the 95 % intervals.
-        seed: int.
+        held_out, training, settings: as for `scorecards`.
 
     Returns:
         Table with measure, generated, low, high (95 %), held_out (the same statistic of held-out
@@ -46,22 +41,47 @@ def scorecard(generated, held_out, training, *, measures=8, align=4, n_bootstrap
 
     Introduced in lesson 08.
     """
+    return scorecards({"generated": generated}, held_out, training, **settings)["generated"]
+
+
+def scorecards(writers, held_out, training, *, measures=8, align=4, n_bootstrap=200, seed=0):
+    """Judge several writers, all between the same ceiling and floor.
+
+    Args:
+        writers: dict of name to list of note arrays.
+        held_out: Songs that nothing was trained on, or a list of clips.
+        training: Songs that the writers learned from, or a list of clips.
+        measures: int, length of all clips.
+        align: int, real clips start at multiples of so many measures.
+        n_bootstrap: int, draws for the 95 % intervals.
+        seed: int.
+
+    Returns:
+        dict of name to Table as from `scorecard`.
+
+    Introduced in lesson 08.
+    """
     tunes = [fit_to_roll(tune) for tune in training]
     real, other = (
         clips(one, measures, seed, align=align) if hasattr(one, "table") else list(one)
         for one in (held_out, training)
     )
-    n_steps = measures * STEPS_PER_MEASURE
-    noise = noise_like(real, len(generated), n_steps, seed)
-    sets = [PieceSet(one, n_steps) for one in (generated, other[: len(generated)], noise)]
-    reference = PieceSet(real, n_steps)
-    scores = score_sets(sets, [reference] * 3, n_bootstrap, seed)
-    rows = Table(overlap_row(score) for score in scores)
-    for name, share in NEAR.items():
-        rows.append(near_row(name, share, sets, reference, n_bootstrap, seed))
-    rows.append(qualified_row(sets, reference, n_bootstrap, seed))
-    rows += novelty_rows(sets, reference, tunes) + sanity_rows(sets, reference)
-    return rows
+    n_steps, n_pieces = measures * STEPS_PER_MEASURE, max(map(len, writers.values()))
+    noise = noise_like(real, n_pieces, n_steps, seed)
+    reference, *anchors = (PieceSet(one, n_steps) for one in (real, other[:n_pieces], noise))
+    sets = {name: PieceSet(pieces, n_steps) for name, pieces in writers.items()}
+    n_equal = min(map(len, (*sets.values(), *anchors, reference)))
+    found = [set_scores(one, reference, n_equal, 0, seed) for one in anchors]
+    cards = {}
+    for name, one in sets.items():
+        scores = score_table(set_scores(one, reference, n_equal, n_bootstrap, seed), *found)
+        card = cards[name] = Table(overlap_row(score) for score in scores)
+        judged = [one, *anchors]
+        card += [near_row(*near, judged, reference, n_bootstrap, seed) for near in NEAR.items()]
+        card.append(qualified_row(judged, reference, n_bootstrap, seed))
+        card += novelty_rows(judged, reference, tunes, n_bootstrap, seed)
+        card += sanity_rows(judged, reference)
+    return cards
 
 
 def _row(measure, values, held_out, ceiling, floor, target, met):
@@ -113,15 +133,21 @@ def qualified_row(sets, reference, n_bootstrap=200, seed=0):
     return _row(name, values, *means, "≥ 0.95 of held-out", values[0] >= 0.95 * means[0])
 
 
-def novelty_rows(sets, reference, tunes):
+def novelty_rows(sets, reference, tunes, n_bootstrap=200, seed=0):
     """Compare the longest runs shared with training tunes, with those that held-out clips share."""
-    ours, real, noise = (novelty(one.pieces, tunes)["run"] for one in (sets[0], reference, sets[2]))
+    searched = [one.pieces for one in (sets[0], reference, sets[2])]
+    runs = novelty([piece for pieces in searched for piece in pieces], tunes)["run"]
+    ours, real, noise = np.split(runs, np.cumsum([*map(len, searched)])[:-1])
+    again = np.random.default_rng(seed).integers(len(ours), size=(n_bootstrap, len(ours)))
     rows = []
     for name, share in (("median", 0.5), ("95th percentile", 0.95), ("longest", 1.0)):
         found = [float(np.quantile(run, share)) for run in (ours, real, noise)]
+        # The longest of pieces drawn anew is never longer, so that one has no interval.
+        drawn = np.quantile(ours[again], share, axis=1) if share < 1 else []
+        values = interval(found[0], drawn)
         target, met = ("≤ held-out", found[0] <= found[1]) if share > 0.5 else ("", None)
-        rows.append(_row(f"shared run: {name} (notes)", (found[0], NAN, NAN), found[1], NAN,
-                         found[2], target, met))  # fmt: skip
+        rows.append(_row(f"shared run: {name} (notes)", values, found[1], NAN, found[2], target,
+                         met))  # fmt: skip
     return rows
 
 

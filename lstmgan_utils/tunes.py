@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from unittest import mock
 
+from .abc_notation import read_abc, without_graces
 from .building import fill_store
-from .pianoroll import notes_from_score
 from .songs import open_store, song_row
 
 COLLECTIONS = {
@@ -93,31 +93,22 @@ def read_tune(source, name, text):
         ValueError: the tune has more than one voice, or no note, or music21 cannot read it.
     """
     try:
-        score = parse_without_beams(text)
-        notes, info = notes_from_score(score)
+        notes, info = read_abc(text)
     except Exception as error:  # music21 raises its own kinds and many built-in ones
         raise ValueError(f"{name}: music21 cannot read it ({error!r})") from error
-    if len(score.parts) != 1:
-        raise ValueError(f"{name}: {len(score.parts)} voices, not one instrument")
     if not len(notes):
         raise ValueError(f"{name}: no notes")
-    text_columns = {"name": name, "source": source, "licence": LICENCE, "mode": mode_of(score)}
+    text_columns = {"name": name, "source": source, "licence": LICENCE, "mode": info["mode"]}
     return notes, song_row(notes, info, **text_columns)
 
 
 def parse_without_beams(text):
-    """Parse ABC with music21, three times faster: it draws no beams, which notes do not need."""
+    """Parse ABC into a music21 score without beams, which take most of the time and are no notes.
+
+    Returns:
+        music21 stream, for what needs measures and repeats; `read_abc` is faster where notes do.
+    """
     from music21 import converter, stream
 
-    # Grace notes are no notes of ours, and music21 would count one inside a triplet as a third.
-    text = re.sub(r"\{[^}\n]*\}", "", text)
     with mock.patch.object(stream.Stream, "makeBeams", lambda part, **_: part):
-        return converter.parse(text, format="abc")
-
-
-def mode_of(score):
-    """Name the mode that the score's key signature states, such as "dorian"; "" where none."""
-    from music21 import key
-
-    signature = next(iter(score.recurse().getElementsByClass(key.KeySignature)), None)
-    return getattr(signature, "mode", None) or ""
+        return converter.parse(without_graces(text), format="abc")

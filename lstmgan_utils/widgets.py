@@ -1,14 +1,14 @@
 """The resampling panel: every knob of a take beside the player that plays it."""
 
-import base64
 import dataclasses
 import html
+import mimetypes
 import random
 from pathlib import Path
 
 import ipywidgets
 
-from lstmgan_utils import pianoroll, runtime, sampling
+from lstmgan_utils import audio, pianoroll, runtime, sampling
 from lstmgan_utils.controls import LARGEST_SEED, arrange, make_buttons, make_controls
 from lstmgan_utils.player import PianoRollPlayer
 from lstmgan_utils.takes import Knobs, export_take, file_stem, sample_take
@@ -152,8 +152,8 @@ class ResamplingPanel(ipywidgets.VBox):
         """Write the take that is shown as MIDI, MXL, sound and picture."""
         notes = self.takes[self.place][1]
         paths = export_take(notes, self.knobs, self.folder, self.metre)
-        kinds = " ".join(path.suffix for path in paths)
-        self._say(f"saved in {self.folder.name}: {file_stem(self.knobs)} ({kinds})")
+        links = " ".join(map(file_link, paths))
+        self._say(f"saved in {self.folder.name}: {file_stem(self.knobs)}", f"· download {links}")
 
     # --- takes ---
 
@@ -204,10 +204,11 @@ class ResamplingPanel(ipywidgets.VBox):
         stop = SCORE_MEASURES * pianoroll.steps_of(self.metre)
         notes = pianoroll.crop(self.takes[self.place][1], 0, stop)
         wanted = self.buttons["score"].value and len(notes)
-        self.score.value = engraved(notes) if wanted else ""
+        self.score.value = engraved(notes, self.metre) if wanted else ""
 
-    def _say(self, text):
-        self.status.value = f'<span aria-live="polite">{html.escape(text)}</span>'
+    def _say(self, text, links=""):
+        """Show a line beside the buttons: plain text, and links as HTML."""
+        self.status.value = f'<span aria-live="polite">{html.escape(text)} {links}</span>'
 
     def _repr_mimebundle_(self, **options):
         """Show the panel, and a still player wherever its kernel is gone."""
@@ -222,12 +223,25 @@ def take_label(index, take):
     return f"#{index + 1} seed {knobs.seed} · {knobs.measures} measures · {len(notes)} notes"
 
 
-def engraved(notes):
+def file_link(path):
+    """Write a link that carries a file: on Colab and in Voilà nobody sees the kernel's folders.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        str of HTML.
+    """
+    mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    name, data = html.escape(path.name), audio.data_uri(path.read_bytes(), mime)
+    style = "text-decoration:underline"
+    return f'<a download="{name}" style="{style}" href="{data}">{path.suffix}</a>'
+
+
+def engraved(notes, metre="4/4"):
     """Engrave notes as an HTML picture that loads nothing from elsewhere."""
     from lstmgan_utils import plotting
 
-    code = base64.b64encode(plotting.score_svg(notes).encode()).decode()
-    return (
-        f'<img alt="Score of {len(notes)} notes" style="max-width:100%;background:#fff" '
-        f'src="data:image/svg+xml;base64,{code}">'
-    )
+    picture = audio.data_uri(plotting.score_svg(notes, metre=metre).encode(), "image/svg+xml")
+    style = "max-width:100%;background:#fff"  # ink is black, also on a dark page
+    return f'<img alt="Score of {len(notes)} notes" style="{style}" src="{picture}">'

@@ -1,25 +1,37 @@
 """Lessons in a real browser: JupyterLab 4 in headless Chromium, from Run All to a saved file."""
 
 import os
-import shutil
-import signal
-import socket
-import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from urllib.error import URLError
-from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 import nbformat
 import pytest
+from jupyter_browser import (
+    CHROMIUM,
+    DONE,
+    INTERRUPT,
+    RUN_ALL,
+    TEXT,
+    errors_of,
+    lab_command,
+    make_home,
+    make_project,
+    open_chromium,
+    open_lesson,
+    roll,
+    run_all,
+    served,
+    start_playing,
+)
+from toy_tunes import toy_songs
 
 from lstmgan_utils import pianoroll
-from tools.lessons import NOTEBOOKS, ROOT
-from tools.run_notebooks import inject_parameters
+from lstmgan_utils.corpus import song_row
+from lstmgan_utils.explaining import read_history
+from lstmgan_utils.store import write_store
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
@@ -28,111 +40,49 @@ LESSONS = {
     "00_start_here": {"SEEDS": [0, 1], "MEASURES": 4},
     "07_resample": {"MEASURES": 8, "LONG_MEASURES": 16},
 }
-# All cells in the DOM, also those off the screen; no pop-ups.
-SETTINGS = {
-    "notebook-extension/tracker": '{"windowingMode": "none"}',
-    "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
+ENDLESS = 100_000  # batches: only Interrupt stops it
+TRAINING = {
+    "PRESET": "smoke",
+    "MEASURES": 2,
+    "WARM_UP": 90,
+    "BATCHES": ENDLESS,
+    "EVERY": 10,
 }
-KERNEL = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
-CELLS = "jupyterapp.shell.currentWidget.content.widgets.filter((c) => c.model.type === 'code')"
-OUTPUTS = f"{CELLS}.flatMap((c) => c.model.outputs.toJSON())"
-ERRORS = f"{OUTPUTS}.filter((o) => o.output_type === 'error')"
-DONE = f"() => {KERNEL} && {CELLS}.every((c) => c.model.executionCount) || {ERRORS}.length > 0"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A project folder of its own: lessons with smoke parameters, an empty outputs folder."""
-    root = tmp_path_factory.mktemp("project")
-    (root / "pyproject.toml").touch()  # project_root() stops here
-    (root / "notebooks").mkdir()
-    shutil.copytree(ROOT / "docs", root / "docs")  # the badge
-    for name, parameters in LESSONS.items():
-        notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-        inject_parameters(notebook, parameters)
-        nbformat.write(notebook, root / "notebooks" / f"{name}.ipynb")
+    """A project folder: lessons with smoke parameters, and a few toy tunes to train on."""
+    lessons = LESSONS | {"06_training": TRAINING}
+    root = make_project(tmp_path_factory.mktemp("project"), lessons)
+    cut(root / "notebooks" / "06_training.ipynb", "## Break it")
+    tunes = list(toy_songs(12))
+    write_store(root / "outputs" / "songs.store", ((tune, song_row(tune)) for tune in tunes))
     return root
+
+
+def cut(path, heading):
+    """Leave out a lesson's cells from a heading on; test_notebooks_execute runs all of them."""
+    notebook = nbformat.read(path, as_version=4)
+    stop = next(i for i, cell in enumerate(notebook.cells) if cell.source.startswith(heading))
+    del notebook.cells[stop:]
+    nbformat.write(notebook, path)
 
 
 @pytest.fixture(scope="module")
 def lab(project, tmp_path_factory):
-    """The address of a JupyterLab that serves the project and keeps its settings to itself."""
+    """The address of a JupyterLab that serves the project."""
     home = tmp_path_factory.mktemp("jupyter")
-    for name, text in SETTINGS.items():
-        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (home / "lab.log").open("w")
-    server = subprocess.Popen(
-        lab_command(port, project), env=lab_environment(home), stdout=log, stderr=log,
-        start_new_session=True,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_up(address, home / "lab.log")
+    make_home(home)
+    quiet = {"news_url": None, "extension_manager": "readonly"}
+    with served(partial(lab_command, sys.executable, folder=project, **quiet), home) as address:
         yield address
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)  # its kernels too
-        server.wait(timeout=30)
-
-
-def lab_command(port, folder):
-    """The command line of a JupyterLab without password, news or open browser."""
-    options = {
-        "ServerApp.ip": "127.0.0.1",
-        "ServerApp.port": port,
-        "ServerApp.port_retries": 0,
-        "ServerApp.root_dir": folder,
-        "ServerApp.password": "",
-        "IdentityProvider.token": "",
-        "LabApp.expose_app_in_browser": True,
-        "LabApp.news_url": None,
-        "LabApp.extension_manager": "readonly",
-    }
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", *flags]
-
-
-def lab_environment(home):
-    """Environment with this package on the path and all of Jupyter's folders under `home`."""
-    folders = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-    }
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    own = {name: str(home / folder) for name, folder in folders.items()} | {"PYTHONPATH": path}
-    return {k: v for k, v in os.environ.items() if k != "MPLBACKEND"} | own
-
-
-def wait_until_up(address, log, seconds=90):
-    """Wait for the server's first answer."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            urlopen(f"{address}/api", timeout=5)
-            return
-        except URLError:
-            time.sleep(0.3)
-    raise TimeoutError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    """A headless browser."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    with open_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -146,25 +96,10 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="module", params=LESSONS, ids=str)
 def run(request, lab, chromium, pictures):
     """A lesson in JupyterLab after Run All: (name, page, hosts asked for)."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(120_000)  # two cores, and TensorFlow is starting
-    hosts = set()
-    page.on("request", lambda r: hosts.add(urlsplit(r.url).hostname))
-    page.goto(f"{lab}/lab/tree/notebooks/{request.param}.ipynb?reset", timeout=120_000)
-    page.wait_for_selector(".jp-Notebook", timeout=120_000)
-    page.wait_for_function(KERNEL, timeout=120_000)
-    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_function(DONE, timeout=480_000, polling=500)
-    page.screenshot(path=pictures / f"{request.param}_top.png")
-    assert [error["evalue"] for error in page.evaluate(ERRORS)] == []
+    page, hosts = run_all(chromium, lab, request.param, pictures / f"{request.param}_top.png")
     page.wait_for_selector(".roll-player[data-take]")
     yield request.param, page, hosts
     page.close()
-
-
-def roll(player):
-    """The pixels of a player's roll as text."""
-    return player.locator("canvas").evaluate("(canvas) => canvas.toDataURL()")
 
 
 def take_of(player):
@@ -187,15 +122,11 @@ def test_every_widget_is_drawn(run):
 def test_player_plays_in_the_page(run, pictures):
     name, page, _ = run
     player = page.locator(".roll-player").first
-    player.scroll_into_view_if_needed()
     before = roll(player)
-    player.locator(".play").click()
-    page.wait_for_function(
-        "document.querySelector('.roll-player audio').currentTime > 0.5", timeout=20_000
-    )
+    button = start_playing(page, ".roll-player")
     assert roll(player) != before  # the playhead moves and notes light up
     page.screenshot(path=pictures / f"{name}_playing.png")
-    player.locator(".play").click()
+    button.click()
     assert player.locator("audio").evaluate("(audio) => audio.paused")
 
 
@@ -235,12 +166,7 @@ def test_resample_brings_another_roll(panel, pictures):
 
 
 def test_sound_of_the_new_take_plays(panel):
-    player = panel_player(panel)
-    player.locator(".play").click()
-    panel.wait_for_function(
-        "document.querySelector('.resampling-panel audio').currentTime > 0.3", timeout=20_000
-    )
-    player.locator(".play").click()
+    start_playing(panel, ".resampling-panel", 0.3).click()
 
 
 def test_sliders_reach_the_kernel(panel):
@@ -277,8 +203,82 @@ def test_export_gives_files_with_music(panel, project):
     assert len(notes) >= 9 and pianoroll.n_steps(notes) > 8 * pianoroll.STEPS_PER_MEASURE
 
 
+def test_exported_files_come_through_the_browser(panel, project, tmp_path):
+    with panel.expect_download() as download:
+        panel.click(".resampling-panel a[download$='.mid']")
+    name = download.value.suggested_filename
+    download.value.save_as(tmp_path / name)
+    assert (tmp_path / name).read_bytes() == (project / "outputs/generated" / name).read_bytes()
+
+
 def test_score_is_engraved(panel, pictures):
     panel.click(".button-score")
     panel.wait_for_selector(".resampling-panel img[alt^='Score of']", timeout=60_000)
     panel.locator(".resampling-panel img[alt^='Score of']").scroll_into_view_if_needed()
     panel.screenshot(path=pictures / "panel_score.png")
+
+
+def test_lesson_with_ten_takes_saves_small(panel, project):
+    player = panel_player(panel)
+    takes = panel.locator(".resampling-panel select").last.locator("option")
+    while takes.count() < 10:
+        take = take_of(player)
+        panel.click(".button-resample")
+        wait_for_take(panel, take + 1)
+    panel.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    size = (project / "notebooks" / "07_resample.ipynb").stat().st_size
+    assert 500_000 < size < 3_000_000  # pictures and sounds are in it
+
+
+def test_player_follows_the_dark_theme(panel, pictures):
+    player = panel_player(panel)
+    light = roll(player)
+    panel.evaluate("jupyterapp.commands.execute('apputils:change-theme',"
+                   " { theme: 'JupyterLab Dark' })")  # fmt: skip
+    brightest = "Math.max(...c.getContext('2d').getImageData(2, 2, 1, 1).data.slice(0, 3))"
+    panel.wait_for_function(
+        "() => { const c = document.querySelector('.resampling-panel canvas');"
+        f" return {brightest} < 64; }}",
+        timeout=20_000,
+    )
+    assert roll(player) != light
+    panel.locator(".resampling-panel").first.scroll_into_view_if_needed()
+    panel.screenshot(path=pictures / "panel_dark.png")
+
+
+def wait_for_batch(folder, number, loss, seconds=300):
+    """Wait until a run has written a loss of a batch number or a later one: that number."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        numbers, _ = read_history(folder).get(loss, ((), ()))
+        if len(numbers) and numbers[-1] >= number:
+            return int(numbers[-1])
+        time.sleep(0.2)
+    raise TimeoutError(f"batch {number} was not reached in {seconds} s")
+
+
+def test_training_is_watched_interrupted_and_taken_up_again(lab, chromium, project, pictures):
+    from playwright.sync_api import expect
+
+    run_folder = project / "outputs" / "runs" / "lesson_06"
+    page, hosts = open_lesson(chromium, lab, "06_training")
+    page.evaluate(RUN_ALL)
+    wait_for_batch(run_folder, 10, "surprise")
+    curves = page.locator(".jp-OutputArea-output img").last  # of the cell that is at work
+    early = curves.get_attribute("src")
+    reached = wait_for_batch(run_folder, 60, "surprise")
+    expect(curves).not_to_have_attribute("src", early)  # drawn anew at batch 50
+    page.evaluate(INTERRUPT)  # the next cell calls train again
+    wait_for_batch(run_folder, max(TRAINING["WARM_UP"], reached) + 20, "d_loss")
+    curves.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "06_training_live.png")
+    page.evaluate(INTERRUPT)
+    page.wait_for_function(DONE, timeout=300_000, polling=500)
+    said = page.evaluate(TEXT)
+    assert errors_of(page) == [] and said.count("call train again to go on") == 2
+    assert "no gap: True" in said and hosts <= {"127.0.0.1", None, ""}
+    sounds = page.locator(".jp-OutputArea-output figure audio")
+    assert sounds.count() >= 2
+    sounds.last.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "06_training_samples.png")
+    page.close()

@@ -57,6 +57,20 @@ def test_smooth_density_is_a_gaussian():
     )
 
 
+def test_divergence_by_hand():
+    """The real 0 and 1 lie 1 apart: a peak. To ours, at 0, they lie 0 and 1: two Gaussians.
+
+    So the divergence is −log of the share that the two Gaussians have where the peak is, and the
+    overlapped area is that share.
+    """
+    area, divergence = spread.spread_overlap(np.array([0.0]), np.array([0.0, 1.0]))
+    grid, width = np.linspace(-0.1, 1.1, 1001), 0.5 * 2**-0.2  # Scott: deviation · n^(−1/5)
+    gaussians = sum(np.exp(-0.5 * ((grid - place) / width) ** 2) for place in (0, 1))
+    share = (gaussians / gaussians.sum())[np.abs(grid - 1).argmin()]
+    assert divergence == pytest.approx(-math.log(share), rel=1e-3)
+    assert area == pytest.approx(share, rel=1e-2)
+
+
 def test_spread_of_equal_and_of_far_sets():
     real = np.random.default_rng(0).normal(size=300)
     area, divergence = spread.spread_overlap(real + 0.0, real)
@@ -98,6 +112,14 @@ def test_frechet_distance_by_hand():
     real = np.array([[-1.0], [1.0]])
     assert fidelity.frechet_distance(real, real) == pytest.approx(0, abs=1e-9)
     assert fidelity.frechet_distance(3 * real + 4, real) == pytest.approx(4**2 + 2 * 2**2)
+
+
+def test_frechet_interval_holds_the_distance():
+    rng = np.random.default_rng(0)
+    value, low, high = fidelity.frechet_interval(rng.normal(size=(90, 2)), rng.normal(size=(90, 2)))
+    assert 0 <= low < value < high < 1
+    same = np.array([[-1.0], [1.0]])
+    assert all(map(math.isnan, fidelity.frechet_interval(same, same, n_bootstrap=0)[1:]))
 
 
 def test_frechet_distance_knows_about_correlation():
@@ -216,6 +238,20 @@ def test_scorecard_passes_new_music_and_fails_noise(toys):
     )
     assert sum(row["met"] is False for row in noise) > 12
     assert real.column("measure") == noise.column("measure")
+
+
+def test_writers_judged_together_score_as_each_alone(toys):
+    """The anchors are shared; the scores are those of single cards."""
+    training, held_out = toys
+    writers = {"real": clips(toy_songs(30, seed=4)), "noise": noise_like(clips(held_out), 30)}
+    cards = evaluation.scorecards(writers, held_out, training, n_bootstrap=5)
+    alone = evaluation.scorecard(writers["real"], held_out, training, n_bootstrap=5)
+    assert str(cards["real"]) == str(alone)
+    assert cards["real"].column("floor") == pytest.approx(
+        cards["noise"].column("floor"), nan_ok=True
+    )
+    league = evaluation.league_table(cards)
+    assert league["coverage"]["noise"] < 0.2 < league["coverage"]["real"]
 
 
 def test_scorecard_catches_silence_copies_and_a_held_note(toys):

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from lstmgan_utils import building, corpus, tunes
-from lstmgan_utils.pianoroll import encode, note_array, transpose, write_midi, write_score
+from lstmgan_utils.abc_notation import read_abc
+from lstmgan_utils.pianoroll import (
+    encode,
+    note_array,
+    notes_from_score,
+    transpose,
+    write_midi,
+    write_score,
+)
 from lstmgan_utils.songs import melody_family
 
 ABC = "X:1\nT: A tune\nM:6/8\nL:1/8\nK:Ador\nE|ABc def|{a}gab agf|e3 d3|A3-A2|]\n"
@@ -144,6 +152,43 @@ def test_grace_note_in_a_triplet_does_not_move_the_beat():
     plain = tunes.read_tune("", "", "X:1\nM:2/4\nL:1/8\nK:C\n(3ABc de|f4|]\n")[0]
     grace = tunes.read_tune("", "", "X:1\nM:2/4\nL:1/8\nK:C\n(3{g}ABc de|f4|]\n")[0]
     assert grace.tolist() == plain.tolist()
+
+
+def by_way_of_a_score(text):
+    """Read an ABC tune the slow way, through music21's score."""
+    return notes_from_score(tunes.parse_without_beams(text))
+
+
+TUNES = {
+    "broken rhythm, rests, accidentals": "M:4/4\nL:1/8\nK:F\nC>E c'<^f z2 =B,,_a|b^gg2 G4|\n",
+    "triplets": "M:2/4\nL:1/8\nK:D\n(3ABc (3d/e/f/ g|(3a2b2a2|f4|]\n",
+    "chords and a tie into the next measure": "M:3/4\nL:1/4\nK:G\n[GBd] [FA]2|G3-|G z [Bd]|g3|]\n",
+    "a tie through two measures": "M:2/4\nL:1/4\nK:C\nc d-|d2-|d c|e2|]\n",
+    "a change of metre and key": "M:2/4\nL:1/8\nK:Em\nE2 F2|G4|\nM:6/8\nK:D\nfff g3|ABc d3|]\n",
+    "pickups and repeats": "M:6/8\nL:1/8\nK:Ador\nE|ABc def|gab agf|1 e3 d2:|2 e3 d3|]\n",
+    "a measure that is too long": "M:2/4\nL:1/4\nK:C\nc d e f|g2|a2|]\n",
+    "a false first metre": "M:1/8\nL:1/8\nK:C\nG|\nM:2/4\nK:G\nc2 d2|e4|f4|]\n",
+    "one measure line": "M:3/8\nL:1/8\nK:C\nc d e|f\n",
+    "no metre": "L:1/4\nK:Bb\nB d f|b2 z|B2 d|]\n",
+    "chord symbols": 'M:2/4\nL:1/4\nK:C\n"Am"c "G7"d|"_p"e2|f2|]\n',
+    "an accent that music21 takes for a diagram": 'M:2/4\nL:1/4\nK:C\nc ">"d|e2|f2|]\n',
+}
+
+
+@pytest.mark.parametrize("tune", TUNES.values(), ids=TUNES.keys())
+def test_tokens_give_what_the_score_does(tune):
+    slow, expected = by_way_of_a_score("X:1\n" + tune)
+    notes, info = read_abc("X:1\n" + tune)
+    assert notes.tolist() == slow.tolist() and len(notes)
+    assert {key: info[key] for key in expected} == expected
+
+
+def test_tokens_give_what_the_score_does_for_real_tunes():
+    for _, (_, name, text) in tunes.list_tunes()[30::600]:
+        slow, expected = by_way_of_a_score(text)
+        notes, info = read_abc(text)
+        assert notes.tolist() == slow.tolist(), name
+        assert {key: info[key] for key in expected} == expected, name
 
 
 def test_two_voices_are_left_out():

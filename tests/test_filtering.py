@@ -160,6 +160,23 @@ def test_one_part_is_taken_out_of_a_larger_piece(tmp_path, part):
     assert run(tmp_path, part=part).keys() == rows.keys()  # what was taken out is not judged again
 
 
+def test_a_part_that_was_lost_is_taken_out_again_and_nothing_unfinished_stays(tmp_path):
+    mxl(tmp_path / "duo.mxl", score((0, measures(), "Piano"), (40, measures(), "Violin")))
+    (tmp_path / ".work-filtering-killed").mkdir()
+    run(tmp_path, part=40)
+    taken = tmp_path / "parts" / "40" / "duo.mxl"
+    taken.unlink()
+    run(tmp_path, part=40)
+    assert taken.is_file()
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+
+
+def test_a_folder_called_parts_inside_another_is_looked_at(tmp_path):
+    (tmp_path / "band" / "parts").mkdir(parents=True)
+    mxl(tmp_path / "band" / "parts" / "a.mxl", CASES["one"][0])
+    assert list(run(tmp_path)) == ["band/parts/a.mxl"]
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

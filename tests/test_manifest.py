@@ -93,6 +93,41 @@ def test_a_killed_job_lets_go_of_its_manifest(tmp_path):
         assert list(manifest.rows) == ["a.mid"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes of this kind")
+def test_a_manifest_that_is_no_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path, tmp_path / "pipe.csv"):
+        with pytest.raises(ValueError, match="not a file: move it"):
+            Manifest(path, COLUMNS)
+
+
+def test_a_disk_that_fills_up_midway_keeps_the_rows_before(tmp_path):
+    class Filling:
+        """A file on a disk with room for one more row and a half."""
+
+        def __init__(self, stream):
+            self.stream, self.room = stream, 25
+
+        def write(self, data):
+            if not self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            written = self.stream.write(data[: self.room])
+            self.room -= written
+            return written
+
+        def __getattr__(self, name):
+            return getattr(self.stream, name)
+
+    manifest = Manifest(tmp_path / "m.csv", COLUMNS)
+    manifest._stream = Filling(manifest._stream)
+    with manifest, pytest.raises(OSError, match="disk is full: free some space and run again"):
+        manifest.extend([{"file": f"{n}.mid", "status": "failed"} for n in range(9)])
+    with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
+        assert list(manifest.rows) == ["0.mid"]
+        manifest.append(row("a.mid"))
+    assert [found["file"] for found in read_manifest(tmp_path / "m.csv")] == ["0.mid", "a.mid"]
+
+
 def test_a_missing_manifest_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match="run the folder job"):
         read_manifest(tmp_path / "none.csv")

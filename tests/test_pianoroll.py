@@ -249,6 +249,13 @@ def test_what_is_no_note_is_left_out():
     assert info["n_grace"] == 1
 
 
+def test_two_staves_become_one_note_array():
+    upper = stream.Part([note.Note(72, quarterLength=2), note.Note(74, quarterLength=2)])
+    lower = stream.Part([note.Note(48, quarterLength=4)])
+    notes, _ = pianoroll.notes_from_score(stream.Score([upper, lower]))
+    same(notes, note_array([(0, 96, 48), (0, 48, 72), (48, 48, 74)]))
+
+
 def test_a_false_first_metre_is_a_pickup():
     abc = "X:1\nT:t\nM:6/8\nL:1/8\nK:G\nD|GAB dcB|AGE GED|\n"
     notes, info = pianoroll.notes_from_score(converter.parse(abc, format="abc"))

@@ -2,13 +2,16 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import pytest
 from toy_tunes import toy_songs
 
 from benchmarks import report
-from lstmgan_utils import evaluation
+from lstmgan_utils import evaluation, league, sampling
 from lstmgan_utils.rivals import MeasureShuffle, Noise
+
+FACTS = {"seed": 5, "minutes": 3, "rival_minutes": 2}
 
 
 @pytest.fixture(scope="module")
@@ -20,40 +23,85 @@ def folder(tmp_path_factory):
     pieces |= {
         r.__name__: r().fit(training).sample_many(range(12)) for r in (MeasureShuffle, Noise)
     }
-    report.make_report(pieces, held_out, training, folder, facts={"seed": 5}, n_bootstrap=5)
+    report.make_report(pieces, held_out, training, folder, facts=FACTS, n_bootstrap=5)
     return folder
 
 
 def test_page_holds_table_pictures_sound_and_facts(folder):
     page = (folder / "index.html").read_text(encoding="utf-8")
-    for part in ("new tunes", "classifier: random forest", "rolls.png", "shared_runs.png"):
+    for part in ("new tunes", "classifier: random forest", "the rival wins", "rolls.png",
+                 "scores.png", "shared_runs.png"):  # fmt: skip
         assert part in page
     assert page.count("<audio") == 4 * 3 == len(list((folder / "audio").iterdir()))
     assert "://" not in page, "a page that stands alone asks for nothing from elsewhere"
-    assert json.loads((folder / "report.json").read_text()) == {"seed": 5}
+    assert json.loads((folder / "report.json").read_text()) == FACTS
     assert (folder / "rolls.png").stat().st_size > 5000
     header = (folder / "table.csv").read_text(encoding="utf-8").splitlines()[0]
-    assert header == "measure,held_out,ceiling,new tunes,MeasureShuffle,Noise"
+    assert header.startswith("measure,held_out,ceiling,floor,new tunes,new tunes low,")
+    assert header.endswith(",Noise,Noise low,Noise high")
 
 
 def test_distance_from_real_music():
-    row = {"measure": "silence", "generated": 0.3, "held_out": 0.1, "ceiling": 0.1}
-    assert report.badness(row) == pytest.approx(0.2)
-    overlap = {"measure": "overlap: x", "generated": 0.9, "held_out": math.nan, "ceiling": 0.95}
-    assert report.badness(overlap) == pytest.approx(0.05)
-    assert report.badness(overlap | {"generated": 0.99}) == 0, "over the ceiling is no fault"
-    forest = overlap | {"measure": "classifier: random forest", "generated": 0.45}
-    assert report.badness(forest) == pytest.approx(0.05)
-    borrowed = row | {"measure": "shared run: longest (notes)", "generated": 3, "held_out": 20}
-    assert report.badness(borrowed) == 0
+    def distance(**row):
+        anchors = {"held_out": math.nan, "ceiling": 0.95, "floor": 0.0}
+        return league.distance_from_real(anchors | row, "us")
+
+    assert distance(measure="silence", us=0.3, held_out=0.1) == pytest.approx(0.2)
+    assert distance(measure="overlap: x", us=0.9) == pytest.approx(0.05)
+    assert distance(measure="overlap: x", us=0.99) == 0, "over the ceiling is no fault"
+    assert distance(measure="classifier: random forest", us=0.45) == pytest.approx(0.05)
+    assert distance(measure="Fréchet distance", us=3, ceiling=1) == 2
+    assert distance(measure="shared run: longest (notes)", us=3, held_out=20) == 0
 
 
-def test_wins_are_counted_on_rows_that_both_have():
+@pytest.mark.parametrize(
+    ("ours", "rival", "said"),
+    [
+        ((0.9, 0.8, 1.0), (0.5, 0.4, 0.6), "nearer"),
+        ((0.5, 0.4, 0.6), (0.9, 0.8, 1.0), "farther"),
+        ((0.5, 0.4, 0.8), (0.9, 0.7, 1.0), "alike"),  # the intervals meet
+        ((0.9, math.nan, math.nan), (0.5, math.nan, math.nan), "nearer"),  # no intervals
+        ((0.5, math.nan, math.nan), (0.5, math.nan, math.nan), "alike"),
+        ((math.nan,) * 3, (0.5, 0.4, 0.6), ""),
+    ],
+)
+def test_outcome(ours, rival, said):
+    row = {"measure": "m", "held_out": 1.0, "ceiling": 1.0, "floor": 0.0}
+    for name, values in (("us", ours), ("them", rival)):
+        row |= dict(zip((name, f"{name} low", f"{name} high"), values, strict=True))
+    assert league.outcome(row, "us", "them") == said
+
+
+def test_standings_name_what_the_rival_wins(tmp_path):
     def card(*values):
         return evaluation.Table(
-            {"measure": f"m{i}", "generated": v, "held_out": 1.0, "ceiling": 1.0}
-            for i, v in enumerate(values)
-        )
+            {"measure": f"m{i}", "generated": v, "low": v - 0.01, "high": v + 0.01,
+             "held_out": 1.0, "ceiling": 1.0, "floor": 0.0} for i, v in enumerate(values)
+        )  # fmt: skip
 
-    wins = report.count_wins({"ours": card(1, 0.5, math.nan), "rival": card(0.9, 0.8, 1)})
-    assert wins == {"against rival": "1 of 2"}
+    table = evaluation.league_table({"ours": card(1, 0.5, 0.7), "rival": card(0.9, 0.8, 0.7)})
+    expected = [{"rival": "rival", "nearer": 1, "alike": 1, "farther": 1, "the rival wins": "m1"}]
+    assert evaluation.standings(table, "ours", ["rival"]) == expected
+    table.to_csv(tmp_path / "league.csv")
+    assert evaluation.Table.from_csv(tmp_path / "league.csv") == table
+
+
+def test_minutes_are_those_of_the_run_or_of_the_weights(tmp_path):
+    shipped = SimpleNamespace(run=None, weights="folk")
+    assert report.training_minutes(shipped) > 1
+    run = SimpleNamespace(run=tmp_path, weights="folk")
+    assert math.isnan(report.training_minutes(run))
+    (tmp_path / "minutes.json").write_text('{"before": 2, "after": 1.5}')
+    assert report.training_minutes(run) == 3.5
+
+
+def test_the_league_that_ships_is_of_the_weights_that_ship():
+    """`python -m benchmarks.report --keep` writes it anew."""
+    folder = sampling.WEIGHTS / "folk"
+    facts = json.loads((folder / "league.json").read_text())
+    assert facts["weights_hash"] == report.hash_file(folder / "generator.weights.h5")
+    assert facts["minutes"] == json.loads((folder / "record.json").read_text())["minutes"]
+    table = evaluation.Table.from_csv(folder / "league.csv")
+    assert {"LSTM-GAN", "likelihood LSTM", "Markov chain", "shuffled measures", "noise"} < set(
+        table[0]
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from toy_tunes import toy_songs
 
-from lstmgan_utils import evaluation
+from lstmgan_utils import evaluation, rival_lstm
 from lstmgan_utils.clipping import clips
 from lstmgan_utils.pianoroll import n_steps, note_array
 from lstmgan_utils.rival_lstm import LikelihoodLSTM, draw_classes
@@ -66,13 +66,55 @@ def test_draw_classes():
     assert draw_classes(shares, np.array([0.0, 1.0])).tolist() == [0, 2]
 
 
-def test_lstm_learns_and_samples():
-    """A hundred batches of a tiny network are enough to be better than its first guess."""
-    rival = LikelihoodLSTM(units=32, minutes=0.05).fit(SONGS)
-    assert np.mean(rival.losses[-3:]) < 0.9 * rival.losses[0]
-    first, second = rival.sample_many([1, 2], 2)
+class Clock:
+    """A clock that goes on by a second whenever somebody looks at it."""
+
+    def __init__(self):
+        self.seconds = 0
+
+    def monotonic(self):
+        self.seconds += 1
+        return self.seconds
+
+
+@pytest.fixture(scope="module")
+def lstm():
+    """Train a tiny LSTM for 60 batches, as long as a minute of the clock has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rival_lstm, "time", Clock())
+        return LikelihoodLSTM(units=32, minutes=1, check_every=20).fit(SONGS)
+
+
+def test_lstm_learns_and_samples(lstm):
+    """A few batches of a tiny network are enough to be better than its first guess."""
+    assert 50 < len(lstm.losses) < 70
+    assert np.mean(lstm.losses[-3:]) < 0.7 * lstm.losses[0]
+    first, second = lstm.sample_many([1, 2], 2)
     assert 0 < n_steps(first) <= 192 and not np.array_equal(first, second)
-    assert np.array_equal(rival.sample(1, 2), first)
+    assert np.array_equal(lstm.sample(1, 2), first)
+
+
+def test_lstm_keeps_the_weights_that_guess_unseen_tunes_best(lstm):
+    """Looks at unseen tunes are one every 20 batches and one at the end; the best is restored."""
+    assert len(lstm.unseen_losses) == len(lstm.losses) // 20 + 1
+    _, unseen = SONGS.split(lstm.seed, 0.05)
+    found = lstm.loss(lstm.trainer.test_on_batch, lstm.windows(SONGS.select(unseen)))
+    assert found == pytest.approx(min(lstm.unseen_losses), rel=1e-4)
+
+
+def test_lstm_stops_when_it_learns_nothing_more(monkeypatch):
+    """Ever worse guesses at unseen tunes: it looks PATIENCE times more, then stops."""
+    rival, looks = LikelihoodLSTM(units=4, minutes=60, check_every=1), []
+
+    def worse(action, batch):
+        if action == rival.trainer.test_on_batch:
+            looks.append(1)
+        return float(len(looks))
+
+    monkeypatch.setattr(rival, "loss", worse)
+    rival.fit(SONGS)
+    assert len(rival.losses) == rival.PATIENCE + 1
+    assert int(np.argmin(rival.unseen_losses)) == 0
 
 
 def test_known_cases_come_in_order():

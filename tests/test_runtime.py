@@ -5,11 +5,13 @@ import random
 import signal
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 
 from lstmgan_utils import runtime
+from tools.lessons import code_cells
 
 DIE_WHILE_WRITING = """
 import os, signal, sys
@@ -81,3 +83,21 @@ def test_the_report_names_versions_and_tools(capsys, monkeypatch):
     text = capsys.readouterr().out
     assert f"numpy {np.__version__}" in text and "no-such-package absent" in text
     assert "CPU cores" in text and "MuseScore" in text
+
+
+@pytest.mark.parametrize("colab", [False, True], ids=["elsewhere", "colab"])
+def test_setup_cell_installs_on_colab_alone_and_upgrades_nothing(
+    notebook, colab, monkeypatch, capsys
+):
+    commands = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
+    monkeypatch.setattr(runtime, "gpu_names", lambda: [])
+    if colab:
+        monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    exec(code_cells(notebook, "setup")[0].source, {})
+    said = capsys.readouterr().out
+    assert "tensorflow" in said and ("Change runtime type" in said) == colab
+    assert len(commands) == (2 if colab else 0)
+    for command in commands[1:]:
+        assert command[:4] == [sys.executable, "-m", "pip", "install"]
+        assert not {"-U", "--upgrade", "--force-reinstall"} & set(command)

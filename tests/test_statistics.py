@@ -142,6 +142,7 @@ def measures(text, step=24):
         ("ABCABC", 2, 2 / 3),  # of CA AB BC, AB and BC came before
         ("ABCDABCD", 4, 1),
         ("ABCDABCE", 4, 0),
+        ("ABCDEFGHABCDEFGH", 8, 1),
         ("A...", 1, math.nan),  # silence repeats nothing
         ("A.A.", 1, 1),
         ("AAA", 2, math.nan),  # a phrase of two can come again only after two others
@@ -160,6 +161,8 @@ def test_similarity_counts_shared_notes():
     changed["pitch"][8] += 1  # one of four notes of the second A: 3 shared of 5 different
     assert form.similarity(changed, 2, n_steps) == pytest.approx((3 / 5) / 2)
     assert math.isnan(form.similarity(notes, 4, n_steps))
+    for lag, text in ((4, "ABCDABCE"), (8, "ABCDEFGHABCDEFGI")):  # the last measure is new
+        assert form.similarity(measures(text)[0], lag, 96 * 2 * lag) == 1 - 1 / lag
 
 
 def test_endings():
@@ -204,7 +207,8 @@ def test_groove_is_fooled_by_silence():
 
 def muspy_music(notes):
     """Hand a note array to MusPy."""
-    muspy = pytest.importorskip("muspy")
+    import muspy
+
     rows = [muspy.Note(int(n["onset"]), int(n["pitch"]), int(n["duration"])) for n in notes]
     return muspy, muspy.Music(resolution=24, tracks=[muspy.Track(notes=rows)])
 
@@ -240,16 +244,64 @@ def test_muspy_adds_a_measure_after_a_full_last_one():
     assert muspy.groove_consistency(music, 96) == pytest.approx(1 - 4 / 192)
 
 
-def test_pypianoroll_miscounts_pitch_classes_and_notes():
-    """Octaves are one pitch class and neighbours are several; half the notes are too short."""
-    metrics = pytest.importorskip("pypianoroll.metrics")
+@pytest.mark.parametrize("seed", range(3))
+def test_agrees_with_pypianoroll(seed):
+    """Where it is right: the range of pitches, and how often three sound at once."""
+    from pypianoroll import metrics
+
+    rng = np.random.default_rng(seed)
+    rows = zip(range(0, 480, 8), rng.integers(2, 40, 60), rng.permutation(60) + 40, strict=True)
+    notes = note_array(rows)
+    roll, found = sounding_roll(notes, 576), describe(notes, 576)
+    assert found["pitch_range"] == metrics.pitch_range(roll)
+    assert found["polyphony_rate"] == metrics.polyphonic_rate(roll)
+    assert 0 < found["polyphony_rate"] < 1
+
+
+def sounding_roll(notes, n_steps):
+    """Draw all steps of each note: ndarray, shape (n_steps, 128)."""
+    roll = np.zeros((n_steps, 128))
+    for onset, duration, pitch in notes.tolist():
+        roll[onset : onset + duration, pitch] = 1
+    return roll
+
+
+def test_pypianoroll_takes_neighbours_for_one_pitch_class():
+    """C in three octaves is one pitch class; seven neighbours are seven."""
+    from pypianoroll import metrics
+
     octaves = note_array([(0, 24, 48), (24, 24, 60), (48, 24, 72)])
-    roll = np.zeros((96, 128))
-    roll[:, [48, 60, 72]] = 1
     assert describe(octaves, 96)["used_pitch_classes"] == 1
-    assert metrics.n_pitch_classes_used(roll.copy()) == 3
+    assert metrics.n_pitch_classes_used(sounding_roll(octaves, 96)) == 3
+    neighbours = note_array([(12 * i, 12, 60 + i) for i in range(7)])
+    assert describe(neighbours, 96)["used_pitch_classes"] == 7
+    assert metrics.n_pitch_classes_used(sounding_roll(neighbours, 96)) == 1
+
+
+def test_pypianoroll_calls_the_full_beats_empty():
+    """One beat of four sounds: three of four are empty."""
+    from pypianoroll import metrics
+
+    notes = note_array([(0, 24, 60)])
+    assert describe(notes, 96, steps_per_measure=24)["empty_measure_rate"] == 3 / 4
+    assert metrics.empty_beat_rate(sounding_roll(notes, 96), 24) == 1 / 4
+
+
+def test_pypianoroll_miscounts_short_notes_or_stops():
+    """One of two notes is too short; of a roll of bytes, pypianoroll makes an error."""
+    from pypianoroll import metrics
+
     two = note_array([(0, 1, 60), (10, 10, 60)])
-    roll = np.zeros((96, 128))
-    roll[0, 60], roll[10:20, 60] = 1, 1
+    roll = sounding_roll(two, 96)
     assert describe(two, 96)["qualified_note_rate"] == 1 / 2
     assert metrics.qualified_note_rate(roll, 3) == 1
+    with pytest.raises(ValueError):
+        metrics.qualified_note_rate(roll.astype(np.uint8), 3)
+
+
+def test_muspy_calls_the_range_of_silence_zero():
+    """A piece without notes has no range; 0 is what a single held pitch has."""
+    muspy, music = muspy_music(SILENCE)
+    assert muspy.pitch_range(music) == 0
+    assert math.isnan(describe(SILENCE, 96)["pitch_range"])
+    assert describe(PIECE[:1], 96)["pitch_range"] == 0

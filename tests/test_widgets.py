@@ -1,6 +1,8 @@
 """The panel: each knob reaches the plain functions, takes are kept, errors are said, files made."""
 
+import base64
 import json
+import re
 
 import ipywidgets
 import numpy as np
@@ -135,7 +137,12 @@ def test_export_names_its_files_after_the_seed(panel, tmp_path):
     names = sorted(path.name for path in (tmp_path / "generated").iterdir())
     assert [name.rsplit(".", 1)[0] for name in names] == ["seed_0007_key_+2_8_measures"] * 4
     assert {name.rsplit(".", 1)[1] for name in names} >= {"mid", "mxl", "png"}
-    assert "seed_0007_key_+2_8_measures (.mid .mxl" in panel.status.value
+    links = dict(
+        re.findall(r'download="([^"]+)" [^>]*href="data:[^,]+,([^"]+)"', panel.status.value)
+    )
+    assert sorted(links) == names
+    for name, code in links.items():
+        assert base64.b64decode(code) == (tmp_path / "generated" / name).read_bytes()
     back = pianoroll.read_midi(tmp_path / "generated" / "seed_0007_key_+2_8_measures.mid")
     np.testing.assert_array_equal(back["pitch"], notes_of(panel)["pitch"])
 
@@ -194,11 +201,13 @@ def test_run_folders_are_offered_and_loaded_once(panel, monkeypatch, tmp_path):
 
 def test_score_appears_when_asked_for(panel, monkeypatch):
     drawn = []
-    monkeypatch.setattr(widgets, "engraved", lambda notes: drawn.append(len(notes)) or "<svg>")
+    monkeypatch.setattr(
+        widgets, "engraved", lambda notes, metre: drawn.append((len(notes), metre)) or "<svg>"
+    )
     panel.controls["measures"].value = 200
     assert panel.score.value == "" and not drawn
     panel.buttons["score"].value = True
-    assert panel.score.value == "<svg>" and drawn == [4 * widgets.SCORE_MEASURES]
+    assert panel.score.value == "<svg>" and drawn == [(4 * widgets.SCORE_MEASURES, "4/4")]
     panel.buttons["score"].value = False
     assert panel.score.value == ""
 

@@ -51,7 +51,7 @@ def navigation(path, paths, titles):
         str of Markdown, markers included.
     """
     place = paths.index(path)
-    links = [f"[![Open in Colab]({BADGE})]({colab_address(path)})"]
+    links = [f'[<img src="{BADGE}" alt="Open in Colab">]({colab_address(path)})']
     if place > 0:
         links.append(f"[← {titles[place - 1]}]({paths[place - 1].name})")
     if place + 1 < len(paths):
@@ -97,7 +97,35 @@ def score_table():
             values = [f"{float(value):.3f}" for value in values]
             met = "yes" if new["met"] == "True" else "**no**"
             lines.append(f"| {' | '.join([new['measure'], *values, new['target'], met])} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *long_song_lines()])
+
+
+def long_song_lines():
+    """Write what `benchmarks.long_songs` measured as lines of Markdown."""
+    drift, form, blends = (
+        list(csv.DictReader((WEIGHTS / f"{name}.csv").open(encoding="utf-8")))
+        for name in ("long_drift", "long_form", "blends")
+    )
+    known = [abs(float(row["t"])) for row in drift if row["t"] != "nan"]
+    near = {row["step"]: float(row["shared"]) for row in blends}
+    return [
+        f"Songs of 200 measures (seeds 0 to 49), their last 48 measures beside their first: of"
+        f" {len(known)} statistics, {sum(t > 2 for t in known)} differ by more than two standard"
+        " errors. How alike measures are that lie so far apart:",
+        "",
+        "| measures apart | generated | real tunes | their measures shuffled | nearer to real |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {row['lag']} | {float(row['generated']):.3f} | {float(row['real']):.3f}"
+            f" | {float(row['shuffled']):.3f}"
+            f" | {'yes' if row['closer_to_real'] == 'True' else '**no**'} |"
+            for row in form
+        ),
+        "",
+        f"Blending two songs: neighbours 1/128 of the way apart share {near['1/128']:.0%} of their"
+        f" notes, 1/64 apart {near['1/64']:.0%}, 1/8 apart {near['1/8']:.0%}, the two songs"
+        f" themselves {near['1']:.0%}.",
+    ]
 
 
 def linked_readme(readme, paths, titles):

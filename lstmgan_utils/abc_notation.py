@@ -1,0 +1,122 @@
+"""ABC notation read off music21's tokens, without building the score that nobody will look at.
+
+music21 resolves each token (pitch, length, tuplet, tie) in a small part of the time that it then
+takes to make a stream of them. The notes are those that `notes_from_score` finds in its score of
+one voice, but for two strange ones: music21 takes an accent written as ">" for a diagram and drops
+the note under it, which we follow; and it moves a chord that it cuts at a measure line, which we
+leave whole.
+"""
+
+import functools
+import re
+from fractions import Fraction
+
+import numpy as np
+
+from .rolls import RESOLUTION, on_grid, steps_of
+
+FALSE_METRE = 1.5  # quarters: a shorter first metre only makes room for a pickup
+
+
+def read_abc(text):
+    """Read the one tune that an ABC text holds, as written, repeats not played out.
+
+    Args:
+        text: str, ABC notation.
+
+    Returns:
+        (note array, info as `notes_from_score` gives it, with "mode" such as "dorian" or "").
+
+    Raises:
+        ValueError: the tune has more than one voice; music21 raises kinds of its own.
+    """
+    from music21 import abcFormat
+
+    handler = abcFormat.ABCFile().readstr(without_graces(text))
+    n_voices = len(handler.splitByVoice())
+    if n_voices > 1:  # the first of them is what all have in common
+        raise ValueError(f"{n_voices - 1} voices, not one instrument")
+    measures = [handler]
+    if handler.definesMeasures():
+        measures = abcFormat.mergeLeadingMetaData(handler.splitByMeasure())
+    times, pitches, ends = _read_measures(measures)
+    fields = [t for m in measures for t in m.tokens if isinstance(t, abcFormat.ABCMetadata)]
+    metre, pickup = _metre_and_pickup(fields, ends)
+    sharps, mode = next((t.getKeySignatureParameters() for t in fields if t.isKey()), (0, None))
+    notes, info = on_grid(np.array(times, float).reshape(-1, 2) * RESOLUTION, pitches,
+                          steps_of(metre), pickup)  # fmt: skip
+    found = {"metre": metre, "pickup": pickup, "fifths": sharps, "mode": mode or ""}
+    return notes, info | found | {"n_grace": 0, "program": None}
+
+
+def without_graces(text):
+    """Strip the grace notes, one of which music21 would count as a third of a triplet around it."""
+    return re.sub(r"\{[^}\n]*\}", "", text)
+
+
+def _read_measures(measures):
+    """Add up the tokens: lists of (onset, end) and of pitches, and where each measure ends."""
+    times, pitches, ends, now, tied = [], [], [], Fraction(0), {}
+    for measure in measures:
+        for token, length in _sounding(measure.tokens):
+            onset, now = now, now + length
+            names, tie = _pitches_and_tie(token)
+            for name in names:
+                pitch = _midi_pitch(name)
+                held = tied.pop((pitch, onset), None) if tie in ("stop", "continue") else None
+                if held is None:
+                    held = len(times)
+                    times.append([onset, now])
+                    pitches.append(pitch)
+                times[held][1] = now
+                if tie in ("start", "continue"):
+                    tied[pitch, now] = held
+        if measure.hasNotes():
+            ends.append(now)
+    return times, pitches, ends
+
+
+def _sounding(tokens):
+    """Give each note, chord and rest with its length in quarters."""
+    from music21 import abcFormat
+
+    for token in tokens:
+        if isinstance(token, abcFormat.ABCNote) and not _accented(token):
+            length = Fraction(token.quarterLength)
+            if token.activeTuplet:
+                length *= Fraction(token.activeTuplet.numberNotesNormal,
+                                   token.activeTuplet.numberNotesActual)  # fmt: skip
+            yield token, length
+
+
+def _accented(token):
+    """Tell whether music21 takes an accent written as ">" for a diagram, and drops the note."""
+    return any(mark.strip('" ()').startswith(">") for mark in token.chordSymbols[:1])
+
+
+def _pitches_and_tie(token):
+    """Name the pitches of a note, a chord or a rest, and the tie; music21 ties no chords of ABC."""
+    from music21 import abcFormat
+
+    if isinstance(token, abcFormat.ABCChord):
+        return [t.pitchName for t in token.subTokens if isinstance(t, abcFormat.ABCNote)], None
+    return [] if token.isRest else [token.pitchName], token.tie
+
+
+@functools.cache
+def _midi_pitch(name):
+    from music21 import pitch
+
+    return pitch.Pitch(name).midi
+
+
+def _metre_and_pickup(fields, ends):
+    """Find the metre, and the time steps before the first full measure."""
+    metres = [t.getTimeSignatureParameters() for t in fields if t.isMeter()]
+    metres = [metre for metre in metres if metre is not None]
+    if not metres:
+        return "4/4", 0
+    full = [Fraction(4 * beats, unit) for beats, unit, _ in metres]
+    place = int(len(metres) > 1 and full[0] < FALSE_METRE)
+    pickup = round(ends[0] * RESOLUTION) if len(ends) > 1 and 0 < ends[0] < full[place] else 0
+    return "{}/{}".format(*metres[place]), pickup

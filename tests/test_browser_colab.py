@@ -1,0 +1,143 @@
+"""Lessons with Colab's packages: their kernel behind JupyterLab 3.6, the front for ipywidgets 7.
+
+`sh tools/colab_stack.sh` builds both environments (about 3 GB); LSTMGAN_STACKS names their folder.
+"""
+
+import json
+import os
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import pytest
+from jupyter_browser import (
+    CHROMIUM,
+    lab_command,
+    make_home,
+    make_project,
+    open_chromium,
+    roll,
+    run_all,
+    served,
+    start_playing,
+)
+
+from tools.lessons import ROOT
+
+STACKS = Path(os.environ.get("LSTMGAN_STACKS", "nowhere")).absolute()
+KERNEL, LAB = STACKS / "kernel/bin/python", STACKS / "lab/bin/python"
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.skipif(
+        not KERNEL.exists(), reason="LSTMGAN_STACKS names no folder of tools/colab_stack.sh"
+    ),
+]
+LESSONS = {
+    "00_start_here": {"SEEDS": [0, 1], "MEASURES": 4},
+    "07_resample": {"MEASURES": 8, "LONG_MEASURES": 16},
+}
+ASK = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in {}}))"
+
+
+def test_setup_replaces_nothing_that_colab_has():
+    lines = (ROOT / "tests" / "colab_versions.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if "==" in line)
+    ask = ASK.replace("{}", repr(list(pins)), 1)
+    ran = subprocess.run([KERNEL, "-c", ask], capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout) == pins
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return make_project(tmp_path_factory.mktemp("project"), LESSONS)
+
+
+@pytest.fixture(scope="module")
+def lab(project, tmp_path_factory):
+    """The address of a JupyterLab 3.6 whose only kernel has Colab's packages."""
+    home = tmp_path_factory.mktemp("jupyter")
+    make_home(home, KERNEL)
+    with served(partial(lab_command, LAB, folder=project), home) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with open_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = Path(os.environ.get("LSTMGAN_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module", params=LESSONS, ids=str)
+def run(request, lab, chromium, pictures):
+    """A lesson after Run All: (name, page, hosts asked for)."""
+    page, hosts = run_all(chromium, lab, request.param, pictures / f"colab_{request.param}.png")
+    page.wait_for_selector(".roll-player[data-take]")
+    yield request.param, page, hosts
+    page.close()
+
+
+def test_widgets_are_drawn_and_play(run, pictures):
+    name, page, hosts = run
+    said = page.locator(".jp-OutputArea-output").all_inner_texts()
+    assert "ipywidgets 7.7.1" in "\n".join(said)
+    assert not [text for text in said if "Error displaying widget" in text]
+    before = roll(page.locator(".roll-player").first)
+    button = start_playing(page, ".roll-player")
+    assert roll(page.locator(".roll-player").first) != before
+    page.screenshot(path=pictures / f"colab_{name}_playing.png")
+    button.click()
+    assert hosts <= {"127.0.0.1", None, ""}
+
+
+@pytest.fixture
+def panel(run):
+    """The resampling panel of lesson 07, scrolled into view."""
+    name, page, _ = run
+    if name != "07_resample":
+        pytest.skip("the panel is in lesson 07")
+    page.locator(".resampling-panel").first.scroll_into_view_if_needed()
+    return page
+
+
+def next_take(page, act):
+    """Act, wait for the next take, and tell whether it has another roll."""
+    player = page.locator(".resampling-panel .roll-player")
+    take, before = int(player.get_attribute("data-take")), roll(player)
+    act()
+    page.wait_for_selector(f'.resampling-panel .roll-player[data-take="{take + 1}"]')
+    return roll(player) != before
+
+
+def press_slider(page, name, key):
+    page.focus(f".knob-{name} .ui-slider-handle")
+    page.keyboard.press(key)
+
+
+def test_panel_resamples_by_button_and_slider(panel, pictures):
+    assert next_take(panel, lambda: panel.click(".button-resample"))
+    panel.screenshot(path=pictures / "colab_panel.png")
+    assert next_take(panel, lambda: press_slider(panel, "measures", "ArrowRight"))
+    assert "of 9" in panel.locator(".resampling-panel .time").inner_text()
+    assert next_take(panel, lambda: panel.click(".button-B"))
+    start_playing(panel, ".resampling-panel").click()
+
+
+def test_panel_exports_and_engraves(panel, project, pictures, tmp_path):
+    panel.click(".button-export")
+    panel.wait_for_selector(".resampling-panel :text('saved in generated')")
+    with panel.expect_download() as download:
+        panel.click(".resampling-panel a[download$='.mxl']")
+    name = download.value.suggested_filename
+    download.value.save_as(tmp_path / name)
+    assert (tmp_path / name).read_bytes() == (project / "outputs/generated" / name).read_bytes()
+    panel.click(".button-score")
+    panel.wait_for_selector(".resampling-panel img[alt^='Score of']")
+    panel.screenshot(path=pictures / "colab_panel_score.png")

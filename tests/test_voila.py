@@ -1,0 +1,58 @@
+"""Voilà serves lesson 07 as an app: no code, the panel at work.
+
+`sh tools/colab_stack.sh` also makes an environment for Voilà; LSTMGAN_STACKS names the folder.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from jupyter_browser import (
+    CHROMIUM,
+    make_home,
+    make_project,
+    open_chromium,
+    open_page,
+    roll,
+    served,
+    start_playing,
+)
+
+VOILA = Path(os.environ.get("LSTMGAN_STACKS", "nowhere")).absolute() / "voila/bin/python"
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.skipif(
+        not VOILA.exists(), reason="LSTMGAN_STACKS names no folder of tools/colab_stack.sh"
+    ),
+]
+LESSON = "07_resample"
+
+
+def voila_command(project, port):
+    """The command line of a Voilà that shows a project's notebooks as apps."""
+    options = [f"--port={port}", "--no-browser", "--Voila.ip=127.0.0.1"]
+    return [str(VOILA), "-m", "voila", *options, str(project)]
+
+
+def test_voila_serves_the_panel_as_an_app(tmp_path):
+    home, project = tmp_path / "home", tmp_path / "project"
+    home.mkdir(), project.mkdir()
+    make_home(home)
+    make_project(project, {LESSON: {"MEASURES": 8, "LONG_MEASURES": 16}})
+    pictures = Path(os.environ.get("LSTMGAN_SCREENSHOTS") or tmp_path)
+    with (
+        served(lambda port: voila_command(project, port), home, page="") as address,
+        open_chromium() as browser,
+    ):
+        page, _ = open_page(browser)
+        page.goto(f"{address}/voila/render/notebooks/{LESSON}.ipynb", timeout=300_000)
+        page.wait_for_selector(".resampling-panel .roll-player[data-take]", timeout=300_000)
+        assert page.locator(".jp-InputArea-editor, .highlight").count() == 0  # no code is shown
+        player = page.locator(".resampling-panel .roll-player")
+        take, before = int(player.get_attribute("data-take")), roll(player)
+        page.click(".button-resample")
+        page.wait_for_selector(f'.resampling-panel .roll-player[data-take="{take + 1}"]')
+        assert roll(player) != before
+        start_playing(page, ".resampling-panel").click()
+        page.screenshot(path=pictures / "voila.png")
