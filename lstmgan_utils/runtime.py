@@ -117,6 +117,8 @@ def atomic_path(path):
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())  # the bytes are on the disk before the name is
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import nbformat
 
+from lstmgan_utils.league import HEADLINES, standings, top
 from lstmgan_utils.runtime import atomic_path
+from lstmgan_utils.table import Table
 from tools.lessons import (
     NAVIGATION,
     ROOT,
@@ -97,7 +99,32 @@ def score_table():
             values = [f"{float(value):.3f}" for value in values]
             met = "yes" if new["met"] == "True" else "**no**"
             lines.append(f"| {' | '.join([new['measure'], *values, new['target'], met])} |")
-    return "\n".join([*lines, "", *long_song_lines()])
+    return "\n".join([*lines, "", *league_lines(), "", *long_song_lines()])
+
+
+def league_lines():
+    """Write how the shipped weights stand beside their rivals as lines of Markdown."""
+    league = Table.from_csv(WEIGHTS / "league.csv")
+    facts = json.loads((WEIGHTS / "league.json").read_text(encoding="utf-8"))
+    ours, *rivals = [name.removesuffix(" low") for name in league[0] if name.endswith(" low")]
+    lines = [
+        f"Beside rivals that learned from the same tunes; the likelihood LSTM had"
+        f" {facts['rival_minutes']:.0f} minutes, on a machine busy with other work. `make bench`"
+        " makes the whole report:",
+        "",
+        f"| measure | {' | '.join([ours, *rivals])} | real |",
+        "|---|" + "---|" * (len(rivals) + 2),
+    ]
+    for measure in HEADLINES:
+        row = league[measure]
+        values = [row[ours], *(row[rival] for rival in rivals), top(row)]
+        lines.append(f"| {measure} | {' | '.join(f'{value:.3f}' for value in values)} |")
+    counts = [
+        f"{row['rival']} {row['nearer']} nearer, {row['alike']} alike, {row['farther']} farther"
+        f" ({row['the rival wins']})".replace(" (nowhere)", "")
+        for row in standings(league, ours, rivals)
+    ]
+    return [*lines, "", f"How often {ours} is nearer to real music: {'; '.join(counts)}."]
 
 
 def long_song_lines():
