@@ -149,11 +149,13 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, smo
     return fig, ax
 
 
-def score_svg(notes, *, metre="4/4", pickup=0, width=1800):
+def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0, width=1800):
     """Engrave notes as a score.
 
     Args:
         notes: note array.
+        tempo: float, quarter notes a minute.
+        program: int, General MIDI instrument, 0 to 127.
         metre: str.
         pickup: int, time steps before the first full measure.
         width: int, of the page in tenths of a millimetre.
@@ -177,7 +179,7 @@ def score_svg(notes, *, metre="4/4", pickup=0, width=1800):
     toolkit = verovio.toolkit()
     toolkit.setOptions({"pageWidth": width, "adjustPageHeight": True, "footer": "none",
                         "header": "none", "scale": 40})  # fmt: skip
-    score = to_score(notes, metre=metre, pickup=pickup)
+    score = to_score(notes, tempo, program, metre, pickup)
     toolkit.loadData(GeneralObjectExporter(score).parse().decode())
     return toolkit.renderToSVG(1)
 

@@ -202,9 +202,10 @@ class ResamplingPanel(ipywidgets.VBox):
     def _engrave(self):
         """Draw the score of the shown take, where it is wanted."""
         stop = SCORE_MEASURES * pianoroll.steps_of(self.metre)
-        notes = pianoroll.crop(self.takes[self.place][1], 0, stop)
+        knobs, notes = self.takes[self.place]
+        notes = pianoroll.crop(notes, 0, stop)
         wanted = self.buttons["score"].value and len(notes)
-        self.score.value = engraved(notes, self.metre) if wanted else ""
+        self.score.value = engraved(notes, knobs, self.metre) if wanted else ""
 
     def _say(self, text, links=""):
         """Show a line beside the buttons: plain text, and links as HTML."""
@@ -238,10 +239,11 @@ def file_link(path):
     return f'<a download="{name}" style="{style}" href="{data}">{path.suffix}</a>'
 
 
-def engraved(notes, metre="4/4"):
-    """Engrave notes as an HTML picture that loads nothing from elsewhere."""
+def engraved(notes, knobs, metre="4/4"):
+    """Engrave a take's notes as an HTML picture that loads nothing from elsewhere."""
     from lstmgan_utils import plotting
 
-    picture = audio.data_uri(plotting.score_svg(notes, metre=metre).encode(), "image/svg+xml")
+    svg = plotting.score_svg(notes, tempo=knobs.tempo, program=knobs.program, metre=metre)
+    picture = audio.data_uri(svg.encode(), "image/svg+xml")
     style = "max-width:100%;background:#fff"  # ink is black, also on a dark page
     return f'<img alt="Score of {len(notes)} notes" style="{style}" src="{picture}">'

@@ -116,6 +116,8 @@ def test_score_shows_each_note():
     svg = plotting.score_svg(NOTES)
     assert svg.startswith("<svg")
     assert svg.count('class="note"') == 4, "the last note is tied over a measure line"
+    svg = plotting.score_svg(NOTES, tempo=93, program=73)
+    assert "93" in svg and "Flute" in svg and "Piano" not in svg
 
 
 def test_missing_verovio_says_what_to_do(monkeypatch):

@@ -202,7 +202,7 @@ def test_run_folders_are_offered_and_loaded_once(panel, monkeypatch, tmp_path):
 def test_score_appears_when_asked_for(panel, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        widgets, "engraved", lambda notes, metre: drawn.append((len(notes), metre)) or "<svg>"
+        widgets, "engraved", lambda notes, _, metre: drawn.append((len(notes), metre)) or "<svg>"
     )
     panel.controls["measures"].value = 200
     assert panel.score.value == "" and not drawn
