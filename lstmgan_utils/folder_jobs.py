@@ -23,6 +23,7 @@ WORK = ".work-"
 DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 ROOM = 2**20  # bytes; with less, a program that wrote nothing may have found no room
 LISTENING = 0.5  # seconds between two looks at whether the job still lives
+LEAVE = getattr(signal, "SIGUSR1", signal.SIGINT)  # nohup and scripts may switch Ctrl-C's off
 _orphaned = threading.Event()  # in a process whose job was killed
 
 
@@ -62,6 +63,8 @@ def _run_batch(owner, function, batch, settings):
 
 @functools.cache  # once a process, however many batches it is given
 def _watch(owner):
+    if threading.current_thread() is threading.main_thread():  # not so in a Dask worker
+        signal.signal(LEAVE, signal.default_int_handler)
     threading.Thread(target=_end_with, args=(owner,), daemon=True).start()
 
 
@@ -70,7 +73,7 @@ def _end_with(owner):
     while os.getppid() == owner:
         time.sleep(LISTENING)
     _orphaned.set()
-    _thread.interrupt_main()  # what it started (MuseScore) ends, unfinished files go
+    _thread.interrupt_main(LEAVE)  # what it started (MuseScore) ends, unfinished files go
     time.sleep(4 * LISTENING)
     os._exit(1)
 

@@ -345,6 +345,7 @@ def test_an_interrupted_job_goes_on_in_the_same_kernel(tmp_path):
     code = (
         "import os, signal, sys, time, threading\n"
         "from lstmgan_utils import conversion, manifest\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # nohup ignores it
         "extend = manifest.Manifest.extend\n"
         "def press(self, rows):\n"
         "    extend(self, rows)\n"
