@@ -108,9 +108,9 @@ def league_lines():
     facts = json.loads((WEIGHTS / "league.json").read_text(encoding="utf-8"))
     ours, *rivals = [name.removesuffix(" low") for name in league[0] if name.endswith(" low")]
     lines = [
-        f"Beside rivals that learned from the same tunes; the likelihood LSTM had"
-        f" {facts['rival_minutes']:.0f} minutes, on a machine busy with other work. `make bench`"
-        " makes the whole report:",
+        f"Beside rivals that learned from the same tunes; the likelihood LSTM had up to"
+        f" {facts['rival_minutes']:.0f} minutes and kept the weights that guessed unseen tunes best."
+        " `make bench` makes the whole report:",
         "",
         f"| measure | {' | '.join([ours, *rivals])} | real |",
         "|---|" + "---|" * (len(rivals) + 2),
