@@ -109,8 +109,8 @@ def league_lines():
     ours, *rivals = [name.removesuffix(" low") for name in league[0] if name.endswith(" low")]
     lines = [
         f"Beside rivals that learned from the same tunes; the likelihood LSTM had up to"
-        f" {facts['rival_minutes']:.0f} minutes and kept the weights that guessed unseen tunes best."
-        " `make bench` makes the whole report:",
+        f" {facts['rival_minutes']:.0f} minutes and kept the weights that guessed unseen tunes"
+        " best. `make bench` makes the whole report:",
         "",
         f"| measure | {' | '.join([ours, *rivals])} | real |",
         "|---|" + "---|" * (len(rivals) + 2),
