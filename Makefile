@@ -34,7 +34,7 @@ lab: $(STAMPS)-notebooks $(STAMPS)-system data_sample/manifest.csv
 test: $(STAMPS)-test $(STAMPS)-system-test data_sample/manifest.csv
 	$(RUN) -m pytest -m "not benchmark"
 
-# Downloads another 2 GB, so it is not part of `make test`; `make clean` removes the stacks.
+# Downloads another 3 GB, so it is not part of `make test`; `make clean` removes the stacks.
 test-colab: $(STAMPS)-test $(STAMPS)-system-test
 	sh tools/colab_stack.sh build/stacks
 	LSTMGAN_STACKS=build/stacks $(RUN) -m pytest tests/test_browser_colab.py tests/test_voila.py
