@@ -1,6 +1,7 @@
 """Continuity: does a small step in the latent make a small step in the music?"""
 
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 
@@ -45,6 +46,7 @@ def blend_continuity(generator, seeds, measures=8, starts=(0.0, 0.25, 0.5)):
     latents = [draw_latent(seed, measures) for seed in seeds]
     ways = list(zip(latents, latents[1:], strict=False))
 
+    @cache
     def play(amount):
         return play_latents(generator, np.stack([blend(a, b, amount) for a, b in ways]))
 

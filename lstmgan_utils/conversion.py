@@ -16,7 +16,6 @@ from .folder_jobs import (
     check_room,
     find_files,
     fingerprint,
-    put_in_place,
     record_folders,
     run_batches,
     told_when_full,
@@ -28,7 +27,7 @@ from .musicxml import write_mxl
 from .mxl_safety import read_musicxml
 from .performance import read_performance
 from .quantize import quantize
-from .runtime import progress_bar
+from .runtime import progress_bar, put_in_place
 from .score_check import check_score
 
 ENGINES = ("auto", "musescore", "python")

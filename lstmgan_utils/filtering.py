@@ -13,7 +13,6 @@ from .folder_jobs import (
     attempt,
     find_files,
     fingerprint,
-    put_in_place,
     record_folders,
     run_batches,
     told_when_full,
@@ -23,7 +22,7 @@ from .instruments import PERCUSSION, count_notes, find_players, name_programs, p
 from .manifest import Manifest, read_manifest
 from .musicxml import zip_score
 from .mxl_safety import read_musicxml
-from .runtime import progress_bar
+from .runtime import progress_bar, put_in_place
 
 SUFFIXES = (".mxl", ".musicxml")
 COLUMNS = ("file", "status", "reason", "program", "notes", "quarters", "seconds", "output", "asked",

@@ -160,18 +160,6 @@ def _clear_away(folder, prefix):
         shutil.rmtree(left, ignore_errors=True)
 
 
-def put_in_place(path, target):
-    """Move a finished file out of the work folder to its place.
-
-    Its bytes reach the disk before its name does, so that a power cut leaves no empty file behind
-    a row that says "converted".
-    """
-    with open(path, "rb+") as stream:
-        os.fsync(stream.fileno())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(path, target)
-
-
 def check_room(folder):
     """Raise OSError if the disk is full: then it was not the file that was at fault."""
     if shutil.disk_usage(folder).free < ROOM:

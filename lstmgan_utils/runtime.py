@@ -117,11 +117,25 @@ def atomic_path(path):
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())  # the bytes are on the disk before the name is
-        os.replace(temporary, path)
+        put_in_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def put_in_place(path, target):
+    """Move a finished file to its place, on the same disk.
+
+    Its bytes reach the disk before its name does, so that a power cut leaves no empty file behind
+    a row that says "converted".
+
+    Args:
+        path: Path of the finished file.
+        target: Path; its folder is created.
+    """
+    with open(path, "rb+") as stream:
+        os.fsync(stream.fileno())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(path, target)
 
 
 def progress_bar(iterable=None, *, total=None, description="", progress=True):

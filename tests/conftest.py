@@ -1,6 +1,7 @@
 """Settings and fixtures that all tests share."""
 
 import os
+from pathlib import Path
 
 # Read by TensorFlow and matplotlib when they are first imported, in this process or a kernel.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,3 +23,30 @@ def pytest_generate_tests(metafunc):
 def notebook(lesson):
     """Give the lesson as a NotebookNode; tests read it and leave it as it is."""
     return read_lesson(lesson)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless browser."""
+    from jupyter_browser import open_chromium
+
+    with open_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Where screenshots go: the folder named by LSTMGAN_SCREENSHOTS, or a temporary one."""
+    folder = Path(os.environ.get("LSTMGAN_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def panel(run):
+    """The resampling panel of lesson 07 in a browser, scrolled into view."""
+    name, page, _ = run
+    if name != "07_resample":
+        pytest.skip("the panel is in lesson 07")
+    page.locator(".resampling-panel").first.scroll_into_view_if_needed()
+    return page

@@ -19,6 +19,10 @@ from tools.lessons import NOTEBOOKS, ROOT
 from tools.run_notebooks import inject_parameters
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+LESSONS = {  # those that a browser runs whole, with smoke parameters
+    "00_start_here": {"SEEDS": [0, 1], "MEASURES": 4},
+    "07_resample": {"MEASURES": 8, "LONG_MEASURES": 16},
+}
 # All cells in the DOM, also those off the screen; no pop-ups.
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": '{"windowingMode": "none"}',
@@ -222,3 +226,12 @@ def start_playing(page, inside, seconds=0.5):
     heard = f"document.querySelector('{inside} audio').currentTime > {seconds}"
     page.wait_for_function(heard, timeout=20_000)
     return button
+
+
+def next_take(page, act):
+    """Act, wait for the next take, and tell whether it has another roll."""
+    player = page.locator(".resampling-panel .roll-player")
+    take, before = int(player.get_attribute("data-take")), roll(player)
+    act()
+    page.wait_for_selector(f'.resampling-panel .roll-player[data-take="{take + 1}"]')
+    return roll(player) != before

@@ -1,10 +1,8 @@
 """Lessons in a real browser: JupyterLab 4 in headless Chromium, from Run All to a saved file."""
 
-import os
 import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -12,13 +10,13 @@ from jupyter_browser import (
     CHROMIUM,
     DONE,
     INTERRUPT,
+    LESSONS,
     RUN_ALL,
     TEXT,
     errors_of,
     lab_command,
     make_home,
     make_project,
-    open_chromium,
     open_lesson,
     roll,
     run_all,
@@ -36,10 +34,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
 ]
-LESSONS = {
-    "00_start_here": {"SEEDS": [0, 1], "MEASURES": 4},
-    "07_resample": {"MEASURES": 8, "LONG_MEASURES": 16},
-}
 ENDLESS = 100_000  # batches: only Interrupt stops it
 TRAINING = {
     "PRESET": "smoke",
@@ -77,20 +71,6 @@ def lab(project, tmp_path_factory):
     quiet = {"news_url": None, "extension_manager": "readonly"}
     with served(partial(lab_command, sys.executable, folder=project, **quiet), home) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with open_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """Where screenshots go: the folder named by LSTMGAN_SCREENSHOTS, or a temporary one."""
-    folder = Path(os.environ.get("LSTMGAN_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 @pytest.fixture(scope="module", params=LESSONS, ids=str)
@@ -143,16 +123,6 @@ def test_plain_players_hold_sound(run):
 def test_nothing_is_asked_of_another_host(run):
     _, _, hosts = run
     assert "127.0.0.1" in hosts and hosts <= {"127.0.0.1", None, ""}
-
-
-@pytest.fixture
-def panel(run):
-    """The resampling panel of lesson 07, scrolled into view."""
-    name, page, _ = run
-    if name != "07_resample":
-        pytest.skip("the panel is in lesson 07")
-    page.locator(".resampling-panel").first.scroll_into_view_if_needed()
-    return page
 
 
 def test_resample_brings_another_roll(panel, pictures):

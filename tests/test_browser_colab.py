@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from jupyter_browser import (
     CHROMIUM,
+    LESSONS,
     lab_command,
     make_home,
     make_project,
-    open_chromium,
+    next_take,
     roll,
     run_all,
     served,
@@ -33,10 +34,6 @@ pytestmark = [
         not KERNEL.exists(), reason="LSTMGAN_STACKS names no folder of tools/colab_stack.sh"
     ),
 ]
-LESSONS = {
-    "00_start_here": {"SEEDS": [0, 1], "MEASURES": 4},
-    "07_resample": {"MEASURES": 8, "LONG_MEASURES": 16},
-}
 ASK = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in {}}))"
 
 
@@ -62,19 +59,6 @@ def lab(project, tmp_path_factory):
         yield address
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with open_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    folder = Path(os.environ.get("LSTMGAN_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 @pytest.fixture(scope="module", params=LESSONS, ids=str)
 def run(request, lab, chromium, pictures):
     """A lesson after Run All: (name, page, hosts asked for)."""
@@ -95,25 +79,6 @@ def test_widgets_are_drawn_and_play(run, pictures):
     page.screenshot(path=pictures / f"colab_{name}_playing.png")
     button.click()
     assert hosts <= {"127.0.0.1", None, ""}
-
-
-@pytest.fixture
-def panel(run):
-    """The resampling panel of lesson 07, scrolled into view."""
-    name, page, _ = run
-    if name != "07_resample":
-        pytest.skip("the panel is in lesson 07")
-    page.locator(".resampling-panel").first.scroll_into_view_if_needed()
-    return page
-
-
-def next_take(page, act):
-    """Act, wait for the next take, and tell whether it has another roll."""
-    player = page.locator(".resampling-panel .roll-player")
-    take, before = int(player.get_attribute("data-take")), roll(player)
-    act()
-    page.wait_for_selector(f'.resampling-panel .roll-player[data-take="{take + 1}"]')
-    return roll(player) != before
 
 
 def press_slider(page, name, key):

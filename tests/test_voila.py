@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from jupyter_browser import (
     CHROMIUM,
+    LESSONS,
     make_home,
     make_project,
+    next_take,
     open_chromium,
     open_page,
-    roll,
     served,
     start_playing,
 )
@@ -39,7 +40,7 @@ def test_voila_serves_the_panel_as_an_app(tmp_path):
     home, project = tmp_path / "home", tmp_path / "project"
     home.mkdir(), project.mkdir()
     make_home(home)
-    make_project(project, {LESSON: {"MEASURES": 8, "LONG_MEASURES": 16}})
+    make_project(project, {LESSON: LESSONS[LESSON]})
     pictures = Path(os.environ.get("LSTMGAN_SCREENSHOTS") or tmp_path)
     with (
         served(lambda port: voila_command(project, port), home, page="") as address,
@@ -49,10 +50,6 @@ def test_voila_serves_the_panel_as_an_app(tmp_path):
         page.goto(f"{address}/voila/render/notebooks/{LESSON}.ipynb", timeout=300_000)
         page.wait_for_selector(".resampling-panel .roll-player[data-take]", timeout=300_000)
         assert page.locator(".jp-InputArea-editor, .highlight").count() == 0  # no code is shown
-        player = page.locator(".resampling-panel .roll-player")
-        take, before = int(player.get_attribute("data-take")), roll(player)
-        page.click(".button-resample")
-        page.wait_for_selector(f'.resampling-panel .roll-player[data-take="{take + 1}"]')
-        assert roll(player) != before
+        assert next_take(page, lambda: page.click(".button-resample"))
         start_playing(page, ".resampling-panel").click()
         page.screenshot(path=pictures / "voila.png")
