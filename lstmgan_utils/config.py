@@ -23,10 +23,10 @@ class Config:
     filters: tuple = (64, 96, 128, 192)  # of the discriminator's strided convolutions
     loss: str = "relativistic"  # or "cross_entropy"
     penalty: float = 0.5  # weight of R1 + R2
-    softness: float = 1.0  # temperature of the softmax behind the straight-through choice
+    softness: float = 0.5  # temperature of the softmax behind the straight-through choice
     warm_up_steps: int = 2400  # likelihood steps before the adversary joins
     adversarial_steps: int = 600
-    warm_up_beats: int = 64  # of each tune that the warm-up reads
+    warm_up_beats: int = 64  # of each section of a tune that the warm-up reads
     dropout: float = 0.25
     free_bits: float = 0.1  # nats a song latent value may carry unpunished
     likelihood_weight: float = 0.2  # of the warm-up's loss while the adversary plays
@@ -67,7 +67,7 @@ PRESETS = {
         adversarial_steps=10, warm_up_beats=32, batch_size=4,
     ),
     "laptop": Config(),
-    "colab": Config(batch_size=64, units=256, adversarial_steps=3000),
+    "colab": Config(batch_size=64, units=256),
     "full": Config(measures=200, batch_size=8),
     "first_try": Config(
         model="first_try", measures=200, units=128, loss="cross_entropy", penalty=0.0,

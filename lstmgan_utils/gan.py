@@ -202,7 +202,7 @@ class LSTMGAN(keras.Model):
         """Draw normal numbers that depend on seed, purpose, device and batch number alone."""
         return tf.random.stateless_normal(shape, self.draw_seed(16 * self.config.seed + purpose))
 
-    def _likelihood(self, words, metres, lengths):
+    def _likelihood(self, words, before, metres, lengths):
         """Run the generator along real tunes; return (loss in nats a beat, song cost)."""
         batch, n_beats = words.shape
         mask = tf.cast(words >= 0, tf.float32)
@@ -212,7 +212,7 @@ class LSTMGAN(keras.Model):
         latent = self.draw((batch, n_beats, LATENT_SIZE), 1)
         seed = self.draw_seed(self.config.seed)
         scores = self.generator.teacher_forced(
-            words, metres, lengths, song, latent, self.config.dropout, seed
+            words, before, metres, lengths, song, latent, self.config.dropout, seed
         )
         cost = song_cost(mean, log_variance, self.config.free_bits)
         return likelihood_loss(scores, words), cost / tf.reduce_mean(tf.reduce_sum(mask, axis=1))
@@ -232,12 +232,11 @@ class LSTMGAN(keras.Model):
         latent = self.draw((real.shape[0], real.shape[1] // RESOLUTION, LATENT_SIZE), 2)
         with tf.GradientTape(persistent=True) as tape:
             fake = self.generator(latent, training=True)
-            d_loss, g_loss = LOSSES[config.loss](self.score(real), self.score(fake))
+            d_loss, g_loss = self.judge_players(real, fake)
             d_total, g_total, logs = d_loss, g_loss, {}
             if config.penalty:
                 some = max(1, real.shape[0] // 4)  # a quarter of the batch costs a quarter
-                penalty = gradient_penalty(self.score, real[:some])
-                penalty += gradient_penalty(self.score, tf.stop_gradient(fake)[:some])
+                penalty = self.penalize(real[:some], tf.stop_gradient(fake)[:some])
                 d_total += config.penalty / 2 * penalty
                 logs["penalty"] = penalty
             if config.likelihood_weight and tunes:
@@ -254,6 +253,14 @@ class LSTMGAN(keras.Model):
             norm = self._n_devices * tf.linalg.global_norm(gradients)
             logs[f"{network.name}_gradient"] = norm
         return {"d_loss": d_loss, "g_loss": g_loss, "fill": tf.reduce_mean(fake), **logs}
+
+    def judge_players(self, real, fake):
+        """Return (discriminator loss, generator loss) for rolls, shape (batch, time, 128)."""
+        return LOSSES[self.config.loss](self.score(real), self.score(fake))
+
+    def penalize(self, real, fake):
+        """Return what a steep discriminator pays on these rolls: R1 + R2."""
+        return gradient_penalty(self.score, real) + gradient_penalty(self.score, fake)
 
     @property
     def _n_devices(self):

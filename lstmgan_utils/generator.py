@@ -1,16 +1,19 @@
 """The generator: an LSTM that reads 24 random values a beat and chooses a word of music a beat."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from .config import LATENT_SIZE
 from .pianoroll import N_PITCHES, RESOLUTION
-from .vocabulary import BEATS_PER_MEASURE, METRES
+from .vocabulary import BEATS_PER_MEASURE, METRES, SECTION
 
-LOOKBACK = (1, 2, 4, 8)  # measures: what was played here so long ago is offered again
+# Measures: what was played here so long ago is offered again. Memory and look-back stop where the
+# section begins; the last look-back goes from the second section of a tune to its first.
+LOOKBACK = (1, 2, 4, 8, SECTION)
 N_BLANKS = 1 + max(LOOKBACK) * max(BEATS_PER_MEASURE.values())  # beats that a look-back reaches
-SECTION = 16  # measures after which memory starts afresh, as long as the tunes of the warm-up
 CYCLE = 8  # measures after which the counting starts again, as in most tunes
 ENDING = 4  # measures before the end in which the generator is told how far it is
 DICE_SEED = 24
@@ -155,12 +158,13 @@ class Generator(keras.Model):
     """An LSTM over beats that hears what it has played and throws dice for the next beat.
 
     At each beat the two LSTM layers read the beat's 24 random values, the song latent (the first
-    beat's values), the place in the measure, the word just played, the words played 1, 2, 4 and
-    8 measures ago, and whether the last word was an echo of one of them. They score the words
-    of the vocabulary; the dice choose; the word paints its 24 x 128 cells. No weight depends on
-    the length of the song. After each section of 16 measures it forgets what it has played, as a
-    band goes from one tune to the next: a memory that was trained on tunes does not carry 200
-    measures. The song latent stays.
+    beat's values), the place in the measure, the word just played, the words played 1, 2, 4, 8
+    and 16 measures ago, and whether the last word was an echo of one of them. They score the
+    words of the vocabulary; the dice choose; the word paints its 24 x 128 cells. No weight
+    depends on the length of the song: a long one is a set of tunes of 32 measures, as a band
+    plays them, which share the song latent. A tune has two sections of 16 measures. Memory
+    starts afresh with each, since one that was trained on 16 measures does not carry 200, but
+    the second section is offered the first again.
 
     Args:
         config: Config.
@@ -172,8 +176,9 @@ class Generator(keras.Model):
     def __init__(self, config, vocabulary):
         super().__init__(name="generator")
         self.config, self.vocabulary = config, vocabulary
-        cells = [keras.layers.LSTMCell(config.units) for _ in range(2)]
-        self.lstm = keras.layers.RNN(cells, return_sequences=True, name="lstm")
+        self.lstms = [
+            keras.layers.LSTM(config.units, return_sequences=True, name=f"lstm_{n}") for n in (1, 2)
+        ]
         self.to_embedding = keras.layers.Dense(config.embedding, name="to_embedding")
         self.copy = keras.layers.Dense(len(LOOKBACK), name="copy")
         self.landscapes = dice_landscapes(len(vocabulary))
@@ -185,50 +190,23 @@ class Generator(keras.Model):
 
     def built_once(self):
         """Create all weights, so that they can be loaded before the first call."""
-        words, size = len(self.vocabulary), self.config.embedding
+        words, size, units = len(self.vocabulary), self.config.embedding, self.config.units
         self.embedding = self.add_weight((words, size), "normal", name="embedding")
         self.word_bias = self.add_weight((words,), "zeros", name="word_bias")
         n_inputs = 2 * LATENT_SIZE + 4 + CYCLE + len(METRES) + ENDING + len(LOOKBACK)
         n_inputs += size * (1 + len(LOOKBACK))
-        self.lstm.build((None, None, n_inputs))
-        self.to_embedding.build((None, self.config.units))
-        self.copy.build((None, self.config.units))
+        for layer, width in zip(self.lstms, (n_inputs, units), strict=True):
+            layer.build((None, None, width))
+        self.to_embedding.build((None, units))
+        self.copy.build((None, units))
         self.built = True
 
-    def score(self, hidden):
-        """Score the words without the offer to copy: (…, units) to (…, words)."""
-        meaning = self.to_embedding(hidden)
-        return tf.matmul(meaning, self.embedding, transpose_b=True) + self.word_bias
-
-    def start(self, batch):
-        """Return the LSTM's states before the first beat."""
-        return [[tf.zeros((batch, self.config.units))] * 2 for _ in range(2)]
-
-    def step(self, inputs, embedded, offered, dice, states):
-        """Play one beat.
-
-        Args:
-            inputs: float tensor, shape (batch, 71): latent, song latent, place, and for each
-                lookback whether the last word echoed it.
-            embedded: float tensor, shape (batch, 5 * embedding): the words just played and 1, 2,
-                4, 8 measures ago, zeros before the start.
-            offered: list of 4 float tensors, shape (batch, words): those of 1, 2, 4, 8 measures
-                ago, one-hot.
-            dice: float tensor, shape (batch, words).
-            states: LSTM states.
-
-        Returns:
-            (word one-hot, shape (batch, words); its embedding; states).
-        """
-        hidden, states = self.lstm.cell(tf.concat([inputs, embedded], axis=-1), states)
-        scores, copy = self.score(hidden), self.copy(hidden)
-        for k, past in enumerate(offered):
-            scores += copy[:, k : k + 1] * past
-        word = choose_word(scores + dice, self.config.softness)
-        return word, tf.matmul(word, self.embedding), states
-
     def play(self, latent, metre="4/4"):
-        """Play an excerpt with gradients, in a plain loop that is unrolled when it is compiled.
+        """Play an excerpt with gradients.
+
+        It plays first and asks for gradients afterwards: once the words are known, all beats are
+        scored along them at once, section beside section. A word thus learns from what it
+        sounds like, not from what it led to.
 
         Args:
             latent: float tensor, shape (batch, beats, 24).
@@ -237,32 +215,23 @@ class Generator(keras.Model):
         Returns:
             float tensor, shape (batch, beats, words), a one-hot word a beat.
         """
-        (batch, n_beats, _), size = latent.shape, self.config.embedding
+        batch, n_beats, _ = latent.shape
         metres, lengths = tf.fill([batch], METRES.index(metre)), tf.fill([batch], -1)
-        places = place_features(n_beats, metres, lengths)
-        no_word, no_meaning = tf.zeros((batch, len(self.vocabulary))), tf.zeros((batch, size))
-        words, meanings, states = [], [], None
-        back = [1] + [k * BEATS_PER_MEASURE[metre] for k in LOOKBACK]
-        for beat in range(n_beats):
-            heard = beat % (SECTION * BEATS_PER_MEASURE[metre])  # beats of this section
-            states = states if heard else self.start(batch)
-            past = [meanings[beat - b] if heard >= b else no_meaning for b in back]
-            offered = [words[beat - b] if heard >= b else no_word for b in back[1:]]
-            echoes = [
-                tf.reduce_sum(words[beat - 1] * words[beat - 1 - b], axis=-1, keepdims=True)
-                if heard > b
-                else tf.zeros((batch, 1))
-                for b in back[1:]
-            ]
-            inputs = [latent[:, beat], latent[:, 0], places[:, beat], *echoes]
-            inputs = tf.concat(inputs, axis=-1)
-            dice = throw_dice(latent[:, beat], self.landscapes)
-            word, meaning, states = self.step(
-                inputs, tf.concat(past, axis=-1), offered, dice, states
-            )
-            words.append(word)
-            meanings.append(meaning)
-        return tf.stack(words, axis=1)
+        played = self._compiled_play(latent, metres, lengths, tf.constant(1.0))
+        section = min(SECTION * BEATS_PER_MEASURE[metre], n_beats)
+        tune = section if section == n_beats else 2 * section
+        words = _fold(tf.ensure_shape(played, (batch, n_beats)), tune, -1)
+        before = tf.pad(words, [[0, 0], [section, 0]], constant_values=-1)[:, :tune]
+        conditions = _fold(self._conditions(latent, latent[:, 0], metres, lengths), tune)
+        words, before = tf.reshape(words, (-1, section)), tf.reshape(before, (-1, section))
+        scores = self._score_along(
+            words,
+            before,
+            tf.fill([words.shape[0]], BEATS_PER_MEASURE[metre]),
+            tf.reshape(conditions, (words.shape[0], section, -1)),
+        )
+        scores = tf.reshape(scores, (batch, -1, scores.shape[-1]))[:, :n_beats]
+        return choose_word(scores + throw_dice(latent, self.landscapes), self.config.softness)
 
     def play_words(self, latents, metre="4/4", temperature=1.0, ending=True):
         """Play songs of any length without gradients.
@@ -276,46 +245,60 @@ class Generator(keras.Model):
         Returns:
             int ndarray, shape (batch, beats).
         """
-        if not hasattr(self, "_compiled_play"):
-            shapes = [(None, None, LATENT_SIZE), (None,), (None,), ()]
-            kinds = [tf.float32, tf.int32, tf.int32, tf.float32]
-            signature = [tf.TensorSpec(*pair) for pair in zip(shapes, kinds, strict=True)]
-            self._compiled_play = tf.function(self._play_words, input_signature=signature)
         latents = tf.convert_to_tensor(latents, tf.float32)
         metres = tf.fill([tf.shape(latents)[0]], METRES.index(metre))
         lengths = tf.fill(tf.shape(metres), latents.shape[1] if ending else -1)
         temperature = tf.constant(float(temperature))
         return self._compiled_play(latents, metres, lengths, temperature).numpy()
 
+    @functools.cached_property
+    def _compiled_play(self):
+        shapes = [(None, None, LATENT_SIZE), (None,), (None,), ()]
+        kinds = [tf.float32, tf.int32, tf.int32, tf.float32]
+        signature = [tf.TensorSpec(*pair) for pair in zip(shapes, kinds, strict=True)]
+        return tf.function(self._play_words, input_signature=signature)
+
     def _play_words(self, latents, metres, lengths, temperature):
-        """The loop of `play_words`: as `play`, with word numbers in place of one-hot words."""
-        batch, n_beats = tf.shape(latents)[0], tf.shape(latents)[1]
+        """The loop of `play_words`, a word a beat, all tunes of a song beside one another."""
+        n_songs, n_beats = tf.shape(latents)[0], tf.shape(latents)[1]
         per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres[0])
         backs = tf.stack([1, *(k * per_measure for k in LOOKBACK)])
-        songs = tf.repeat(latents[:, :1], n_beats, axis=1)
-        known = tf.concat([latents, songs, place_features(n_beats, metres, lengths)], axis=-1)
+        tune = tf.minimum(n_beats, 2 * SECTION * per_measure)
+        conditions = _fold(self._conditions(latents, latents[:, 0], metres, lengths), tune)
+        batch = tf.shape(conditions)[0]
         # Blanks before the first word, as far as the look-back reaches, so that no beat is special.
         words = tf.TensorArray(
-            tf.int32, N_BLANKS + n_beats, clear_after_read=False, element_shape=(None,)
+            tf.int32, N_BLANKS + tune, clear_after_read=False, element_shape=(None,)
         )
         words = words.scatter(tf.range(N_BLANKS), tf.fill([N_BLANKS, batch], -1))
-        states = self.start(batch)
-        for beat in tf.range(n_beats):
+        silent = tf.zeros((batch, self.config.units))
+        states = [[silent, silent] for _ in self.lstms]
+        for beat in tf.range(tune):
             heard = beat % (SECTION * per_measure)  # beats of this section
             states = [[tf.where(heard > 0, s, 0) for s in pair] for pair in states]
             now = beat + N_BLANKS
-            pasts = tf.where((heard >= backs)[:, None], words.gather(now - backs), -1)
-            befores = tf.where((heard > backs[1:])[:, None], words.gather(now - 1 - backs[1:]), -1)
+            reach = tf.stack([heard] * len(LOOKBACK) + [beat])
+            pasts = tf.where((reach >= backs)[:, None], words.gather(now - backs), -1)
+            told = (reach > backs)[1:] & (heard > 0)
+            earlier = tf.where(told[:, None], words.gather(now - 1 - backs[1:]), -1)
             meanings = tf.transpose(_embed(self.embedding, pasts), [1, 0, 2])
             meanings = tf.reshape(meanings, [batch, (1 + len(LOOKBACK)) * self.config.embedding])
-            echoes = tf.transpose(_echo(pasts[0], befores))
-            inputs = tf.concat([known[:, beat], echoes, meanings], axis=-1)
-            hidden, states = self.lstm.cell(inputs, states)
+            echoes = tf.transpose(_echo(pasts[0], earlier))
+            hidden = tf.concat([conditions[:, beat], echoes, meanings], axis=-1)
+            for n, layer in enumerate(self.lstms):
+                hidden, states[n] = layer.cell(hidden, states[n])
             offers = [pasts[k, :, None] for k in range(1, 1 + len(LOOKBACK))]
-            scores = _offer(self.score(hidden)[:, None], self.copy(hidden)[:, None], offers)[:, 0]
-            scores += temperature * throw_dice(latents[:, beat], self.landscapes)
+            scores = self._score(hidden[:, None], offers)[:, 0]
+            dice = throw_dice(conditions[:, beat, :LATENT_SIZE], self.landscapes)
+            scores += temperature * dice
             words = words.write(now, tf.argmax(scores, axis=-1, output_type=tf.int32))
-        return tf.transpose(words.stack()[N_BLANKS:])
+        return tf.reshape(tf.transpose(words.stack()[N_BLANKS:]), (n_songs, -1))[:, :n_beats]
+
+    def _conditions(self, latent, song, metres, lengths):
+        """All that a beat is told but what was played before: shape (batch, beats, 67)."""
+        n_beats = tf.shape(latent)[1]
+        songs = tf.repeat(song[:, None], n_beats, axis=1)
+        return tf.concat([latent, songs, place_features(n_beats, metres, lengths)], axis=-1)
 
     def paint(self, words):
         """Paint one-hot words, shape (batch, beats, words), as rolls, shape (batch, time, 128)."""
@@ -328,11 +311,14 @@ class Generator(keras.Model):
         """Turn latents, shape (batch, beats, 24), into rolls, shape (batch, 24 * beats, 128)."""
         return self.paint(self.play(latent))
 
-    def teacher_forced(self, words, metres, lengths, song, latent, dropout=0.0, seed=(0, 0)):
-        """Score each next word of real tunes, given the true words before it.
+    def teacher_forced(
+        self, words, before, metres, lengths, song, latent, dropout=0.0, seed=(0, 0)
+    ):
+        """Score each next word of a section of real tunes, given the true words before it.
 
         Args:
             words: int tensor, shape (batch, beats); -1 after the end.
+            before: int tensor, shape (batch, beats), the section before; -1 where none is.
             metres: int tensor, shape (batch,).
             lengths: int tensor, shape (batch,), as for `place_features`.
             song: float tensor, shape (batch, 24), the song latent.
@@ -343,22 +329,39 @@ class Generator(keras.Model):
         Returns:
             float tensor, shape (batch, beats, words).
         """
-        n_beats = words.shape[1]
         per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres)
-        pasts = [_shift(words, tf.ones_like(per_measure))]
-        pasts += [_shift(words, k * per_measure) for k in LOOKBACK]
-        befores = [_shift(words, 1 + k * per_measure) for k in LOOKBACK]
-        echoes = tf.stack([_echo(pasts[0], before) for before in befores], axis=-1)
+        conditions = self._conditions(latent, song, metres, lengths)
+        return self._score_along(words, before, per_measure, conditions, dropout, seed)
+
+    def _score_along(self, words, before, per_measure, conditions, dropout=0.0, seed=(0, 0)):
+        """Score the words of all beats at once, one section a row."""
+        inside = [k * per_measure for k in LOOKBACK[:-1]]
+        one = tf.ones_like(per_measure)
+        pasts = [_shift(words, by) for by in (one, *inside)] + [before]
+        earlier = [_shift(words, 1 + by) for by in inside] + [_shift(before, one)]
+        echoes = tf.stack([_echo(pasts[0], words) for words in earlier], axis=-1)
         meanings = tf.concat([_embed(self.embedding, past) for past in pasts], axis=-1)
         drop = tf.nn.experimental.stateless_dropout
         if dropout:
             meanings = drop(meanings, dropout, seed=seed)
-        songs = tf.repeat(song[:, None], n_beats, axis=1)
-        places = place_features(n_beats, metres, lengths)
-        hidden = self.lstm(tf.concat([latent, songs, places, echoes, meanings], axis=-1))
+        hidden = tf.concat([conditions, echoes, meanings], axis=-1)
+        for layer in self.lstms:
+            hidden = layer(hidden)
         if dropout:
             hidden = drop(hidden, dropout, seed=[seed[0], seed[1] + 2**30])
-        return _offer(self.score(hidden), self.copy(hidden), pasts[1:])
+        return self._score(hidden, pasts[1:])
+
+    def _score(self, hidden, offers):
+        """Score the words from the LSTM's output, shape (batch, beats, units), and the offers."""
+        scores = tf.matmul(self.to_embedding(hidden), self.embedding, transpose_b=True)
+        return _offer(scores + self.word_bias, self.copy(hidden), offers)
+
+
+def _fold(songs, length, fill=0):
+    """Cut songs, shape (batch, beats, …), into rows of so many beats, the last one filled up."""
+    late = -(songs.shape[1] or tf.shape(songs)[1]) % length
+    songs = tf.pad(songs, [[0, 0], [0, late]] + [[0, 0]] * (len(songs.shape) - 2), "CONSTANT", fill)
+    return tf.reshape(songs, [-1, length, *songs.shape[2:]])
 
 
 def _shift(words, by):
@@ -379,7 +382,7 @@ def _embed(embedding, words):
 
 
 def _offer(scores, copy, pasts):
-    """Raise the scores of the words played 1, 2, 4, 8 measures ago by the copy values."""
+    """Raise the scores of the words played 1, 2, 4, 8 and 16 measures ago by the copy values."""
     shape = tf.shape(scores)
     rows = tf.range(shape[0] * shape[1]) * shape[2]
     places = [rows + tf.reshape(tf.maximum(past, 0), [-1]) for past in pasts]
@@ -417,5 +420,6 @@ class Encoder(keras.Model):
         """
         pairs = tf.concat([meanings[:, :-1], meanings[:, 1:]], axis=-1)  # rhythm lives in pairs
         mask = mask[:, 1:, None]
-        heard = tf.reduce_sum(self.listen(pairs) * mask, axis=1) / tf.reduce_sum(mask, axis=1)
+        n_pairs = tf.maximum(tf.reduce_sum(mask, axis=1), 1)  # a tune of one beat has none
+        heard = tf.reduce_sum(self.listen(pairs) * mask, axis=1) / n_pairs
         return tf.split(self.summary(heard), 2, axis=-1)

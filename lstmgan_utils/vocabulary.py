@@ -13,6 +13,7 @@ from .pianoroll import N_PITCHES, RESOLUTION, encode, n_steps
 
 BEATS_PER_MEASURE = {"4/4": 4, "3/4": 3, "6/8": 3}  # in quarter notes; the metres that we model
 METRES = list(BEATS_PER_MEASURE)
+SECTION = 16  # measures, the length of most tunes; the generator's memory starts afresh after them
 SAME_AS = {"2/4": "4/4", "2/2": "4/4"}  # two measures of 2/4 are written as one of 4/4
 
 
@@ -70,14 +71,17 @@ class Vocabulary:
     def __init__(self, tiles):
         self.tiles = np.asarray(tiles, np.uint8)
         self._known = {tile.tobytes(): word for word, tile in enumerate(self.tiles)}
-        self._flat = self.tiles.reshape(len(self.tiles), -1).astype(np.float32)
-        self._n_ones = self._flat.sum(axis=1)
+        self._sounding, self._height = _outline(self.tiles)
 
     def __len__(self):
         return len(self.tiles)
 
     def read(self, beats):
         """Find the word of each beat; a beat outside the vocabulary gets the nearest word.
+
+        The nearest word has the same rhythm where there is one, and of those the melody that is
+        the fewest semitones away. (Counting the cells that differ would be a trap: a lone
+        quarter differs from silence by 23 cells, from its neighbour on the keyboard by 46.)
 
         Args:
             beats: uint8 ndarray, shape (beats, 24, 128).
@@ -89,11 +93,12 @@ class Vocabulary:
 
     def _word(self, beat):
         key = beat.tobytes()
-        if key not in self._known:
-            # Fewest differing cells; remembered, since rare beats come again every epoch.
-            ones = np.flatnonzero(beat)
-            shared = self._flat[:, ones].sum(axis=1)
-            self._known[key] = int(np.argmin(self._n_ones + len(ones) - 2 * shared))
+        if key not in self._known:  # remembered then, since rare beats come again every epoch
+            sounding, height = _outline(beat)
+            rhythm = (self._sounding != sounding).sum(axis=1)
+            both = self._sounding & sounding
+            melody = (np.abs(self._height - height) * both).sum(axis=1)
+            self._known[key] = int(np.lexsort((melody, rhythm))[0])
         return self._known[key]
 
     def paint(self, words):
@@ -106,6 +111,13 @@ class Vocabulary:
             uint8 ndarray, shape (24 * beats, 128).
         """
         return self.tiles[words].reshape(-1, N_PITCHES)
+
+
+def _outline(beats):
+    """Tell at which steps of a beat something sounds, and how high on average: two (…, 24)."""
+    n_sounding = beats.sum(axis=-1, dtype=np.int32)
+    total = beats.astype(np.float32) @ np.arange(N_PITCHES, dtype=np.float32)
+    return n_sounding > 0, total / np.maximum(n_sounding, 1)
 
 
 def learn_vocabulary(tunes, n_words=2048):

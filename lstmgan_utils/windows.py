@@ -10,7 +10,14 @@ import numpy as np
 
 from .pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION, crop, encode, n_steps, steps_of
 from .pianoroll import transpose as transpose_notes
-from .vocabulary import BEATS_PER_MEASURE, METRES, cut_beats, key_shift, modelled_metre
+from .vocabulary import (
+    BEATS_PER_MEASURE,
+    METRES,
+    SECTION,
+    cut_beats,
+    key_shift,
+    modelled_metre,
+)
 
 PHRASE_MEASURES = 4  # windows start where phrases do
 
@@ -118,31 +125,55 @@ def roll_batch(starts, length, batch_size, seed, number, semitones=(0, 0)):
     return np.stack(moved)
 
 
-def word_batch(spelled, metres, n_beats, batch_size, seed, number):
-    """Draw batch `number` of a seeded, endless series of tunes in words.
+def cut_sections(spelled, metres):
+    """Cut tunes in words into sections of 16 measures, as the generator's memory is cut.
 
     Args:
         spelled: list of int arrays, the words of each tune.
         metres: int ndarray, shape (tunes,), indices into `METRES`.
-        n_beats: int, beats to read of each tune.
+
+    Returns:
+        four int32 ndarrays: words, shape (sections, 64), -1 after the end; the words of the
+        section before, shape (sections, 64), -1 where a tune begins; metres, shape (sections,);
+        beats from here to the end of the tune's last measure, shape (sections,). What is left
+        after the last whole section is one too, from a phrase of 4 measures on.
+
+    Introduced in lesson 06.
+    """
+    widest = SECTION * max(BEATS_PER_MEASURE.values())
+    rows = []
+    for words, metre in zip(spelled, metres, strict=True):
+        per_measure = BEATS_PER_MEASURE[METRES[metre]]
+        length = -(-len(words) // per_measure) * per_measure
+        before = np.full(widest, -1, np.int32)
+        shortest = PHRASE_MEASURES * per_measure
+        for start in range(0, max(1, len(words) - shortest + 1), SECTION * per_measure):
+            section = words[start : start + SECTION * per_measure]
+            section = np.pad(section, (0, widest - len(section)), constant_values=-1)
+            rows.append((section, before, metre, length - start))
+            before = section
+    return tuple(np.array(column, np.int32) for column in zip(*rows, strict=True))
+
+
+def word_batch(sections, n_beats, batch_size, seed, number):
+    """Draw batch `number` of a seeded, endless series of sections; each is as likely.
+
+    Args:
+        sections: from `cut_sections`.
+        n_beats: int, beats to read of each section.
         batch_size, seed, number: as for `roll_batch`.
 
     Returns:
-        three int32 ndarrays: words, shape (batch, n_beats), -1 after the end; metres, shape
-        (batch,); beats up to the end of the tune's last measure, shape (batch,), -1 for one half
-        of the tunes, so that the generator learns to play with and without an end in sight.
+        what `cut_sections` returns, a row a pick; but one half of the lengths are -1, so that the
+        generator learns to play with and without an end in sight.
 
     Introduced in lesson 06.
     """
     rng = np.random.default_rng([seed, 2, number])
-    picks = rng.integers(len(spelled), size=batch_size)
-    words = np.full((batch_size, n_beats), -1, np.int32)
-    for row, pick in enumerate(picks):
-        words[row, : len(spelled[pick])] = spelled[pick][:n_beats]
-    per_measure = np.array(list(BEATS_PER_MEASURE.values()))[metres[picks]]
-    lengths = -(-np.array([len(spelled[pick]) for pick in picks]) // per_measure) * per_measure
+    picks = rng.integers(len(sections[0]), size=batch_size)
+    words, before, metres, lengths = (column[picks] for column in sections)
     lengths[rng.random(batch_size) < 0.5] = -1
-    return words, metres[picks], lengths.astype(np.int32)
+    return words[:, :n_beats], before[:, :n_beats], metres, lengths
 
 
 def spell(tunes, vocabulary):
@@ -189,7 +220,7 @@ def roll_batches(tunes, length, batch_size=32, *, metre="4/4", seed=0, first=0, 
 
 
 def training_batches(tunes, vocabulary, config, first=0):
-    """Feed endless batches of (rolls, words, metres, lengths) to `LSTMGAN.fit`.
+    """Feed endless batches of (rolls, words, words before, metres, lengths) to `LSTMGAN.fit`.
 
     Args:
         tunes: list of Tune.
@@ -205,23 +236,17 @@ def training_batches(tunes, vocabulary, config, first=0):
     """
     import tensorflow as tf
 
-    spelled = spell(tunes, vocabulary)
-    metres = np.array([METRES.index(tune.metre) for tune in tunes], np.int32)
+    metres = [METRES.index(tune.metre) for tune in tunes]
+    sections = cut_sections(spell(tunes, vocabulary), metres)
 
     def draw(number):
         return word_batch(
-            spelled, metres, config.warm_up_beats, config.batch_size, config.seed, int(number)
+            sections, config.warm_up_beats, config.batch_size, config.seed, int(number)
         )
 
-    words = _numbered(
-        draw,
-        first,
-        (
-            tf.TensorSpec((config.batch_size, config.warm_up_beats), tf.int32),
-            tf.TensorSpec((config.batch_size,), tf.int32),
-            tf.TensorSpec((config.batch_size,), tf.int32),
-        ),
-    )
+    of_words = tf.TensorSpec((config.batch_size, config.warm_up_beats), tf.int32)
+    of_tunes = tf.TensorSpec((config.batch_size,), tf.int32)
+    words = _numbered(draw, first, (of_words, of_words, of_tunes, of_tunes))
     length = config.measures * steps_of("4/4")
     rolls = roll_batches(tunes, length, config.batch_size, seed=config.seed, first=first)
     return tf.data.Dataset.zip(rolls, words).map(lambda roll, word: (roll, *word))

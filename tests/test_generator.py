@@ -127,25 +127,30 @@ def read_along(player, words, latent, metre, lengths):
     """Score words that were played, with the dice they were played with."""
     metres = tf.fill([len(words)], METRES.index(metre))
     words, lengths = tf.constant(words, tf.int32), tf.fill([len(words)], lengths)
-    scores = player.teacher_forced(words, metres, lengths, latent[:, 0], latent).numpy()
+    before = tf.fill(words.shape, -1)
+    scores = player.teacher_forced(words, before, metres, lengths, latent[:, 0], latent).numpy()
     dice = room.throw_dice(latent.reshape(-1, 24), player.landscapes).numpy()
     return scores + dice.reshape(scores.shape)
 
 
 @pytest.mark.parametrize("metre", ["4/4", "6/8"])
-def test_playing_and_reading_along_give_the_same_scores(echoing, monkeypatch, metre):
-    heard, choose = [], room.choose_word
-    monkeypatch.setattr(
-        room, "choose_word", lambda scores, s: [heard.append(scores), choose(scores, s)][1]
-    )
+def test_the_words_played_are_those_with_the_highest_scores_along_them(echoing, metre):
     latent = latents(3, 10 * BEATS_PER_MEASURE[metre])
-    words = echoing.play(latent, metre).numpy().argmax(axis=-1)
-    expected = read_along(echoing, words, latent, metre, -1)
-    assert np.allclose(np.stack(heard, axis=1), expected, atol=1e-3)
-    assert np.array_equal(echoing.play_words(latent, metre, ending=False), words)
+    words = echoing.play_words(latent, metre, ending=False)
+    assert np.array_equal(read_along(echoing, words, latent, metre, -1).argmax(axis=-1), words)
     # It varies and it echoes, so that a mix-up of either would show.
     first = BEATS_PER_MEASURE[metre]
     assert len(np.unique(words)) > 5 and (words[:, first] == words[:, 0]).any()
+
+
+@pytest.mark.parametrize("measures", [3, 16, 20, 69])
+@pytest.mark.parametrize("metre", ["4/4", "3/4"])
+def test_gradients_go_to_the_words_that_were_played(echoing, metre, measures):
+    latent = latents(2, measures * BEATS_PER_MEASURE[metre])
+    words = echoing.play_words(latent, metre, ending=False)
+    played = echoing.play(latent, metre).numpy()
+    assert np.array_equal(played.argmax(axis=-1), words)
+    assert np.allclose(played.max(axis=-1), 1) and np.allclose(played.sum(axis=-1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("metre", ["4/4", "3/4"])
@@ -164,15 +169,51 @@ def test_what_comes_later_does_not_change_the_scores_before_it(player):
     assert np.allclose(read_along(player, words, latents(1, 12), "4/4", -1)[:, :9], whole[:, :9])
 
 
-def test_a_section_begins_as_a_song_does(echoing):
+def silence_the_return(generator):
+    """Make a copy that does not hear the section before: its last look-back has no weight."""
+    deaf = tiny_generator()
+    deaf.set_weights(generator.get_weights())
+    size, kernel = deaf.config.embedding, deaf.lstms[0].cell.kernel
+    rows = np.ones((kernel.shape[0], 1), "float32")
+    rows[-size:] = rows[-size * (1 + len(room.LOOKBACK)) - 1] = 0
+    kernel.assign(kernel * rows)
+    for weight in (deaf.copy.kernel, deaf.copy.bias):
+        weight.assign(weight * np.array([1, 1, 1, 1, 0], "float32"))
+    return deaf
+
+
+def test_a_section_that_does_not_hear_the_one_before_begins_as_a_song_does(echoing):
+    deaf = silence_the_return(echoing)
     n_beats = room.SECTION * BEATS_PER_MEASURE["4/4"]
     latent = latents(2, n_beats + 8)
     second = latent[:, n_beats:].copy()
     second[:, 0] = latent[:, 0]  # the song latent, which is also the first beat's own values
     latent[:, n_beats] = latent[:, 0]
-    alone = echoing.play_words(second, ending=False)
-    assert np.array_equal(echoing.play_words(latent, ending=False)[:, n_beats:], alone)
-    assert np.array_equal(echoing.play(latent).numpy().argmax(axis=-1)[:, n_beats:], alone)
+    alone = deaf.play_words(second, ending=False)
+    assert np.array_equal(deaf.play_words(latent, ending=False)[:, n_beats:], alone)
+    assert not np.array_equal(echoing.play_words(latent, ending=False)[:, n_beats:], alone)
+
+
+@pytest.mark.parametrize("metre", ["4/4", "3/4"])
+def test_a_section_can_be_the_one_before_again(player, metre):
+    back = tiny_generator()
+    back.set_weights(player.get_weights())
+    back.copy.bias.assign([0, 0, 0, 0, 100.0])
+    width = room.SECTION * BEATS_PER_MEASURE[metre]
+    words = back.play_words(latents(2, 4 * width), metre, ending=False).reshape(2, 4, width)
+    assert np.array_equal(words[:, 1], words[:, 0]) and np.array_equal(words[:, 3], words[:, 2])
+    assert (words[:, 2] != words[:, 1]).any() and len(np.unique(words[:, 0])) > 5
+
+
+@pytest.mark.parametrize("metre", ["4/4", "3/4"])
+def test_a_long_song_is_a_set_of_tunes_that_share_the_song_latent(echoing, metre):
+    tune = 2 * room.SECTION * BEATS_PER_MEASURE[metre]
+    latent = latents(2, tune + 9)
+    latent[:, tune] = latent[:, 0]  # the song latent is also the first beat's own values
+    whole = echoing.play_words(latent, metre, ending=False)
+    for part in (slice(0, tune), slice(tune, None)):
+        alone = echoing.play_words(latent[:, part], metre, ending=False)
+        assert np.array_equal(whole[:, part], alone)
 
 
 def test_a_longer_latent_goes_on_where_the_shorter_one_ended(player):

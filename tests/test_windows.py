@@ -10,7 +10,6 @@ from toy_tunes import toy_songs
 from lstmgan_utils import windows
 from lstmgan_utils.corpus import from_arrays, song_row
 from lstmgan_utils.pianoroll import MAX_STEPS, decode, encode, note_array
-from lstmgan_utils.vocabulary import METRES
 
 
 @pytest.fixture(scope="module")
@@ -104,20 +103,40 @@ def test_transposition_covers_its_range_and_nothing_else():
     assert {decode(roll)["pitch"][0] for roll in rolls} == {58, 59, 60, 61}
 
 
-def test_words_stop_where_the_tune_does(tunes):
-    spelled = windows.spell(tunes, tiny_vocabulary())
-    metres = np.array([METRES.index("4/4")] * len(tunes))
-    words, found, _ = windows.word_batch(spelled, metres, 70, 5, seed=0, number=0)
-    assert (words[:, 64:] == -1).all() and found.tolist() == [0] * 5
-    texts = {text.tobytes() for text in spelled}
-    assert all(row[:64].tobytes() in texts for row in words)
-    short, *_ = windows.word_batch(spelled, metres, 9, 5, seed=0, number=0)
+def test_a_tune_is_cut_where_memory_starts_afresh():
+    fours, threes = np.arange(1, 83, dtype=np.int32), np.arange(101, 161, dtype=np.int32)
+    words, before, metres, lengths = windows.cut_sections([fours, threes], [0, 1])
+    assert words.shape == before.shape == (4, 64) and metres.tolist() == [0, 0, 1, 1]
+    assert lengths.tolist() == [84, 20, 60, 12]  # to the end of the last measure
+    none = [-1] * 64
+    assert words[0].tolist() == fours[:64].tolist() and before[0].tolist() == none
+    assert words[1].tolist() == [*range(65, 83), *none[18:]] and (before[1] == words[0]).all()
+    assert words[2].tolist() == [*threes[:48], *none[48:]] and before[2].tolist() == none
+    assert words[3].tolist() == [*threes[48:], *none[12:]] and (before[3] == words[2]).all()
+
+
+def test_a_few_beats_after_the_last_section_are_none():
+    tunes = [np.ones(n, np.int32) for n in (1, 64, 79, 80, 143, 144)]
+    words, _, _, lengths = windows.cut_sections(tunes, [0] * 6)
+    assert ((words >= 0).sum(axis=1)).tolist() == [1, 64, 64, 64, 16, 64, 64, 64, 64, 16]
+    assert lengths.tolist() == [4, 64, 80, 80, 16, 144, 80, 144, 80, 16]
+
+
+def test_words_come_with_those_of_the_section_before():
+    sections = windows.cut_sections([np.arange(208, dtype=np.int32)], [0])
+    words, before, metres, _ = windows.word_batch(sections, 64, 50, seed=0, number=0)
+    assert {*words[:, 0].tolist()} == {0, 64, 128, 192} and metres.tolist() == [0] * 50
+    for row, earlier in zip(words, before, strict=True):
+        real = row >= 64  # the first section has none before it, nor have the beats after the end
+        assert (earlier[real] == row[real] - 64).all() and (row[0] > 0 or (earlier == -1).all())
+    short, *_ = windows.word_batch(sections, 9, 50, seed=0, number=0)
     assert np.array_equal(short, words[:, :9])
 
 
 def test_half_of_the_tunes_tell_how_long_they_are():
-    spelled, metres = [np.ones(5, np.int32), np.ones(7, np.int32)], np.array([0, 1])  # 4/4, 3/4
-    _, found, lengths = windows.word_batch(spelled, metres, 4, 400, seed=0, number=0)
+    spelled = [np.ones(5, np.int32), np.ones(7, np.int32)]
+    sections = windows.cut_sections(spelled, [0, 1])  # 4/4, 3/4
+    _, _, found, lengths = windows.word_batch(sections, 4, 400, seed=0, number=0)
     assert 150 < (lengths == -1).sum() < 250
     assert {*zip(found.tolist(), lengths.tolist(), strict=True)} == {
         (0, 8),
@@ -134,4 +153,4 @@ def test_training_batches_resume_with_rolls_and_words_in_step():
     resumed = list(windows.training_batches(tunes, vocabulary, config, first=1).take(2))
     for old, new in zip(whole[1:], resumed, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(old, new, strict=True))
-    assert [part.shape for part in whole[0]] == [(4, 192, 128), (4, 32), (4,), (4,)]
+    assert [part.shape for part in whole[0]] == [(4, 192, 128), (4, 32), (4, 32), (4,), (4,)]
