@@ -90,10 +90,12 @@ def test_the_first_try_can_be_sampled_too():
 
 
 def test_a_song_comes_to_its_end_and_an_excerpt_does_not(player):
-    song, excerpt = (sampling.sample(player, 1, 4, ending=end) for end in (True, False))
-    assert not np.array_equal(song, excerpt)
-    (many,) = sampling.sample_many(player, [1], 4, ending=False)
-    assert np.array_equal(many, excerpt)
+    # This player is not trained: in some songs the end changes no word.
+    songs, excerpts = (sampling.sample_many(player, range(10), 4, ending=e) for e in (True, False))
+    differs = [not np.array_equal(*pair) for pair in zip(songs, excerpts, strict=True)]
+    assert any(differs)
+    assert np.array_equal(sampling.sample(player, 1, 4, ending=True), songs[1])
+    assert np.array_equal(sampling.sample(player, 1, 4, ending=False), excerpts[1])
 
 
 def test_a_generator_comes_back_from_its_folder(player, tmp_path):
