@@ -33,7 +33,6 @@ from lstmgan_utils import (
 )
 from lstmgan_utils.config import LATENT_SIZE, PRESETS
 from lstmgan_utils.discriminator import build_discriminator
-from lstmgan_utils.vocabulary import cut_beats, learn_vocabulary
 
 EXPERIMENTS = Path(__file__).parent / "experiments.csv"
 SCORES = {  # column of experiments.csv: row of the scorecard
@@ -137,11 +136,7 @@ class SoftWords(gan.LSTMGAN):
 
     def __init__(self, config, vocabulary):
         super().__init__(config, vocabulary)
-        self.generator.paint = self.paint_softly
         self.generator.__class__ = SoftGenerator
-
-    def paint_softly(self, words):
-        return generator.Generator.paint(self.generator, words)
 
 
 class SoftGenerator(generator.Generator):
@@ -315,8 +310,6 @@ def run(name, warm_up, folder, steps, seconds):
     training_side, _ = songs.split(0)
     tunes = windows.prepare(songs.select(training_side))
     config, vocabulary = runs.read_config(warm_up)
-    if vocabulary is None:
-        vocabulary, _ = learn_vocabulary((cut_beats(t.notes) for t in tunes), config.n_words)
     config = dataclasses.replace(config, warm_up_steps=0)
     model = build(config, vocabulary)
     if goes_on:
@@ -326,7 +319,7 @@ def run(name, warm_up, folder, steps, seconds):
     model.compile()
     model.enter(gan.ADVERSARIAL)
     batches = windows.training_batches(tunes, vocabulary, model.config, 10_000)
-    step = tf.function(lambda data: gan.LSTMGAN.train_step(model, data))
+    step = tf.function(model.train_step)
     began, done, history = time.monotonic(), 0, []
     for data in batches.take(steps):
         losses = {key: float(value) for key, value in step(data).items()}
