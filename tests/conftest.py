@@ -9,7 +9,13 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
 
+from lstmgan_utils import runtime
 from tools.lessons import lesson_paths, read_lesson
+
+
+def pytest_runtest_setup():
+    """Start every test, and the fixtures that it brings, from the same random numbers."""
+    runtime.set_seed(0)
 
 
 def pytest_generate_tests(metafunc):

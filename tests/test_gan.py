@@ -116,12 +116,16 @@ def test_the_warm_up_leaves_the_discriminator_alone(batch):
 
 
 def test_each_player_gets_better_against_one_who_stands_still(batch):
-    for g_rate, d_rate, loss in ((0.0, 1e-2, "d_loss"), (1e-2, 0.0, "g_loss")):
-        rates = {"g_learning_rate": g_rate, "d_learning_rate": d_rate}
-        model = tiny_gan(penalty=0.0, likelihood_weight=0.0, **rates)
-        step = tf.function(model.train_step)
-        losses = [float(step(batch)[loss]) for _ in range(30)]
-        assert np.mean(losses[-5:]) < np.mean(losses[:5])
+    model = tiny_gan(
+        penalty=0.0, likelihood_weight=0.0, g_learning_rate=0.0, d_learning_rate=1e-2
+    )
+    step = tf.function(model.train_step)
+    d_losses = [float(step(batch)["d_loss"]) for _ in range(20)]
+    assert np.mean(d_losses[-5:]) < 0.3 * np.mean(d_losses[:5])
+    # A judge that can tell the two apart is one that the generator can learn from.
+    model.g_optimizer.learning_rate, model.d_optimizer.learning_rate = 1e-2, 0.0
+    g_losses = [float(step(batch)["g_loss"]) for _ in range(40)]
+    assert np.mean(g_losses[-5:]) < 0.7 * np.mean(g_losses[:5])
 
 
 def test_the_penalty_reaches_the_discriminator_only(batch):

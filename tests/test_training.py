@@ -179,7 +179,8 @@ def test_two_devices_share_a_batch_and_stay_the_same(unbroken, tmp_path):
     shared = {(int(number), name): float(value) for number, _, name, value in rows}
     for number in (3, 6):  # other random numbers on the second device, the same game
         assert shared[number, "surprise"] == pytest.approx(unbroken[2][number]["surprise"], rel=0.1)
-    assert int(gan.load_run(tmp_path).n_batches) == 6  # on one device
+    model = gan.load_run(tmp_path)  # on one device
+    assert int(model.n_batches) == 6 and len(train(tmp_path, until=7)[1]) == 1
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
