@@ -24,7 +24,7 @@ def measure(generator, held_out):
     Returns:
         dict of file name to Table.
     """
-    songs = sampling.sample_many(generator, LONG_SEEDS, MEASURES, batch_size=10)
+    songs = sampling.sample_many(generator, LONG_SEEDS, MEASURES)
     real = [(notes, n_steps(notes)) for notes in held_out]
     return {
         "long_drift.csv": drift(songs, MEASURES),

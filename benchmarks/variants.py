@@ -33,6 +33,7 @@ from lstmgan_utils import (
 )
 from lstmgan_utils.config import LATENT_SIZE, PRESETS
 from lstmgan_utils.discriminator import build_discriminator
+from lstmgan_utils.first_try import relu6_sixth
 
 EXPERIMENTS = Path(__file__).parent / "experiments.csv"
 SCORES = {  # column of experiments.csv: row of the scorecard
@@ -142,11 +143,11 @@ class SoftWords(gan.LSTMGAN):
 class SoftGenerator(generator.Generator):
     """Plays mixtures of words."""
 
-    def call(self, latent, training=None):
+    def call(self, latent, words=None, training=None):
         usual = generator.choose_word
         generator.choose_word = lambda scores, softness: tf.nn.softmax(scores / 0.5)
         try:
-            return self.paint(self.play(latent))
+            return self.paint(self.play(latent, words=words))
         finally:
             generator.choose_word = usual
 
@@ -211,7 +212,7 @@ class Cells(keras.Model):
             threshold = tf.random.uniform(soft.shape) if self.binary == "stochastic" else 0.5
             hard = tf.cast(soft > threshold, tf.float32)
         else:
-            soft = generator.relu6_sixth(x)
+            soft = relu6_sixth(x)
             hard = tf.cast(soft > 0.5, tf.float32)
         cells = soft + tf.stop_gradient(hard - soft) if self.binary else soft
         return tf.pad(cells, [[0, 0], [0, 0], [LOW, pianoroll.N_PITCHES - HIGH]])
@@ -287,7 +288,7 @@ WARM_UPS = {
     "own-keys": ("warm-up in each tune's own key", {}, (windows, "key_shift", lambda fifths: 0)),
     "no-dropout": ("warm-up without dropout", {"dropout": 0.0}, None),
     "no-copy": ("warm-up without the offer to copy", {},
-                (generator, "_offer", lambda scores, copy, offers: scores)),
+                (generator, "offer", lambda scores, copy, offers: scores)),
 }  # fmt: skip
 
 

@@ -13,7 +13,8 @@ import tensorflow as tf
 from . import runs
 from .config import LATENT_SIZE
 from .discriminator import GENERATED, REAL, build_discriminator
-from .generator import Encoder, build_generator
+from .encoder import Encoder
+from .generator import build_generator
 from .pianoroll import RESOLUTION
 
 WARM_UP, ADVERSARIAL = "warm-up", "adversarial"
@@ -230,8 +231,11 @@ class LSTMGAN(keras.Model):
     def _adversarial_step(self, real, tunes):
         config = self.config
         latent = self.draw((real.shape[0], real.shape[1] // RESOLUTION, LATENT_SIZE), 2)
+        given = [latent]
+        if self.vocabulary is not None:  # what is played needs no gradient: see Generator.play
+            given.append(self.generator.play_words(latent, ending=False))
         with tf.GradientTape(persistent=True) as tape:
-            fake = self.generator(latent, training=True)
+            fake = self.generator(*given, training=True)
             d_loss, g_loss = self.judge_players(real, fake)
             d_total, g_total, logs = d_loss, g_loss, {}
             if config.penalty:

@@ -3,22 +3,17 @@
 import functools
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from .config import LATENT_SIZE
+from .dice import choose_word, dice_landscapes, throw_dice
+from .first_try import build_first_try
+from .lookback import LOOKBACK, N_BLANKS, echo, embed, fold, offer, shift
 from .pianoroll import N_PITCHES, RESOLUTION
 from .vocabulary import BEATS_PER_MEASURE, METRES, SECTION
 
-# Measures: what was played here so long ago is offered again. Memory and look-back stop where the
-# section begins; the last look-back goes from the second section of a tune to its first.
-LOOKBACK = (1, 2, 4, 8, SECTION)
-N_BLANKS = 1 + max(LOOKBACK) * max(BEATS_PER_MEASURE.values())  # beats that a look-back reaches
 CYCLE = 8  # measures after which the counting starts again, as in most tunes
 ENDING = 4  # measures before the end in which the generator is told how far it is
-DICE_SEED = 24
-DICE_ROUGHNESS = 0.6  # a blend step of an eighth keeps most words, two seeds share none
-N_WAVES = 256
 
 
 def build_generator(config, vocabulary=None):
@@ -41,94 +36,6 @@ def build_generator(config, vocabulary=None):
     if vocabulary is None:
         raise ValueError("this generator paints words; give it a vocabulary (learn_vocabulary)")
     return Generator(config, vocabulary)
-
-
-def relu6_sixth(x):
-    """Clip to 0..6 and divide by 6: the activation of the first try, relu6(x) / 6.
-
-    Introduced in lesson 05.
-    """
-    return keras.ops.relu6(x) / 6
-
-
-def build_first_try(config):
-    """Build the generator as it was first described: one LSTM step a time step, one cell a pitch.
-
-    Args:
-        config: Config; `units` and `measures` matter here.
-
-    Returns:
-        keras.Model: latent, shape (batch, beats, 24), read as 24 * beats random values, to
-        roll, shape (batch, 24 * beats, 128), each cell from 0 to 1.
-
-    Introduced in lesson 05.
-    """
-    latent = keras.Input((None, LATENT_SIZE), name="latent")
-    x = keras.layers.Reshape((-1, 1), name="one_value_a_step")(latent)
-    x = keras.layers.LSTM(config.units, return_sequences=True, name="lstm")(x)
-    roll = keras.layers.Dense(N_PITCHES, activation=relu6_sixth, name="pitches")(x)
-    return keras.Model(latent, roll, name="first_try")
-
-
-def dice_landscapes(n_words):
-    """Give each word a fixed random landscape over the space of a beat's 24 random values.
-
-    The landscapes are sums of 256 random waves (Rahimi and Recht 2007), so that the heights of
-    two words are all but independent, and that a small step in the latent changes them little.
-
-    Args:
-        n_words: int.
-
-    Returns:
-        float32 ndarrays: wave vectors, shape (24, 256), phases, shape (256,), and the weights of
-        the waves, shape (256, words).
-
-    Introduced in lesson 05.
-    """
-    rng = np.random.default_rng(DICE_SEED)
-    waves = rng.normal(scale=DICE_ROUGHNESS, size=(LATENT_SIZE, N_WAVES))
-    phases = rng.uniform(0, 2 * np.pi, N_WAVES)
-    weights = rng.normal(scale=(2 / N_WAVES) ** 0.5, size=(N_WAVES, n_words))
-    return tuple(np.float32(array) for array in (waves, phases, weights))
-
-
-def throw_dice(latent, landscapes):
-    """Turn a beat's 24 random values into one Gumbel number a word.
-
-    The largest of logit + Gumbel number is a draw from the softmax of the logits (the
-    Gumbel-max trick); that all numbers come from 24 values makes the draw a function of the
-    latent, so that songs can be repeated and blended.
-
-    Args:
-        latent: float tensor, shape (batch, 24), standard normal.
-        landscapes: from `dice_landscapes`.
-
-    Returns:
-        float tensor, shape (batch, words).
-
-    Introduced in lesson 05.
-    """
-    waves, phases, weights = landscapes
-    normal = tf.matmul(tf.cos(tf.matmul(latent, waves) + phases), weights)
-    uniform = 0.5 * (1 + tf.math.erf(normal / np.sqrt(2)))
-    return -tf.math.log(-tf.math.log(tf.clip_by_value(uniform, 1e-6, 1 - 1e-6)))
-
-
-def choose_word(scores, softness=1.0):
-    """Choose the word with the highest score, with the gradient of a softmax.
-
-    Args:
-        scores: float tensor, shape (batch, words).
-        softness: float, temperature of that softmax.
-
-    Returns:
-        float tensor, shape (batch, words), one 1 a row (straight-through estimator).
-
-    Introduced in lesson 05.
-    """
-    soft = tf.nn.softmax(scores / softness)
-    hard = tf.one_hot(tf.argmax(scores, axis=-1), scores.shape[-1], dtype=soft.dtype)
-    return hard + soft - tf.stop_gradient(soft)
 
 
 def place_features(n_beats, metres, lengths):
@@ -201,7 +108,7 @@ class Generator(keras.Model):
         self.copy.build((None, units))
         self.built = True
 
-    def play(self, latent, metre="4/4"):
+    def play(self, latent, metre="4/4", words=None):
         """Play an excerpt with gradients.
 
         It plays first and asks for gradients afterwards: once the words are known, all beats are
@@ -211,18 +118,22 @@ class Generator(keras.Model):
         Args:
             latent: float tensor, shape (batch, beats, 24).
             metre: str from METRES.
+            words: int tensor, shape (batch, beats), what `play_words` made of the latent; None to
+                play them now. Play before you open a tape: it would prepare gradients of the
+                loop, which nobody needs.
 
         Returns:
             float tensor, shape (batch, beats, words), a one-hot word a beat.
         """
         batch, n_beats, _ = latent.shape
         metres, lengths = tf.fill([batch], METRES.index(metre)), tf.fill([batch], -1)
-        played = self._compiled_play(latent, metres, lengths, tf.constant(1.0))
+        if words is None:
+            words = self.play_words(latent, metre, ending=False)
         section = min(SECTION * BEATS_PER_MEASURE[metre], n_beats)
         tune = section if section == n_beats else 2 * section
-        words = _fold(tf.ensure_shape(played, (batch, n_beats)), tune, -1)
+        words = fold(tf.ensure_shape(words, (batch, n_beats)), tune, -1)
         before = tf.pad(words, [[0, 0], [section, 0]], constant_values=-1)[:, :tune]
-        conditions = _fold(self._conditions(latent, latent[:, 0], metres, lengths), tune)
+        conditions = fold(self._conditions(latent, latent[:, 0], metres, lengths), tune)
         words, before = tf.reshape(words, (-1, section)), tf.reshape(before, (-1, section))
         scores = self._score_along(
             words,
@@ -243,13 +154,13 @@ class Generator(keras.Model):
             ending: bool, True for a song that comes to its end, False for an excerpt.
 
         Returns:
-            int ndarray, shape (batch, beats).
+            int tensor, shape (batch, beats).
         """
         latents = tf.convert_to_tensor(latents, tf.float32)
         metres = tf.fill([tf.shape(latents)[0]], METRES.index(metre))
         lengths = tf.fill(tf.shape(metres), latents.shape[1] if ending else -1)
         temperature = tf.constant(float(temperature))
-        return self._compiled_play(latents, metres, lengths, temperature).numpy()
+        return self._compiled_play(latents, metres, lengths, temperature)
 
     @functools.cached_property
     def _compiled_play(self):
@@ -264,7 +175,8 @@ class Generator(keras.Model):
         per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres[0])
         backs = tf.stack([1, *(k * per_measure for k in LOOKBACK)])
         tune = tf.minimum(n_beats, 2 * SECTION * per_measure)
-        conditions = _fold(self._conditions(latents, latents[:, 0], metres, lengths), tune)
+        conditions = fold(self._conditions(latents, latents[:, 0], metres, lengths), tune)
+        dice = temperature * throw_dice(conditions[..., :LATENT_SIZE], self.landscapes)
         batch = tf.shape(conditions)[0]
         # Blanks before the first word, as far as the look-back reaches, so that no beat is special.
         words = tf.TensorArray(
@@ -281,16 +193,15 @@ class Generator(keras.Model):
             pasts = tf.where((reach >= backs)[:, None], words.gather(now - backs), -1)
             told = (reach > backs)[1:] & (heard > 0)
             earlier = tf.where(told[:, None], words.gather(now - 1 - backs[1:]), -1)
-            meanings = tf.transpose(_embed(self.embedding, pasts), [1, 0, 2])
+            meanings = tf.transpose(embed(self.embedding, pasts), [1, 0, 2])
             meanings = tf.reshape(meanings, [batch, (1 + len(LOOKBACK)) * self.config.embedding])
-            echoes = tf.transpose(_echo(pasts[0], earlier))
+            echoes = tf.transpose(echo(pasts[0], earlier))
             hidden = tf.concat([conditions[:, beat], echoes, meanings], axis=-1)
             for n, layer in enumerate(self.lstms):
                 hidden, states[n] = layer.cell(hidden, states[n])
             offers = [pasts[k, :, None] for k in range(1, 1 + len(LOOKBACK))]
             scores = self._score(hidden[:, None], offers)[:, 0]
-            dice = throw_dice(conditions[:, beat, :LATENT_SIZE], self.landscapes)
-            scores += temperature * dice
+            scores += dice[:, beat]
             words = words.write(now, tf.argmax(scores, axis=-1, output_type=tf.int32))
         return tf.reshape(tf.transpose(words.stack()[N_BLANKS:]), (n_songs, -1))[:, :n_beats]
 
@@ -307,9 +218,18 @@ class Generator(keras.Model):
         n_pitches = N_PITCHES - sum(self.margins[2])
         return tf.pad(tf.reshape(cells, (batch, n_beats * RESOLUTION, n_pitches)), self.margins)
 
-    def call(self, latent, training=None):
-        """Turn latents, shape (batch, beats, 24), into rolls, shape (batch, 24 * beats, 128)."""
-        return self.paint(self.play(latent))
+    def call(self, latent, words=None, training=None):
+        """Turn latents, shape (batch, beats, 24), into rolls, shape (batch, 24 * beats, 128).
+
+        Args:
+            latent: float tensor.
+            words: as for `play`.
+            training: not used.
+
+        Returns:
+            float tensor.
+        """
+        return self.paint(self.play(latent, words=words))
 
     def teacher_forced(
         self, words, before, metres, lengths, song, latent, dropout=0.0, seed=(0, 0)
@@ -337,10 +257,10 @@ class Generator(keras.Model):
         """Score the words of all beats at once, one section a row."""
         inside = [k * per_measure for k in LOOKBACK[:-1]]
         one = tf.ones_like(per_measure)
-        pasts = [_shift(words, by) for by in (one, *inside)] + [before]
-        earlier = [_shift(words, 1 + by) for by in inside] + [_shift(before, one)]
-        echoes = tf.stack([_echo(pasts[0], words) for words in earlier], axis=-1)
-        meanings = tf.concat([_embed(self.embedding, past) for past in pasts], axis=-1)
+        pasts = [shift(words, by) for by in (one, *inside)] + [before]
+        earlier = [shift(words, 1 + by) for by in inside] + [shift(before, one)]
+        echoes = tf.stack([echo(pasts[0], words) for words in earlier], axis=-1)
+        meanings = tf.concat([embed(self.embedding, past) for past in pasts], axis=-1)
         drop = tf.nn.experimental.stateless_dropout
         if dropout:
             meanings = drop(meanings, dropout, seed=seed)
@@ -354,72 +274,4 @@ class Generator(keras.Model):
     def _score(self, hidden, offers):
         """Score the words from the LSTM's output, shape (batch, beats, units), and the offers."""
         scores = tf.matmul(self.to_embedding(hidden), self.embedding, transpose_b=True)
-        return _offer(scores + self.word_bias, self.copy(hidden), offers)
-
-
-def _fold(songs, length, fill=0):
-    """Cut songs, shape (batch, beats, …), into rows of so many beats, the last one filled up."""
-    late = -(songs.shape[1] or tf.shape(songs)[1]) % length
-    songs = tf.pad(songs, [[0, 0], [0, late]] + [[0, 0]] * (len(songs.shape) - 2), "CONSTANT", fill)
-    return tf.reshape(songs, [-1, length, *songs.shape[2:]])
-
-
-def _shift(words, by):
-    """Move each row of words later by its own number of beats; -1 comes in."""
-    index = tf.range(words.shape[1])[None] - by[:, None]
-    moved = tf.gather(words, tf.maximum(index, 0), batch_dims=1)
-    return tf.where(index >= 0, moved, -1)
-
-
-def _echo(last, before):
-    """Tell whether the last word is the one that was played a lookback before it."""
-    return tf.cast((last == before) & (last >= 0), tf.float32)
-
-
-def _embed(embedding, words):
-    """Look words up; -1 is a row of zeros."""
-    return tf.gather(embedding, tf.maximum(words, 0)) * tf.cast(words >= 0, tf.float32)[..., None]
-
-
-def _offer(scores, copy, pasts):
-    """Raise the scores of the words played 1, 2, 4, 8 and 16 measures ago by the copy values."""
-    shape = tf.shape(scores)
-    rows = tf.range(shape[0] * shape[1]) * shape[2]
-    places = [rows + tf.reshape(tf.maximum(past, 0), [-1]) for past in pasts]
-    bonuses = [tf.where(past >= 0, copy[..., k], 0) for k, past in enumerate(pasts)]
-    flat = tf.tensor_scatter_nd_add(
-        tf.reshape(scores, [-1]),
-        tf.concat(places, axis=0)[:, None],
-        tf.reshape(tf.stack(bonuses), [-1]),
-    )
-    return tf.reshape(flat, shape)
-
-
-class Encoder(keras.Model):
-    """Reads a whole tune into a song latent; it helps the warm-up and is then not needed.
-
-    Args:
-        config: Config.
-
-    Introduced in lesson 06.
-    """
-
-    def __init__(self, config):
-        super().__init__(name="encoder")
-        self.listen = keras.layers.Dense(128, activation="tanh", name="listen")
-        self.summary = keras.layers.Dense(2 * LATENT_SIZE, name="summary")
-        self.listen.build((None, None, 2 * config.embedding))
-        self.summary.build((None, 128))
-        self.built = True
-
-    def call(self, meanings, mask):
-        """Summarise embedded words, shape (batch, beats, embedding), where the mask is 1.
-
-        Returns:
-            (mean, log variance), each of shape (batch, 24).
-        """
-        pairs = tf.concat([meanings[:, :-1], meanings[:, 1:]], axis=-1)  # rhythm lives in pairs
-        mask = mask[:, 1:, None]
-        n_pairs = tf.maximum(tf.reduce_sum(mask, axis=1), 1)  # a tune of one beat has none
-        heard = tf.reduce_sum(self.listen(pairs) * mask, axis=1) / n_pairs
-        return tf.split(self.summary(heard), 2, axis=-1)
+        return offer(scores + self.word_bias, self.copy(hidden), offers)

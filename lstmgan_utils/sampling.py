@@ -14,6 +14,7 @@ from .config import LATENT_SIZE
 from .vocabulary import BEATS_PER_MEASURE
 
 MAX_BEATS = pianoroll.MAX_STEPS // pianoroll.RESOLUTION
+BEATS_AT_ONCE = 12_800  # the dice of that many beats fill 100 MB
 WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -122,16 +123,13 @@ def sample(
     return pianoroll.transpose(notes, transpose) if transpose else notes
 
 
-def sample_many(
-    generator, seeds, measures=8, *, metre="4/4", temperature=1.0, ending=True, batch_size=100
-):
+def sample_many(generator, seeds, measures=8, *, metre="4/4", temperature=1.0, ending=True):
     """Let a generator write one piece a seed; as `sample`, many at a time.
 
     Args:
         generator: as for `sample`.
         seeds: iterable of ints.
         measures, metre, temperature, ending: as for `sample`.
-        batch_size: int, pieces played at once.
 
     Returns:
         list of note arrays.
@@ -139,8 +137,9 @@ def sample_many(
     Introduced in lesson 07.
     """
     latents, pieces = [draw_latent(seed, measures, metre) for seed in seeds], []
-    for first in range(0, len(latents), batch_size):
-        batch = np.stack(latents[first : first + batch_size])
+    at_once = max(1, BEATS_AT_ONCE // len(latents[0])) if latents else 1
+    for first in range(0, len(latents), at_once):
+        batch = np.stack(latents[first : first + at_once])
         pieces += play_latents(generator, batch, metre, temperature, ending)
     return pieces
 
@@ -160,7 +159,7 @@ def play_latents(generator, latents, metre="4/4", temperature=1.0, ending=True):
     """
     if not hasattr(generator, "vocabulary"):  # the first try paints cells, not words
         return [pianoroll.decode(np.asarray(roll)) for roll in generator(latents)]
-    words = generator.play_words(latents, metre, temperature, ending)
+    words = generator.play_words(latents, metre, temperature, ending).numpy()
     return [pianoroll.decode(generator.vocabulary.paint(row)) for row in words]
 
 

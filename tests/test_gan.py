@@ -116,9 +116,7 @@ def test_the_warm_up_leaves_the_discriminator_alone(batch):
 
 
 def test_each_player_gets_better_against_one_who_stands_still(batch):
-    model = tiny_gan(
-        penalty=0.0, likelihood_weight=0.0, g_learning_rate=0.0, d_learning_rate=1e-2
-    )
+    model = tiny_gan(penalty=0.0, likelihood_weight=0.0, g_learning_rate=0.0, d_learning_rate=1e-2)
     step = tf.function(model.train_step)
     d_losses = [float(step(batch)["d_loss"]) for _ in range(20)]
     assert np.mean(d_losses[-5:]) < 0.3 * np.mean(d_losses[:5])

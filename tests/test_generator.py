@@ -9,6 +9,8 @@ from fixtures_learning import TINY, tiny_generator
 
 from lstmgan_utils import generator as room
 from lstmgan_utils.config import PRESETS, Config
+from lstmgan_utils.dice import choose_word, dice_landscapes, throw_dice
+from lstmgan_utils.lookback import LOOKBACK
 from lstmgan_utils.vocabulary import BEATS_PER_MEASURE, METRES
 
 
@@ -21,7 +23,7 @@ def player():
 def echoing():
     """A generator that likes to repeat itself."""
     generator = tiny_generator()
-    generator.copy.bias.assign([6.0] * len(room.LOOKBACK))
+    generator.copy.bias.assign([6.0] * len(LOOKBACK))
     return generator
 
 
@@ -53,13 +55,18 @@ def test_words_need_a_vocabulary():
         room.build_generator(TINY)
 
 
+def play(generator, *args, **options):
+    """Let a generator play without gradients: int ndarray, shape (batch, beats)."""
+    return generator.play_words(*args, **options).numpy()
+
+
 # Dice
 
 
 @pytest.fixture(scope="module")
 def dice():
     """Throw the dice of 100 words 4,000 times."""
-    return room.throw_dice(latents(4000, 1)[:, 0], room.dice_landscapes(100)).numpy()
+    return throw_dice(latents(4000, 1)[:, 0], dice_landscapes(100)).numpy()
 
 
 def test_each_words_dice_all_but_follow_the_gumbel_distribution(dice):
@@ -73,7 +80,7 @@ def test_the_dice_choose_nearly_as_often_as_the_softmax_says(dice):
     expected = np.array([0.5, 0.3, 0.15, 0.05])
     for first in range(0, 100, 4):
         scores = np.log(expected) + dice[:, first : first + 4]
-        share = room.choose_word(tf.constant(scores, tf.float32)).numpy().mean(axis=0)
+        share = choose_word(tf.constant(scores, tf.float32)).numpy().mean(axis=0)
         # 4 standard errors, and the bias of landscapes made of 256 waves
         assert (
             np.abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / 4000) + 0.04
@@ -84,13 +91,13 @@ def test_dice_change_a_little_with_the_latent_and_wholly_with_the_seed(dice):
     a, b = latents(1000, 1, 1)[:, 0], latents(1000, 1, 2)[:, 0]
     for amount, low, high in ((1 / 16, 0.9, 1), (1 / 8, 0.7, 0.95), (1, -0.05, 0.1)):
         near = np.float32(np.cos(amount * np.pi / 2) * a + np.sin(amount * np.pi / 2) * b)
-        pair = [room.throw_dice(x, room.dice_landscapes(50)).numpy() for x in (a, near)]
+        pair = [throw_dice(x, dice_landscapes(50)).numpy() for x in (a, near)]
         assert low < np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1] < high
 
 
 def test_dice_stay_finite_on_the_highest_peak():
     flat = np.zeros((24, 1), "float32"), np.zeros(1, "float32"), np.array([[-99, 99]], "float32")
-    low, high = room.throw_dice(latents(1, 1)[:, 0], flat).numpy()[0]
+    low, high = throw_dice(latents(1, 1)[:, 0], flat).numpy()[0]
     assert np.isfinite([low, high]).all() and low < high
 
 
@@ -98,7 +105,7 @@ def test_the_choice_is_hard_and_its_gradient_soft():
     scores, weights = tf.constant([[1.0, 2.0, -1.0]]), tf.constant([[0.5, -1.0, 3.0]])
     with tf.GradientTape() as tape:
         tape.watch(scores)
-        choice = room.choose_word(scores, softness=2.0)
+        choice = choose_word(scores, softness=2.0)
         value = tf.reduce_sum(choice * weights)
     assert np.allclose(choice, [[0, 1, 0]], atol=1e-6)
     p = tf.nn.softmax(scores / 2.0)
@@ -129,14 +136,14 @@ def read_along(player, words, latent, metre, lengths):
     words, lengths = tf.constant(words, tf.int32), tf.fill([len(words)], lengths)
     before = tf.fill(words.shape, -1)
     scores = player.teacher_forced(words, before, metres, lengths, latent[:, 0], latent).numpy()
-    dice = room.throw_dice(latent.reshape(-1, 24), player.landscapes).numpy()
+    dice = throw_dice(latent.reshape(-1, 24), player.landscapes).numpy()
     return scores + dice.reshape(scores.shape)
 
 
 @pytest.mark.parametrize("metre", ["4/4", "6/8"])
 def test_the_words_played_are_those_with_the_highest_scores_along_them(echoing, metre):
     latent = latents(3, 10 * BEATS_PER_MEASURE[metre])
-    words = echoing.play_words(latent, metre, ending=False)
+    words = play(echoing, latent, metre, ending=False)
     assert np.array_equal(read_along(echoing, words, latent, metre, -1).argmax(axis=-1), words)
     # It varies and it echoes, so that a mix-up of either would show.
     first = BEATS_PER_MEASURE[metre]
@@ -147,8 +154,9 @@ def test_the_words_played_are_those_with_the_highest_scores_along_them(echoing, 
 @pytest.mark.parametrize("metre", ["4/4", "3/4"])
 def test_gradients_go_to_the_words_that_were_played(echoing, metre, measures):
     latent = latents(2, measures * BEATS_PER_MEASURE[metre])
-    words = echoing.play_words(latent, metre, ending=False)
+    words = play(echoing, latent, metre, ending=False)
     played = echoing.play(latent, metre).numpy()
+    assert np.array_equal(echoing.play(latent, metre, words), played)
     assert np.array_equal(played.argmax(axis=-1), words)
     assert np.allclose(played.max(axis=-1), 1) and np.allclose(played.sum(axis=-1), 1, atol=1e-5)
 
@@ -156,10 +164,10 @@ def test_gradients_go_to_the_words_that_were_played(echoing, metre, measures):
 @pytest.mark.parametrize("metre", ["4/4", "3/4"])
 def test_a_song_with_an_end_is_played_as_it_is_read(player, metre):
     latent = latents(3, 10 * BEATS_PER_MEASURE[metre])
-    words = player.play_words(latent, metre)
+    words = play(player, latent, metre)
     expected = read_along(player, words, latent, metre, latent.shape[1])
     assert np.array_equal(expected.argmax(axis=-1), words)
-    assert not np.array_equal(player.play_words(latent, metre, ending=False), words)
+    assert not np.array_equal(play(player, latent, metre, ending=False), words)
 
 
 def test_what_comes_later_does_not_change_the_scores_before_it(player):
@@ -175,7 +183,7 @@ def silence_the_return(generator):
     deaf.set_weights(generator.get_weights())
     size, kernel = deaf.config.embedding, deaf.lstms[0].cell.kernel
     rows = np.ones((kernel.shape[0], 1), "float32")
-    rows[-size:] = rows[-size * (1 + len(room.LOOKBACK)) - 1] = 0
+    rows[-size:] = rows[-size * (1 + len(LOOKBACK)) - 1] = 0
     kernel.assign(kernel * rows)
     for weight in (deaf.copy.kernel, deaf.copy.bias):
         weight.assign(weight * np.array([1, 1, 1, 1, 0], "float32"))
@@ -189,9 +197,9 @@ def test_a_section_that_does_not_hear_the_one_before_begins_as_a_song_does(echoi
     second = latent[:, n_beats:].copy()
     second[:, 0] = latent[:, 0]  # the song latent, which is also the first beat's own values
     latent[:, n_beats] = latent[:, 0]
-    alone = deaf.play_words(second, ending=False)
-    assert np.array_equal(deaf.play_words(latent, ending=False)[:, n_beats:], alone)
-    assert not np.array_equal(echoing.play_words(latent, ending=False)[:, n_beats:], alone)
+    alone = play(deaf, second, ending=False)
+    assert np.array_equal(play(deaf, latent, ending=False)[:, n_beats:], alone)
+    assert not np.array_equal(play(echoing, latent, ending=False)[:, n_beats:], alone)
 
 
 @pytest.mark.parametrize("metre", ["4/4", "3/4"])
@@ -200,7 +208,7 @@ def test_a_section_can_be_the_one_before_again(player, metre):
     back.set_weights(player.get_weights())
     back.copy.bias.assign([0, 0, 0, 0, 100.0])
     width = room.SECTION * BEATS_PER_MEASURE[metre]
-    words = back.play_words(latents(2, 4 * width), metre, ending=False).reshape(2, 4, width)
+    words = play(back, latents(2, 4 * width), metre, ending=False).reshape(2, 4, width)
     assert np.array_equal(words[:, 1], words[:, 0]) and np.array_equal(words[:, 3], words[:, 2])
     assert (words[:, 2] != words[:, 1]).any() and len(np.unique(words[:, 0])) > 5
 
@@ -210,17 +218,17 @@ def test_a_long_song_is_a_set_of_tunes_that_share_the_song_latent(echoing, metre
     tune = 2 * room.SECTION * BEATS_PER_MEASURE[metre]
     latent = latents(2, tune + 9)
     latent[:, tune] = latent[:, 0]  # the song latent is also the first beat's own values
-    whole = echoing.play_words(latent, metre, ending=False)
+    whole = play(echoing, latent, metre, ending=False)
     for part in (slice(0, tune), slice(tune, None)):
-        alone = echoing.play_words(latent[:, part], metre, ending=False)
+        alone = play(echoing, latent[:, part], metre, ending=False)
         assert np.array_equal(whole[:, part], alone)
 
 
 def test_a_longer_latent_goes_on_where_the_shorter_one_ended(player):
     latent = latents(2, 24)
-    whole, half = (player.play_words(x, ending=False) for x in (latent, latent[:, :12]))
+    whole, half = (play(player, x, ending=False) for x in (latent, latent[:, :12]))
     assert np.array_equal(whole[:, :12], half) and not np.array_equal(whole[:, 12:], half)
-    assert np.array_equal(player.play_words(latent)[:, :8], whole[:, :8])  # 4 measures to the end
+    assert np.array_equal(play(player, latent)[:, :8], whole[:, :8])  # 4 measures to the end
 
 
 def test_no_weight_depends_on_the_length_of_the_song():
@@ -232,7 +240,7 @@ def test_no_weight_depends_on_the_length_of_the_song():
 
 def test_the_roll_shows_the_words_that_were_played(player):
     latent = latents(2, 8)
-    roll, words = player(latent).numpy(), player.play_words(latent, ending=False)
+    roll, words = player(latent).numpy(), play(player, latent, ending=False)
     assert roll.shape == (2, 192, 128)
     for found, row in zip(roll, words, strict=True):
         assert np.allclose(found, player.vocabulary.paint(row), atol=1e-5)
@@ -240,8 +248,8 @@ def test_the_roll_shows_the_words_that_were_played(player):
 
 def test_temperature_says_how_much_the_dice_count(player):
     latent = latents(3, 1)
-    dice = room.throw_dice(latent[:, 0], player.landscapes).numpy()
-    hot, cold = (player.play_words(latent, temperature=t)[:, 0] for t in (1e6, 0))
+    dice = throw_dice(latent[:, 0], player.landscapes).numpy()
+    hot, cold = (play(player, latent, temperature=t)[:, 0] for t in (1e6, 0))
     assert hot.tolist() == dice.argmax(axis=1).tolist() != cold.tolist()
 
 
