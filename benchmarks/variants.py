@@ -255,7 +255,7 @@ def changed(**settings):
 
 # name: (what is changed, the game, whether it goes on from the warm-up)
 VARIANTS = {
-    "baseline": ("relativistic, R1 + R2, likelihood .2, form stream", changed(), True),
+    "baseline": ("relativistic, R1 + R2, likelihood .2, form stream, softness 1", changed(), True),
     "cross-entropy": ("softmax cross-entropy, R1 + R2", changed(loss="cross_entropy"), True),
     "no-penalty": ("relativistic without R1 and R2", changed(penalty=0.0), True),
     "hinge": ("hinge loss, spectral norm, no penalty", Hinge, True),
@@ -266,7 +266,7 @@ VARIANTS = {
     "without-form": ("the discriminator does not compare measures", WithoutForm, True),
     "onsets-chroma": ("the discriminator also sees onsets and chroma", OnsetsAndChroma, True),
     "soft-words": ("mixtures of words (Gumbel-softmax .5), not binary", SoftWords, True),
-    "softness-one": ("straight-through with temperature 1", changed(softness=1.0), True),
+    "softness-half": ("straight-through with temperature .5", changed(softness=0.5), True),
     "equal-rates": ("both learning rates 2e-4", changed(d_learning_rate=2e-4), True),
     "faster": ("generator 6e-4, discriminator 2e-3", changed(
         g_learning_rate=6e-4, d_learning_rate=2e-3), True),
@@ -311,10 +311,11 @@ def run(name, warm_up, folder, steps, seconds):
     training_side, _ = songs.split(0)
     tunes = windows.prepare(songs.select(training_side))
     config, vocabulary = runs.read_config(warm_up)
-    config = dataclasses.replace(config, warm_up_steps=0)
+    # The game had this softness until "softness-half" had won.
+    config = dataclasses.replace(config, warm_up_steps=0, softness=1.0)
     model = build(config, vocabulary)
     if goes_on:
-        start = gan.load_run(warm_up)
+        what, start = f"from {Path(warm_up).name}: {what}", gan.load_run(warm_up)
         for part in ("generator", "average", "encoder"):
             getattr(model, part).set_weights(getattr(start, part).get_weights())
     model.compile()
@@ -331,7 +332,7 @@ def run(name, warm_up, folder, steps, seconds):
         if time.monotonic() - began > seconds or not np.isfinite(sum(losses.values())):
             break
     facts = {"adversarial_batches": done, "losses": history[-3:]}
-    write(name, what, model, began, folder, facts)
+    write(name, what, model, songs, began, folder, facts)
 
 
 def run_warm_up(name, folder):
@@ -345,13 +346,12 @@ def run_warm_up(name, folder):
     began = time.monotonic()
     folder_of_run = Path(folder) / name
     model = training.train(songs.select(training_side), folder_of_run, config, every=100)
-    write(name, what, model, began, folder, {"warm_up_batches": config.warm_up_steps})
+    write(name, what, model, songs, began, folder, {"warm_up_batches": config.warm_up_steps})
 
 
-def write(name, what, model, began, folder, facts):
+def write(name, what, model, songs, began, folder, facts):
     """Judge the running average of a game and write what came of it."""
     minutes = (time.monotonic() - began) / 60
-    songs = corpus.builtin_tunes()
     tunes, held_out = (songs.select(side) for side in songs.split(0))
     pieces = play(model.average)
     scores = {"sounding pieces": float(np.mean([len(piece) > 0 for piece in pieces]))}
