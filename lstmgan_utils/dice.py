@@ -40,11 +40,11 @@ def throw_dice(latent, landscapes):
     latent, so that songs can be repeated and blended.
 
     Args:
-        latent: float tensor, shape (batch, 24), standard normal.
+        latent: float tensor, shape (…, 24), standard normal.
         landscapes: from `dice_landscapes`.
 
     Returns:
-        float tensor, shape (batch, words).
+        float tensor, shape (…, words).
 
     Introduced in lesson 05.
     """
