@@ -130,7 +130,7 @@ class Saver(keras.callbacks.Callback):
         """Save under the name `step_000010.weights.h5`, then delete what is not worth keeping."""
         if not all(np.isfinite(array).all() for array in self.model.get_weights()):
             self.give_up(f"a weight is not a number at batch {number}")
-        runs.write_weights(self.model, self.folder / "weights" / f"step_{number:06d}.weights.h5")
+        self.model.save_run(self.folder)
         runs.thin_out(self.folder)
 
 
@@ -210,11 +210,11 @@ class Progress(keras.callbacks.Callback):
 
 
 class History(keras.callbacks.Callback):
-    """Keep the losses of every batch, and write them beside the saves.
+    """Write the losses beside the saves, every few batches.
 
     Args:
-        run_folder: str or Path; `history.csv` there grows by a row every few batches.
-        every: int, batches between rows.
+        run_folder: str or Path; `history.csv` there grows by a row a loss.
+        every: int, batches between them.
 
     Introduced in lesson 06.
     """

@@ -22,11 +22,11 @@ class Config:
     units: int = 192  # of each of the two LSTM layers
     filters: tuple = (64, 96, 128, 192)  # of the discriminator's strided convolutions
     loss: str = "relativistic"  # or "cross_entropy"
-    penalty: float = 0.5  # weight of R1 + R2
+    penalty: float = 0.5  # twice the weight of R1 + R2
     softness: float = 0.5  # temperature of the softmax behind the straight-through choice
     warm_up_steps: int = 2400  # likelihood steps before the adversary joins
     adversarial_steps: int = 600
-    warm_up_beats: int = 64  # of each section of a tune that the warm-up reads
+    warm_up_beats: int = 64  # of each section of a tune that the warm-up reads, at most 64
     dropout: float = 0.25
     free_bits: float = 0.1  # nats a song latent value may carry unpunished
     likelihood_weight: float = 0.2  # of the warm-up's loss while the adversary plays

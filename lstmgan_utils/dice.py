@@ -6,7 +6,7 @@ import tensorflow as tf
 from .config import LATENT_SIZE
 
 DICE_SEED = 24
-DICE_ROUGHNESS = 0.6  # a blend step of an eighth keeps most words, two seeds share none
+DICE_ROUGHNESS = 0.6  # neighbours 1/128 apart keep most words, two seeds share next to none
 N_WAVES = 256
 
 

@@ -1,4 +1,4 @@
-"""The encoder: it reads a whole tune, so that the song latent learns to mean something."""
+"""The encoder: it reads a section, so that the song latent learns to mean something."""
 
 import keras
 import tensorflow as tf
@@ -7,7 +7,7 @@ from .config import LATENT_SIZE
 
 
 class Encoder(keras.Model):
-    """Reads a whole tune into a song latent; it helps the warm-up and is then not needed.
+    """Reads a section of a tune into a song latent; training needs it, playing does not.
 
     Args:
         config: Config.

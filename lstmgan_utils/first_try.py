@@ -18,7 +18,7 @@ def build_first_try(config):
     """Build the generator as it was first described: one LSTM step a time step, one cell a pitch.
 
     Args:
-        config: Config; `units` and `measures` matter here.
+        config: Config; only `units` matters here.
 
     Returns:
         keras.Model: latent, shape (batch, beats, 24), read as 24 * beats random values, to

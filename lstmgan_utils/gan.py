@@ -154,7 +154,7 @@ class LSTMGAN(keras.Model):
                 keras.optimizers.schedules.CosineDecay(
                     config.warm_up_learning_rate, max(config.warm_up_steps, 1), alpha=0.05
                 ),
-                clipnorm=1.0,
+                clipnorm=1.0 / self._n_devices,  # each device clips its own share
             )
             self.warm_up_optimizer.build(self._warm_up_variables)
         # Keras would make one of its own, unused.
@@ -288,12 +288,13 @@ class LSTMGAN(keras.Model):
         tf.distribute.get_replica_context().merge_call(follow, args=(decay,))
 
     def save_run(self, run_folder):
-        """Save settings, vocabulary and the whole state in a run folder.
+        """Save the whole state in a run folder, and settings and vocabulary where they are not yet.
 
         Returns:
             Path of the weights file.
         """
-        runs.write_config(run_folder, self.config, self.vocabulary)
+        if not (Path(run_folder) / "config.json").is_file():
+            runs.write_config(run_folder, self.config, self.vocabulary)
         path = Path(run_folder) / "weights" / f"step_{int(self.n_batches.numpy()):06d}.weights.h5"
         runs.write_weights(self, path)
         return path
@@ -318,7 +319,7 @@ def load_run(run_folder):
     model.compile()
     found = runs.saves(run_folder)
     if not found:
-        raise FileNotFoundError(f"{run_folder} holds no save yet; train for 10 batches or more")
+        raise FileNotFoundError(f"{run_folder} holds no save yet; train on to the first one")
     runs.read_weights(model, found[-1][1])
     model.enter(model.phase_of(int(model.n_batches.numpy())))
     return model

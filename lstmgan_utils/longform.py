@@ -52,7 +52,8 @@ def long_form(generated, real, *, seed=0):
 
     Args:
         generated: list of (note array, length in steps).
-        real: list of (note array, length in steps), whole tunes.
+        real: list of (note array, length in steps), whole tunes in 4/4 from their first full
+            measure, as `home_tunes` gives them.
         seed: int, for shuffling the measures of the real tunes.
 
     Returns:

@@ -43,21 +43,26 @@ def train(
 
     Raises:
         ValueError: the folder holds a run of other settings or other songs; an unknown preset; a
-            batch that cannot be shared evenly among the devices.
+            batch that cannot be shared evenly among the devices; no song in 4/4, 2/4 or 2/2.
 
     Introduced in lesson 06.
     """
     config = _preset(config) if isinstance(config, str) else config
     runtime.set_seed(config.seed)
     tunes = windows.prepare(songs)
+    if not any(tune.metre == "4/4" for tune in tunes):
+        raise ValueError(
+            "the discriminator hears 4/4, and no song is in 4/4, 2/4 or 2/2; add some that are"
+        )
     with _scope(strategy, config):
         model = _open(songs, tunes, Path(run_folder), config)
     total = config.warm_up_steps + config.adversarial_steps
     until = total if until is None else min(until, total)
     sampler = callbacks.SampleWriter(run_folder, every)
+    saver = callbacks.Saver(run_folder, every)
     watching = [
         sampler,
-        callbacks.Saver(run_folder, every),
+        saver,
         callbacks.History(run_folder, every),
         callbacks.TensorBoardWriter(run_folder, sampler, every),
         callbacks.Progress(until, progress),
@@ -65,7 +70,9 @@ def train(
     ]
     try:
         _fit(model, tunes, until, watching)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # fit leaves its callbacks as they are
+        saver.set_model(model)
+        saver.on_train_end()
         print(f"stopped at batch {int(model.n_batches.numpy())}; call train again to go on")
     return model
 
@@ -92,7 +99,7 @@ def _open(songs, tunes, folder, config):
     """Start a run, or load it where the folder holds one of these settings and songs."""
     if (folder / "config.json").is_file():
         found = runs.read_facts(folder)
-        if found["config"] != runs.plain(config) or found["data_hash"] != songs.hash:
+        if found["config"] != runs.plain(config) or found.get("data_hash") != songs.hash:
             raise ValueError(
                 f"{folder} holds a run with other settings or songs; choose another folder, or "
                 "delete that one to start anew"

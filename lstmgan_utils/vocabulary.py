@@ -93,7 +93,7 @@ class Vocabulary:
 
     def _word(self, beat):
         key = beat.tobytes()
-        if key not in self._known:  # remembered then, since rare beats come again every epoch
+        if key not in self._known:  # remembered then, since rare beats come again
             sounding, height = _outline(beat)
             rhythm = (self._sounding != sounding).sum(axis=1)
             both = self._sounding & sounding

@@ -239,12 +239,12 @@ def training_batches(tunes, vocabulary, config, first=0):
     metres = [METRES.index(tune.metre) for tune in tunes]
     sections = cut_sections(spell(tunes, vocabulary), metres)
 
-    def draw(number):
-        return word_batch(
-            sections, config.warm_up_beats, config.batch_size, config.seed, int(number)
-        )
+    n_beats = min(config.warm_up_beats, sections[0].shape[1])  # a section is no longer
 
-    of_words = tf.TensorSpec((config.batch_size, config.warm_up_beats), tf.int32)
+    def draw(number):
+        return word_batch(sections, n_beats, config.batch_size, config.seed, int(number))
+
+    of_words = tf.TensorSpec((config.batch_size, n_beats), tf.int32)
     of_tunes = tf.TensorSpec((config.batch_size,), tf.int32)
     words = _numbered(draw, first, (of_words, of_words, of_tunes, of_tunes))
     length = config.measures * steps_of("4/4")

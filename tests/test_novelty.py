@@ -4,7 +4,10 @@ import time
 
 import numpy as np
 import pytest
+from fixtures_learning import tiny_generator
+from toy_tunes import toy_songs
 
+from benchmarks import long_songs
 from lstmgan_utils.longform import drift, long_form
 from lstmgan_utils.novelty import novelty, tokens
 from lstmgan_utils.pianoroll import crop, note_array, transpose
@@ -143,3 +146,14 @@ def test_long_form_tells_a_tune_from_its_shuffled_measures():
     assert rows["8"]["shuffled"] < 0.5 and rows["8"]["closer_to_real"]
     rows = long_form([(song(32), 32 * 96)], [(tune, 32 * 96)] * 3)
     assert not rows["8"]["closer_to_real"]
+
+
+def test_long_songs_are_compared_with_tunes_in_their_own_metre(monkeypatch):
+    monkeypatch.setattr(long_songs, "LONG_SEEDS", range(2))
+    monkeypatch.setattr(long_songs, "BLEND_SEEDS", range(2))
+    held_out = toy_songs(6)
+    held_out.table["metre"][:3] = "3/4"
+    found = [long_songs.measure(tiny_generator(), songs)["long_form.csv"]
+             for songs in (held_out, held_out.select([3, 4, 5]))]  # fmt: skip
+    for lag in ("4", "8"):  # toy tunes are too short for 16
+        assert found[0][lag]["real"] == found[1][lag]["real"] > 0

@@ -64,6 +64,8 @@ def test_a_walk_starts_near_one_song_and_ends_in_the_other():
 @pytest.mark.parametrize("metre, beats", [("4/4", 4), ("3/4", 3), ("6/8", 3)])
 def test_a_seed_is_a_piece_of_the_length_and_metre_asked_for(player, metre, beats):
     notes = sampling.sample(player, 3, 4, metre=metre)
+    latents = sampling.draw_latent(3, 4, metre)[None]
+    assert player.play_words(latents, metre).shape == (1, 4 * beats)
     assert np.array_equal(notes, sampling.sample(player, 3, 4, metre=metre))
     assert not np.array_equal(notes, sampling.sample(player, 4, 4, metre=metre))
     assert encode(notes, 4 * beats * 24).any()

@@ -134,6 +134,32 @@ def test_a_run_can_be_stopped_anywhere_and_taken_up(unbroken, tmp_path):
     assert int(train(tmp_path)[0].n_batches) == 10
 
 
+class Interrupt(keras.callbacks.Callback):
+    """Press Interrupt after batch 5."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.n_batches) == 5:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_keeps_what_it_has_learned(unbroken, tmp_path, capsys):
+    train(tmp_path, extra=[Interrupt()])
+    assert runs.saves(tmp_path)[-1][0] == 5
+    assert "stopped at batch 5" in capsys.readouterr().out
+    model, losses = train(tmp_path)
+    assert sorted(losses) == [6, 7, 8, 9, 10]
+    same_losses(losses, unbroken[2])
+    same_weights(model, unbroken[1])
+
+
+def test_songs_that_the_discriminator_cannot_hear_are_refused(tmp_path):
+    waltzes = toy_songs(3)
+    waltzes.table["metre"][:] = "3/4"
+    with pytest.raises(ValueError, match="no song is in 4/4"):
+        training.train(waltzes, tmp_path, BRIEF, progress=False)
+    assert not list(tmp_path.iterdir())
+
+
 def test_tensorboard_gets_pictures_and_sounds_of_samples(unbroken, tmp_path):
     sampler = callbacks.SampleWriter(tmp_path, measures=4)
     writer = callbacks.TensorBoardWriter(tmp_path, sampler, every=1)
