@@ -89,6 +89,37 @@ def make_report(pieces, held_out, training, folder, *, facts, n_bootstrap=200):
     return folder / "index.html"
 
 
+def judge_again(pieces, held_out, training, weights, facts):
+    """Judge new pieces beside the rivals of the league that is kept, which have not changed.
+
+    Args:
+        pieces: list of note arrays of the model.
+        held_out, training: Songs, those of the kept league.
+        weights: Path of the folder that holds league.csv and league.json; both are rewritten.
+        facts: as for `make_report`.
+
+    Returns:
+        Table.
+
+    Raises:
+        ValueError: the kept league is about other songs or seeds.
+    """
+    kept = json.loads((weights / "league.json").read_text())
+    for name in ("training_hash", "held_out_hash", "seeds"):
+        if kept[name] != facts[name]:
+            raise ValueError(f"the kept league has another {name}; make the whole report anew")
+    cards = evaluation.scorecards({"LSTM-GAN": pieces}, held_out, training, measures=MEASURES,
+                                  n_bootstrap=200)  # fmt: skip
+    ours = evaluation.league_table(cards)
+    rows = evaluation.Table.from_csv(weights / "league.csv")
+    table = evaluation.Table(row | ours[row["measure"]] for row in rows)
+    facts |= {"rival_minutes": kept["rival_minutes"]}
+    facts["rivals_heard_beside"] = kept.get("rivals_heard_beside", kept["weights_hash"])
+    table.to_csv(weights / "league.csv")
+    write_text(weights / "league.json", json.dumps(facts, indent=1))
+    return table
+
+
 def draw_rolls(pieces, path):
     """Draw the first piece of each writer."""
     fig, _ = plotting.plot_batch(
@@ -188,6 +219,11 @@ def parse_arguments():
     parser.add_argument("--run", help="a run folder to judge instead of the shipped weights")
     parser.add_argument("--weights", default="folk", help="the shipped weights to judge")
     parser.add_argument("--keep", action="store_true", help="keep the table beside the weights")
+    parser.add_argument(
+        "--same-rivals",
+        action="store_true",
+        help="judge the shipped weights anew, beside the rivals of the kept table",
+    )
     return parser.parse_args()
 
 
@@ -204,13 +240,16 @@ def main():
     seeds = list(range(options.pieces))
     generator = load(options.run or options.weights)
     pieces = {"LSTM-GAN": sampling.sample_many(generator, seeds, MEASURES)}
-    pieces |= line_up(training, seeds, measures=MEASURES, minutes=rival_minutes)
     facts = {"model": options.run or options.weights, "minutes": minutes,
              "rival_minutes": rival_minutes, "seeds": f"0 to {seeds[-1]}", "split_seed": 0,
              "songs": len(songs), "songs_hash": songs.hash, "training_hash": training.hash,
              "held_out_hash": held_out.hash, "versions": runtime.versions()}  # fmt: skip
     if not options.run:
         facts["weights_hash"] = hash_file(weights / "generator.weights.h5")
+    if options.same_rivals:
+        print(judge_again(pieces["LSTM-GAN"], held_out, training, weights, facts))
+        return
+    pieces |= line_up(training, seeds, measures=MEASURES, minutes=rival_minutes)
     folder = runtime.project_root() / "outputs" / "report"
     print(make_report(pieces, held_out, training, folder, facts=facts))
     if options.keep and not options.run:

@@ -1,8 +1,8 @@
 """Train, judge and ship the weights "folk": `make weights`, about an hour on two cores.
 
 The run is resumable: start it again after any stop. It learns from the training side of the
-built-in tunes and is judged on the held-out side, by seeds 0 to 999, before and after the
-adversarial phase.
+built-in tunes, which also sets how eagerly it copies (`calibrate_copies`), and is judged on the
+held-out side, by seeds 0 to 999, before the adversarial phase and at the end.
 """
 
 import datetime
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import long_songs
 from lstmgan_utils import corpus, evaluation, plotting, runtime, sampling, training
+from lstmgan_utils.calibration import calibrate_copies
 from lstmgan_utils.config import PRESETS
 
 SEEDS = range(1000)
@@ -29,7 +30,8 @@ def train_and_judge(run_folder, preset="laptop"):
     """Run both phases and judge after each.
 
     Returns:
-        (LSTMGAN, Table before and Table after the adversarial phase, Songs to train on).
+        (LSTMGAN, Table before and Table after the adversarial phase, Songs to train on, Table of
+        the calibration).
     """
     songs = corpus.builtin_tunes()
     training_side, test_side = songs.split(0)
@@ -38,11 +40,14 @@ def train_and_judge(run_folder, preset="laptop"):
     for phase, until in (("before", PRESETS[preset].warm_up_steps), ("after", None)):
         start = time.monotonic()
         model = training.train(tunes, run_folder, preset, until=until, every=100)
+        if until is None:
+            calibration = calibrate_copies(model.average, tunes)
+            print(calibration)
         minutes[phase] = minutes.get(phase, 0) + (time.monotonic() - start) / 60
         (Path(run_folder) / "minutes.json").write_text(json.dumps(minutes))
         cards[phase] = judge(model, held_out, tunes)
         print(f"{phase} the adversarial phase, {minutes[phase]:.1f} minutes\n{cards[phase]}")
-    return model, cards, tunes
+    return model, cards, tunes, calibration
 
 
 def _read_minutes(run_folder):
@@ -50,7 +55,7 @@ def _read_minutes(run_folder):
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def ship(model, cards, tunes, run_folder, name="folk"):
+def ship(model, cards, tunes, calibration, run_folder, name="folk"):
     """Write the generator, its record and its picture into the repository."""
     folder = sampling.save_generator(model.average, sampling.WEIGHTS / name)
     minutes = _read_minutes(run_folder)
@@ -74,6 +79,7 @@ def ship(model, cards, tunes, run_folder, name="folk"):
     }
     for phase, card in cards.items():
         card.to_csv(folder / f"scores_{phase}.csv")
+    calibration.to_csv(folder / "calibration.csv")
     with runtime.atomic_path(folder / "record.json") as path:
         path.write_text(json.dumps(record, indent=1) + "\n")
     draw(sampling.sample(model.average, PICTURE_SEED, 8))
@@ -88,6 +94,5 @@ def draw(notes):
 
 if __name__ == "__main__":
     run_folder = sys.argv[1] if len(sys.argv) > 1 else "outputs/runs/folk"
-    model, cards, tunes = train_and_judge(run_folder)
-    ship(model, cards, tunes, run_folder)
+    ship(*train_and_judge(run_folder), run_folder)
     long_songs.main()

@@ -86,6 +86,24 @@ def test_standings_name_what_the_rival_wins(tmp_path):
     assert evaluation.Table.from_csv(tmp_path / "league.csv") == table
 
 
+def test_new_pieces_are_judged_beside_the_rivals_that_are_kept(folder, tmp_path):
+    training, held_out = toy_songs(30, seed=1), toy_songs(12, seed=2)
+    facts = {"training_hash": training.hash, "held_out_hash": held_out.hash, "seeds": "0 to 11"}
+    kept = facts | {"rival_minutes": 2, "weights_hash": "cafe"}
+    (tmp_path / "league.json").write_text(json.dumps(kept))
+    (tmp_path / "league.csv").write_bytes((folder / "table.csv").read_bytes())
+    before = evaluation.Table.from_csv(tmp_path / "league.csv")
+    pieces = evaluation.clips(toy_songs(12, seed=3))
+    report.judge_again(pieces, held_out, training, tmp_path, dict(facts))
+    after = evaluation.Table.from_csv(tmp_path / "league.csv")
+    for was, row in zip(before, after, strict=True):
+        assert {name: row[name] for name in was} == pytest.approx(was, nan_ok=True)
+        assert row["LSTM-GAN"] == pytest.approx(was["new tunes"], nan_ok=True)
+    assert json.loads((tmp_path / "league.json").read_text())["rivals_heard_beside"] == "cafe"
+    with pytest.raises(ValueError, match="another seeds"):
+        report.judge_again(pieces, held_out, training, tmp_path, facts | {"seeds": "0 to 9"})
+
+
 def test_minutes_are_those_of_the_run_or_of_the_weights(tmp_path):
     shipped = SimpleNamespace(run=None, weights="folk")
     assert report.training_minutes(shipped) > 1
