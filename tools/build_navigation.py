@@ -86,7 +86,7 @@ def score_table():
     lines = [
         f"Trained in {record['minutes']:.0f} minutes on two busy cores"
         f" ({record['minutes_warm_up']:.0f} of warm-up, {record['minutes_adversarial']:.0f} against"
-        f" the discriminator), seed {record['seed']}; judged by"
+        f" the discriminator and for calibration), seed {record['seed']}; judged by"
         f" {record['seeds_judged'][1] + 1:,} songs of 8 measures.",
         "",
         "| measure | warm-up | with adversary | real | noise | target | met |",
