@@ -113,8 +113,10 @@ def judge_again(pieces, held_out, training, weights, facts):
     ours = evaluation.league_table(cards)
     rows = evaluation.Table.from_csv(weights / "league.csv")
     table = evaluation.Table(row | ours[row["measure"]] for row in rows)
-    facts |= {"rival_minutes": kept["rival_minutes"]}
-    facts["rivals_heard_beside"] = kept.get("rivals_heard_beside", kept["weights_hash"])
+    facts = facts | {
+        "rival_minutes": kept["rival_minutes"],
+        "rivals_heard_beside": kept.get("rivals_heard_beside", kept["weights_hash"]),
+    }
     table.to_csv(weights / "league.csv")
     write_text(weights / "league.json", json.dumps(facts, indent=1))
     return table
@@ -222,9 +224,12 @@ def parse_arguments():
     parser.add_argument(
         "--same-rivals",
         action="store_true",
-        help="judge the shipped weights anew, beside the rivals of the kept table",
+        help="judge the shipped weights anew, beside the rivals of the kept table, and keep that",
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.same_rivals and options.run:
+        parser.error("--same-rivals is for shipped weights, not for a --run")
+    return options
 
 
 def main():

@@ -33,13 +33,15 @@ def calibrate_copies(generator, songs, *, seeds=SEEDS, rounds=5):
 
     Introduced in lesson 06.
     """
-    real = {lag: value for lag in LOOKBACK if not math.isnan(value := _real_return(songs, lag))}
+    real = _returns(lambda length: _clips(songs, length), LOOKBACK)
     shifts = dict.fromkeys(LOOKBACK, 0.0)
     trained = generator.copy.bias.numpy()
     for _ in range(rounds):
         for lag, value in generated_returns(generator, real, seeds).items():
-            # Eager at first, and never on account of a return that few pieces have.
-            shifts[lag] += float(np.clip(math.log(real[lag] / max(value, 1e-3)), -0.5, 0.5))
+            # Half a nat a round at most, so that one round cannot throw it off.
+            shifts[lag] += float(
+                np.clip(math.log(max(real[lag], 1e-3) / max(value, 1e-3)), -0.5, 0.5)
+            )
         generator.copy.bias.assign(trained + np.array(list(shifts.values()), "float32"))
     found = generated_returns(generator, real, seeds)
     return Table(
@@ -59,22 +61,26 @@ def generated_returns(generator, lags, seeds):
     Returns:
         dict of lag to float, mean similarity.
     """
-    pieces = {}
-    for length in {_length(lag) for lag in lags}:
-        pieces[length] = sample_many(generator, seeds, length, ending=False)
-    return {lag: _mean_return(pieces[_length(lag)], lag) for lag in lags}
+    return _returns(lambda length: sample_many(generator, seeds, length, ending=False), lags)
 
 
-def _real_return(songs, lag):
+def _returns(make, lags):
+    """Measure what returns in the pieces that make(measures) gives; none, and a lag is left out."""
+    pieces = {length: make(length) for length in {_length(lag) for lag in lags}}
+    found = {}
+    for lag in lags:
+        length = _length(lag)
+        values = [similarity(notes, lag, length * STEPS_PER_MEASURE) for notes in pieces[length]]
+        if values:
+            found[lag] = float(np.nanmean(values))
+    return found
+
+
+def _clips(songs, length):
     try:
-        return _mean_return(clips(songs, _length(lag)), lag)
+        return clips(songs, length)
     except ValueError:  # no song is long enough
-        return math.nan
-
-
-def _mean_return(pieces, lag):
-    n_steps = _length(lag) * STEPS_PER_MEASURE
-    return float(np.nanmean([similarity(notes, lag, n_steps) for notes in pieces]))
+        return []
 
 
 def _length(lag):

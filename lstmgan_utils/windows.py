@@ -238,7 +238,6 @@ def training_batches(tunes, vocabulary, config, first=0):
 
     metres = [METRES.index(tune.metre) for tune in tunes]
     sections = cut_sections(spell(tunes, vocabulary), metres)
-
     n_beats = min(config.warm_up_beats, sections[0].shape[1])  # a section is no longer
 
     def draw(number):

@@ -26,6 +26,11 @@ def tiny_vocabulary():
     return learn_vocabulary((cut_beats(tune.notes) for tune in tiny_tunes()), TINY.n_words)[0]
 
 
+def moved(network, before):
+    """Count the weights of a network that have moved."""
+    return sum((a != b).any() for a, b in zip(network.get_weights(), before, strict=True))
+
+
 def tiny_generator(seed=0):
     """Build a generator whose random weights are large enough to matter: Generator."""
     generator = Generator(TINY, tiny_vocabulary())

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from fixtures_learning import TINY, tiny_tunes, tiny_vocabulary
+from fixtures_learning import TINY, moved, tiny_tunes, tiny_vocabulary
 
 from lstmgan_utils import gan
 from lstmgan_utils.config import PRESETS
@@ -26,11 +26,6 @@ def tiny_gan(**changes):
     model = gan.LSTMGAN(config, tiny_vocabulary())
     model.compile()
     return model
-
-
-def moved(network, before):
-    """Count the weights of a network that have moved."""
-    return sum((a != b).any() for a, b in zip(network.get_weights(), before, strict=True))
 
 
 # Losses
