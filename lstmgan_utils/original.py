@@ -17,17 +17,14 @@ from .pianoroll import MAX_STEPS, N_PITCHES
 from .runtime import atomic_path
 
 MAX_BYTES = 64 * 2**20  # the largest honest song, a list of 2.5 million floats, has 22 MB
-MAX_BUILT = 512 * 2**20  # bytes in memory that a pickle may ask for; that song asks for 170 MB
-OBJECT, SLOT = 64, 16  # bytes of a new list, tuple or number, and of a place that points to one
+MAX_BUILT = 400 * 2**20  # bytes in memory that a pickle may ask for; that song asks for 112 MB
+OBJECT = 72  # bytes of a new list, tuple or number, and of the place that points to it
 FLOATS = re.compile(rb"(?:G.{8})*+", re.DOTALL)
-SMALL = re.compile(rb"(?:K.|[\x88\x89N])*+", re.DOTALL)  # ints under 256, True, False, None
-POINTING = """PROTO FRAME STOP MARK APPEND APPENDS MEMOIZE PUT BINPUT LONG_BINPUT GET BINGET
-    LONG_BINGET"""
-MAKING = """EMPTY_LIST LIST EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 INT BININT BININT2 LONG LONG1
-    FLOAT STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINBYTES BINBYTES8
+OBJECTS = re.compile(rb"(?:[Khq].|M..|J.{4}|[]()aetN\x85-\x89\x94])*+", re.DOTALL)  # ints, lists …
+OTHERS = """PROTO FRAME STOP PUT LONG_BINPUT GET LONG_BINGET LIST INT LONG LONG1 FLOAT
+    STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINBYTES BINBYTES8
     SHORT_BINBYTES BYTEARRAY8 GLOBAL STACK_GLOBAL REDUCE BUILD"""
-COSTS = dict.fromkeys(POINTING.split(), SLOT) | dict.fromkeys(MAKING.split(), OBJECT)
-OPCODES = {ord(op.code): op for op in pickletools.opcodes if op.name in COSTS}
+OPCODES = {op.code.encode("latin1"): op for op in pickletools.opcodes if op.name in OTHERS.split()}
 CORE = re.compile(r"numpy\.(_?core)\.(multiarray|numeric)")  # numpy 1 and 2 name it differently
 
 
@@ -130,43 +127,46 @@ def check_pickle(data):
         data: bytes of a pickle.
 
     Raises:
-        ValueError: more than 512 MB, or what no roll needs, or no pickle.
+        ValueError: more than 400 MB, or what no roll needs, or no pickle.
     """
-    place, built, largest, steps = 0, 0, 0, 0
+    place, built, largest = 0, 0, 0
     while True:
         middle = FLOATS.match(data, place).end()
-        end = SMALL.match(data, middle).end()
-        built += 5 * (middle - place) + 24 * (end - middle)  # 9 bytes a float, 1 or 2 a small one
-        if end >= len(data) or data[end] not in OPCODES:
-            raise ValueError(f"byte {end:,} of its pickle is nothing that a roll needs")
-        op = OPCODES[data[end]]
-        place, size = _after(data, end + 1, op, steps)
-        largest, steps = max(largest, size), steps + 1
-        built += COSTS[op.name] + 4 * size + largest * (op.name in ("REDUCE", "BUILD"))
+        end = OBJECTS.match(data, middle).end()
+        built += 5 * (middle - place) + OBJECT * (end - middle)  # a float has 9 bytes here
         if built > MAX_BUILT:
             raise ValueError(f"it asks for more than {MAX_BUILT:,} bytes of memory (a bomb?)")
+        if data[end : end + 1] == b"G" and end > place:
+            place = end
+            continue
+        op = OPCODES.get(data[end : end + 1])
+        if op is None:
+            raise ValueError(f"byte {end:,} of its pickle is nothing that a roll needs")
+        place, size = _after(data, end + 1, op)
+        largest = max(largest, size)
+        built += OBJECT + 4 * size + largest * (op.name in ("REDUCE", "BUILD"))
         if op.name == "STOP":
             return
 
 
-def _after(data, place, op, steps):
+def _after(data, place, op):
     """Find where an opcode's argument ends; return that place and the bytes of data in it."""
-    size = op.arg.n if op.arg else 0
+    size, memo = op.arg.n if op.arg else 0, 0
     if size == pickletools.UP_TO_NEWLINE:
-        end = place
-        for _ in range(1 + (op.name == "GLOBAL")):
-            end = data.index(b"\n", end) + 1
-        if op.name == "PUT" and int(data[place:end]) > steps:
-            raise ValueError("its pickle skips places in memory")
-        return end, end - place
-    if size < 0:  # so many bytes of length, then the data
+        end = data.index(b"\n", place) + 1
+        end = data.index(b"\n", end) + 1 if op.name == "GLOBAL" else end
+        size, memo = end - place, int(data[place:end]) if op.name == "PUT" else 0
+    elif size < 0:  # so many bytes of length, then the data
         prefix = {pickletools.TAKEN_FROM_ARGUMENT1: 1, pickletools.TAKEN_FROM_ARGUMENT8U: 8}
         start = place + prefix.get(size, 4)
         size = int.from_bytes(data[place:start], "little")
-        return start + size, size
-    if op.name == "LONG_BINPUT" and int.from_bytes(data[place : place + size], "little") > steps:
-        raise ValueError("its pickle skips places in memory")
-    return place + size, 0
+        end = start + size
+    else:
+        end = place + size
+        memo = int.from_bytes(data[place:end], "little") if op.name == "LONG_BINPUT" else 0
+    if memo > MAX_STEPS * N_PITCHES:
+        raise ValueError("its pickle asks for memory to remember more objects than a roll has")
+    return end, 0 if op.name in ("FLOAT", "INT") else size
 
 
 def _as_roll(content):
