@@ -113,7 +113,7 @@ def forge(path, place, data):
         for i, (count, size) in enumerate(zip(counts, sizes, strict=True)):
             fields[10 + i] = zlib.crc32(content[start : start + count * size])
             start += -(-count * size // ALIGNMENT) * ALIGNMENT
-    except (ValueError, OverflowError):
+    except (ValueError, TypeError, OverflowError):
         pass  # sizes beyond all bounds
     header = HEADER.pack(*fields)
     content[: HEADER.size + 4] = header + struct.pack("<I", zlib.crc32(header))
@@ -135,8 +135,8 @@ FORGED = {
     "no songs": (16, struct.pack("<Q", 0)),
     "more songs than memory": (16, struct.pack("<Q", 2**62)),
     "more notes than memory": (24, struct.pack("<Q", 2**63)),
-    "names as long as the disk": (32, struct.pack("<Q", 2**32 - 1)),
-    "names of no width": (32, struct.pack("<Q", 0)),
+    "names as long as the disk": (32, struct.pack("<I", 2**32 - 1)),
+    "names of no width": (32, struct.pack("<I", 0)),
 }
 
 
