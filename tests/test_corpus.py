@@ -125,7 +125,7 @@ def test_note_over_every_line_is_cut_and_counted():
 
 @pytest.mark.parametrize("name", ["long.mid", "long.musicxml"])
 def test_report_names_long_pieces_and_counts_cut_notes(tmp_path, name):
-    notes = note_array([*((96 * i, 96, 60 + i % 12) for i in range(250)), (12, 19_188, 30)])
+    notes = note_array([*((96 * i, 96, 60 + i % 12) for i in range(250)), (24, 19_188, 30)])
     (write_midi if name == "long.mid" else write_score)(notes, tmp_path / name)
     write_midi(melody(1), tmp_path / "short.mid")
     files = [tmp_path / name, tmp_path / "short.mid"]
