@@ -7,7 +7,8 @@ from pathlib import Path
 
 from .folder_jobs import attempt, run_batches
 from .original import read_original
-from .pianoroll import RESOLUTION, decode, read_midi, read_score
+from .performance import read_performance
+from .pianoroll import RESOLUTION, decode, read_midi, read_score, steps_of
 from .runtime import atomic_path, progress_bar
 from .songs import open_store, split_song, whole_song
 from .store import MAX_PIECE, Journal, unpack_row, write_store
@@ -116,6 +117,7 @@ def read_song(file, source, licence):
         notes, info = decode(read_original(file)), {}
     elif suffix in (".mid", ".midi"):
         notes, info = read_midi(file, with_info=True)
+        info |= _signatures(file)
     else:
         notes, info = read_score(file, with_info=True)
     if not len(notes):
@@ -126,6 +128,22 @@ def read_song(file, source, licence):
         raise ValueError(f"{file} lasts longer than {quarters:,} quarters (a gap, or a note "
                          "without an end?); cut it in an editor")  # fmt: skip
     return notes, row
+
+
+def _signatures(file):
+    """Read the first metre, key and program that a MIDI file names, for the table."""
+    try:
+        played = read_performance(file)
+    except ValueError:  # stricter than `read_midi`, which could read it
+        return {}
+    found = {}
+    for _, beats, unit in played.metres[:1]:
+        found |= {"metre": f"{beats}/{unit}"} if steps_of(f"{beats}/{unit}") else {}
+    for _, fifths in played.keys[:1]:
+        found["fifths"] = fifths
+    for part in played.parts[:1]:
+        found |= {} if part.is_drum else {"program": part.program}
+    return found
 
 
 def fill_store(path, jobs, read, *, append=False, unique=False, n_jobs=None, progress=True):

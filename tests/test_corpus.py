@@ -138,6 +138,20 @@ def test_report_names_long_pieces_and_counts_cut_notes(tmp_path, name):
         assert "2 songs" in report[name]["reason"] and "1 of its notes" in report[name]["reason"]
 
 
+def test_midi_brings_its_metre_key_and_program(files, tmp_path):
+    import mido
+
+    midi = mido.MidiFile(files[0])
+    midi.tracks[0][:0] = [mido.MetaMessage("time_signature", numerator=6, denominator=8),
+                          mido.MetaMessage("key_signature", key="Eb")]  # fmt: skip
+    midi.save(tmp_path / "jig.mid")
+    write_midi(melody(2), tmp_path / "plain.mid", program=40)
+    found = [tmp_path / "jig.mid", tmp_path / "plain.mid"]
+    table = corpus.build_store(found, tmp_path / "songs.store", progress=False).table
+    assert table["metre"].tolist() == ["6/8", "4/4"]
+    assert table["key"].tolist() == [-3, 0] and table["program"].tolist() == [0, 40]
+
+
 def test_file_that_sets_off_an_error_or_lasts_for_hours_is_left_out(files, tmp_path, monkeypatch):
     real = building.read_midi
 
