@@ -11,6 +11,7 @@ RESOLUTION = 24  # time steps a quarter note: 32nds are 3 steps, triplet eighths
 N_PITCHES = 128
 STEPS_PER_MEASURE = 4 * RESOLUTION
 MAX_STEPS = 200 * STEPS_PER_MEASURE  # 19,200: 200 measures of 4/4
+FAR = 2**30  # an onset that no piece has, and that the type still holds
 NOTE_DTYPE = np.dtype([("onset", "<i4"), ("duration", "<i2"), ("pitch", "i1")])
 
 
@@ -233,16 +234,17 @@ def on_grid(times, pitches, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
         steps_per_measure, pickup: as for `cut_to_measures`.
 
     Returns:
-        (note array, dict with n_notes, n_off_grid, n_cut).
+        (note array, dict with n_notes, n_off_grid, n_cut, and where notes were left out whole: the
+        note array before that).
     """
     steps = np.floor(np.asarray(times, float).reshape(-1, 2) + 0.5).astype(np.int64)
     off_grid = int((np.abs(steps - times) > 1e-3).any(axis=1).sum()) if len(steps) else 0
-    duration = np.maximum(steps[:, 1] - steps[:, 0], 1)
-    too_late = steps[:, 0] >= MAX_STEPS
-    rows = np.column_stack([steps[:, 0], np.minimum(duration, MAX_STEPS), np.asarray(pitches, int)])
-    notes, n_cut = cut_to_measures(note_array(rows[~too_late]), steps_per_measure, pickup)
+    length = steps[:, 1] - steps[:, 0]
+    onset, duration = np.minimum(steps[:, 0], FAR), np.clip(length, 1, MAX_STEPS)
+    whole = note_array(np.column_stack([onset, duration, np.asarray(pitches, int)]))
+    notes, n_cut = cut_to_measures(whole, steps_per_measure, pickup)
     return notes, {
         "n_notes": len(notes),
         "n_off_grid": off_grid,
-        "n_cut": n_cut + int(too_late.sum()),
-    }
+        "n_cut": n_cut or int((length > MAX_STEPS).sum()),
+    } | ({"whole": whole} if n_cut else {})

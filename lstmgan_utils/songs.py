@@ -5,10 +5,11 @@ import hashlib
 
 import numpy as np
 
-from .pianoroll import NOTE_DTYPE, n_steps
+from .pianoroll import MAX_STEPS, NOTE_DTYPE, crop, n_steps, steps_of
 from .store import NUMBER_COLUMNS, TEXT_COLUMNS, pack_rows, read_store
 
 FAMILY_INTERVALS = 24
+PHRASE = 4  # measures; training draws its windows where phrases start
 
 
 def open_store(path, *, verify=True):
@@ -67,7 +68,7 @@ class Songs:
     @functools.cached_property
     def table(self):
         """dict of columns, each an array of shape (songs,): name, source, metre, key, n_steps …"""
-        text = {c: np.char.decode(self.rows[c], "utf-8") for c in TEXT_COLUMNS}
+        text = {c: np.char.decode(self.rows[c], "utf-8", "replace") for c in TEXT_COLUMNS}
         return text | {c: self.rows[c] for c in NUMBER_COLUMNS}
 
     @functools.cached_property
@@ -154,10 +155,69 @@ def song_row(notes, info=None, **columns):
         "program": -1 if program is None else program,
         "n_steps": n_steps(notes),
         "pickup": info.get("pickup", 0),
-        "on_grid": 1 - info.get("n_off_grid", 0) / max(len(notes), 1),
+        "on_grid": 1 - info.get("n_off_grid", 0) / max(len(info.get("whole", notes)), 1),
         "family": melody_family(notes),
+        "n_cut": info.get("n_cut", 0),
     }
     return row | columns
+
+
+def whole_song(notes, info, **columns):
+    """Take a piece as its file has it, of any length, and describe it as `song_row` does.
+
+    Returns:
+        (note array, row dict), for `split_song`.
+    """
+    if "whole" in info:
+        notes, info = info["whole"], info | {"n_cut": 0}
+    return notes, song_row(notes, info, **columns)
+
+
+def split_song(notes, row):
+    """Split a piece that is longer than 19,200 steps at measure lines, into songs that are not.
+
+    Each note belongs to the song in which it starts. Its sound ends with that song, and `n_cut`
+    counts the notes that end early. Four measures of silence and more between two songs are left
+    out. All songs of a piece keep its family, so that a split leaves them on one side.
+
+    Args:
+        notes: note array of a piece of any length.
+        row: dict from `song_row`; its metre and pickup tell where the measure lines are.
+
+    Returns:
+        list of (note array, row dict), named "piece (1 of 3)" where there are more than one.
+
+    Introduced in lesson 03.
+    """
+    songs, pickup, measure = [], row["pickup"], max(steps_of(row["metre"]), 1)
+    while n_steps(notes) > MAX_STEPS:
+        line = _split_line(notes, measure, pickup)
+        first, rest = np.split(notes, [np.searchsorted(notes["onset"], line)])
+        n_cut = int((first["onset"] + first["duration"] > line).sum())
+        songs += [(crop(first, 0, line), pickup, n_cut)] if len(first) else []
+        line += (rest["onset"][:1].sum() - line) // (PHRASE * measure) * PHRASE * measure
+        notes, pickup = rest.copy(), 0
+        notes["onset"] -= line
+    songs += [(notes, pickup, row["n_cut"])] if len(notes) or not songs else []
+    names = [row["name"]] if len(songs) == 1 else [
+        f"{row['name']} ({k} of {len(songs)})" for k in range(1, len(songs) + 1)]  # fmt: skip
+    return [(song, row | {"name": name, "n_steps": n_steps(song), "pickup": pickup, "n_cut": n_cut})
+            for name, (song, pickup, n_cut) in zip(names, songs, strict=True)]  # fmt: skip
+
+
+def _split_line(notes, measure, pickup):
+    """Choose where to split: the fewest notes sound on, then a phrase starts, then halves alike."""
+    length = n_steps(notes)
+    ideal = length / -(-length // MAX_STEPS)
+    lines = np.arange(pickup, MAX_STEPS + 1, measure)
+    number = np.flatnonzero(lines >= ideal / 2)
+    if not len(number):  # a measure longer than a song
+        return MAX_STEPS
+    ends = np.sort(notes["onset"] + notes["duration"])
+    started = np.searchsorted(notes["onset"], lines[number])
+    sounding = started - np.searchsorted(ends, lines[number], side="right")
+    best = np.lexsort((abs(lines[number] - ideal), number % PHRASE > 0, sounding))[0]
+    return int(lines[number[best]])
 
 
 def melody_family(notes):

@@ -8,7 +8,7 @@ from unittest import mock
 
 from .abc_notation import read_abc, without_graces
 from .building import fill_store
-from .songs import open_store, song_row
+from .songs import open_store, whole_song
 
 COLLECTIONS = {
     "oneills1850": "O'Neill's Music of Ireland, 1903",
@@ -33,12 +33,17 @@ def builtin_tunes(cache=None, *, n_jobs=None, progress=True):
     Returns:
         Songs, about 4,300.
 
+    Raises:
+        FileNotFoundError: music21 came without its corpus.
+
     Introduced in lesson 03.
     """
     path = cache_folder(cache) / "builtin_tunes.store"
-    if not path.is_file():
-        fill_store(path, list_tunes(), read_tune, unique=True, n_jobs=n_jobs, progress=progress)
-    return open_store(path)
+    try:
+        return open_store(path)
+    except (FileNotFoundError, ValueError):  # none yet, or one of an earlier version
+        return fill_store(path, list_tunes(), read_tune, unique=True,
+                          n_jobs=n_jobs, progress=progress)[0]  # fmt: skip
 
 
 def cache_folder(cache=None):
@@ -51,17 +56,23 @@ def list_tunes():
 
     Returns:
         list of (file hash, (source, name, ABC text)), sorted by file.
+
+    Raises:
+        FileNotFoundError: this music21 came without its corpus.
     """
     from music21 import corpus
 
-    jobs = {}
+    jobs, folder = {}, Path(corpus.__file__).parent
     for source in COLLECTIONS:
-        for file in sorted((Path(corpus.__file__).parent / source).glob("*.abc")):
+        for file in sorted((folder / source).glob("*.abc")):
             for text in split_tunes(read_text(file)):
                 title = re.search(r"(?m)^T:[ \t]*(.+?)\s*$", text)
                 name = title[1] if title else file.stem
                 file_hash = hashlib.sha256(text.encode()).hexdigest()[:16]
                 jobs.setdefault(file_hash, (source, name, text))
+    if not jobs:
+        raise FileNotFoundError(f"{folder} holds no tunes: this music21 came without its corpus; "
+                                "install music21 with pip")  # fmt: skip
     return list(jobs.items())
 
 
@@ -87,7 +98,7 @@ def read_tune(source, name, text):
         text: str, the ABC of one tune.
 
     Returns:
-        (note array, row dict).
+        (note array of any length, row dict).
 
     Raises:
         ValueError: the tune has more than one voice, or no note, or music21 cannot read it.
@@ -99,7 +110,7 @@ def read_tune(source, name, text):
     if not len(notes):
         raise ValueError(f"{name}: no notes")
     text_columns = {"name": name, "source": source, "licence": LICENCE, "mode": info["mode"]}
-    return notes, song_row(notes, info, **text_columns)
+    return whole_song(notes, info, **text_columns)
 
 
 def parse_without_beams(text):

@@ -1,6 +1,7 @@
 """Many songs: building from files, the split by family, music21's own tunes."""
 
 import csv
+import os
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from lstmgan_utils.pianoroll import (
     write_midi,
     write_score,
 )
-from lstmgan_utils.songs import melody_family
+from lstmgan_utils.songs import melody_family, split_song
 
 ABC = "X:1\nT: A tune\nM:6/8\nL:1/8\nK:Ador\nE|ABc def|{a}gab agf|e3 d3|A3-A2|]\n"
 
@@ -64,6 +65,143 @@ def test_unreadable_files_are_reported_and_the_rest_goes_on(files, tmp_path):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="gone.mid"):
         corpus.build_store([tmp_path / "gone.mid"], tmp_path / "songs.store")
+
+
+def long_piece(n_quarters):
+    """List the notes of a melody in quarters, over a drone struck anew every 30 quarters."""
+    melody = [(24 * i, 24, 60 + i % 12) for i in range(n_quarters)]
+    return melody + [(720 * i, 720, 40) for i in range(n_quarters // 30)]
+
+
+def split(rows, **columns):
+    """Split a piece of such rows; give its note arrays and its table's rows."""
+    notes = note_array(rows)
+    pairs = split_song(notes, corpus.song_row(notes, columns) | {"name": "piece"})
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def test_long_piece_is_split_where_no_note_sounds_on():
+    songs, rows = split(long_piece(1980), metre="3/4")
+    # 47,520 steps are three songs of 15,840: a line where the drone ends (22 times 720), and where
+    # a phrase of four measures of 72 steps does (55 times 288)
+    assert [row["n_steps"] for row in rows] == [15_840] * 3
+    assert [row["name"] for row in rows] == [f"piece ({i} of 3)" for i in (1, 2, 3)]
+    assert [row["n_cut"] for row in rows] == [0] * 3
+    again = [(on + 15_840 * i, *rest) for i, n in enumerate(songs) for on, *rest in n.tolist()]
+    assert again == note_array(long_piece(1980)).tolist()
+    assert len({row["family"] for row in rows}) == 1
+    sides = corpus.from_arrays(songs, rows).split(test_share=0.5)
+    assert sorted(map(len, sides)) == [0, 3], "all on one side"
+
+
+def test_piece_of_200_measures_is_left_as_it_is():
+    songs, rows = split([(24 * i, 24, 60) for i in range(800)])
+    assert len(songs) == 1 and rows[0]["name"] == "piece" and rows[0]["n_steps"] == 19_200
+
+
+def test_pickup_stays_with_the_first_song_and_silence_is_left_out():
+    songs, rows = split([(0, 12, 60), (12, 48, 62), (19_000, 10_000, 64), (38_412, 24, 65)],
+                        pickup=12)  # fmt: skip
+    # 38,436 steps are three songs of 12,812. Of the phrases of 384 steps after the pickup, the
+    # 33rd ends at 12,684, nearest; the note at 19,000 starts 6,316 later, 16 phrases and 172.
+    # Then 19,608 steps are left: the note ends at 10,172, the 27th phrase at 10,368; then the last
+    # starts at 9,216 = 24 phrases.
+    assert [notes.tolist() for notes in songs] == [
+        [(0, 12, 60), (12, 48, 62)],
+        [(172, 10_000, 64)],
+        [(0, 24, 65)],
+    ]
+    assert [row["pickup"] for row in rows] == [12, 0, 0]
+
+
+def test_note_over_every_line_is_cut_and_counted():
+    melody = [(24 * i, 24, 60) for i in range(1000)]
+    (first, second), rows = split([*melody, (6, 19_200, 41), (12, 19_200, 43)])
+    # 24,000 steps, two halves of 12,000; 31 phrases of 384 are 11,904
+    assert [(row["n_steps"], row["n_cut"]) for row in rows] == [(11_904, 2), (12_096, 0)]
+    assert len(first) + len(second) == 1002, "no note is struck twice"
+    assert first[:3].tolist() == [(0, 24, 60), (6, 11_898, 41), (12, 11_892, 43)]
+
+
+@pytest.mark.parametrize("name", ["long.mid", "long.musicxml"])
+def test_report_names_long_pieces_and_counts_cut_notes(tmp_path, name):
+    notes = note_array([*((96 * i, 96, 60 + i % 12) for i in range(250)), (24, 19_188, 30)])
+    (write_midi if name == "long.mid" else write_score)(notes, tmp_path / name)
+    write_midi(melody(1), tmp_path / "short.mid")
+    files = [tmp_path / name, tmp_path / "short.mid"]
+    for _ in range(2):  # the second time from the store
+        songs = corpus.build_store(files, tmp_path / "songs.store", progress=False)
+        assert songs.table["name"].tolist() == ["long (1 of 2)", "long (2 of 2)", "short"]
+        assert songs.n_notes == len(notes) + 40
+        report = report_of(tmp_path / "songs.store")
+        assert report[name]["status"] == "stored" and report["short.mid"]["reason"] == ""
+        assert "2 songs" in report[name]["reason"] and "1 of its notes" in report[name]["reason"]
+
+
+def test_midi_brings_its_metre_key_and_program(files, tmp_path):
+    import mido
+
+    midi = mido.MidiFile(files[0])
+    midi.tracks[0][:0] = [mido.MetaMessage("time_signature", numerator=6, denominator=8),
+                          mido.MetaMessage("key_signature", key="Eb")]  # fmt: skip
+    midi.save(tmp_path / "jig.mid")
+    write_midi(melody(2), tmp_path / "plain.mid", program=40)
+    found = [tmp_path / "jig.mid", tmp_path / "plain.mid"]
+    table = corpus.build_store(found, tmp_path / "songs.store", progress=False).table
+    assert table["metre"].tolist() == ["6/8", "4/4"]
+    assert table["key"].tolist() == [-3, 0] and table["program"].tolist() == [0, 40]
+
+
+def test_file_that_sets_off_an_error_or_lasts_for_hours_is_left_out(files, tmp_path, monkeypatch):
+    real = building.read_midi
+
+    def read(path, **settings):
+        if path.name == "odd.mid":
+            raise MemoryError
+        return real(path, **settings)
+
+    monkeypatch.setattr(building, "read_midi", read)
+    write_midi(melody(9), tmp_path / "odd.mid")
+    write_midi(note_array([(0, 24, 60), (300_000, 24, 62)]), tmp_path / "gap.mid")
+    found = [tmp_path / "odd.mid", tmp_path / "gap.mid", files[0]]
+    songs = corpus.build_store(found, tmp_path / "songs.store", n_jobs=1, progress=False)
+    assert songs.table["name"].tolist() == ["one"]
+    report = report_of(tmp_path / "songs.store")
+    assert "memory" in report["odd.mid"]["reason"]
+    assert "10,000 quarters" in report["gap.mid"]["reason"]
+
+
+def test_long_tune_in_abc_is_split_too():
+    tune = tunes.read_tune("", "tune", "X:1\nM:4/4\nL:1/4\nK:C\n" + "CDEF|" * 202 + "\n")
+    assert [(row["name"], len(notes)) for notes, row in split_song(*tune)] == [
+        ("tune (1 of 2)", 400), ("tune (2 of 2)", 408)]  # fmt: skip
+
+
+def test_file_name_of_any_bytes(files, tmp_path):
+    good, bad = tmp_path / os.fsdecode(b"caf\xe9.mid"), tmp_path / os.fsdecode(b"b\xe4d.mid")
+    try:
+        good.write_bytes(files[0].read_bytes())
+        bad.write_text("no MIDI")
+    except OSError:
+        pytest.skip("this disk takes no such name")
+    for _ in range(2):
+        songs = corpus.build_store([good, bad], tmp_path / "songs.store", progress=False)
+        assert songs.table["name"].tolist() == ["caf\\udce9"]
+        report = report_of(tmp_path / "songs.store")
+        assert report["caf\\udce9.mid"]["status"] == "stored"
+        assert "b\\udce4d.mid" in report["b\\udce4d.mid"]["reason"]
+
+
+def test_no_songs_are_an_error_that_says_where_to_look(tmp_path):
+    path, bad = tmp_path / "songs.store", tmp_path / "folder" / "bad.mid"
+    with pytest.raises(ValueError, match=r"songs\.store would hold 0 songs: the list .* empty"):
+        corpus.build_store([], path)
+    bad.parent.mkdir()
+    bad.write_text("no MIDI")
+    with pytest.raises(ValueError, match=r"none of the 1 files .*folder can .*songs\.csv says"):
+        corpus.build_store([bad], path)
+    assert report_of(path)["bad.mid"]["status"] == "left out"
+    assert not path.exists()
 
 
 def test_interrupted_build_goes_on(tmp_path, monkeypatch):
@@ -207,9 +345,18 @@ def test_builtin_tunes_are_listed_and_read_once(tmp_path, monkeypatch):
     assert len(jobs) == len(dict(jobs)) > 4_000
     monkeypatch.setattr(tunes, "list_tunes", lambda: jobs[:4])
     songs = corpus.builtin_tunes(tmp_path, n_jobs=1, progress=False)
+    path = tmp_path / "builtin_tunes.store"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert corpus.builtin_tunes(tmp_path, n_jobs=1, progress=False).hash == songs.hash
     monkeypatch.setattr(tunes, "list_tunes", lambda: pytest.fail("read twice"))
     assert corpus.builtin_tunes(tmp_path).hash == songs.hash
     assert len(songs) == 4 and all(map(len, songs))
+
+
+def test_music21_without_its_corpus_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(tunes, "COLLECTIONS", {"gone": "a book"})
+    with pytest.raises(FileNotFoundError, match="corpus holds no tunes.*install music21"):
+        corpus.builtin_tunes(tmp_path)
 
 
 def test_cache_folder_follows_the_environment(tmp_path, monkeypatch):

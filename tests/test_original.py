@@ -2,10 +2,13 @@
 
 import os
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lstmgan_utils import corpus, original
 from lstmgan_utils.pianoroll import MAX_STEPS, N_PITCHES, encode, note_array
@@ -79,12 +82,70 @@ def test_huge_empty_array_is_refused(tmp_path):
         corpus.read_original(path)
 
 
-def test_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
-    path = zipped(tmp_path, bytes(original.MAX_BYTES + 1))
-    assert path.stat().st_size < 1_000_000
-    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it was unpacked"))
-    with pytest.raises(ValueError, match=r"song\.zip.*unpacks to"):
+def test_what_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(original, "MAX_BYTES", 1000)
+    with pytest.raises(ValueError, match=r"song\.zip.*unpacks to more than 1,000"):
+        corpus.read_original(zipped(tmp_path, bytes(1001)))
+
+
+def test_a_method_that_packs_a_gigabyte_into_a_kilobyte_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "song.zip", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("song", bytes(10**6))
+    with pytest.raises(ValueError, match=r"song\.zip.*deflate"):
+        corpus.read_original(tmp_path / "song.zip")
+
+
+BIG = (10**9).to_bytes(4, "little")
+BOMBS = {  # the middle of a pickle; each asks for 100 MB and more
+    "two million lists, a byte each": b"(" + b"]" * 2_000_000 + b"e",
+    "sets": b"(" + b"\x8f" * 500_000 + b"e",
+    "dicts": b"(" + b"}" * 1_500_000 + b"e",
+    "small tuples": b"(" + b"K\0\x85" * 1_500_000 + b"e",
+    "larger ints": b"(" + b"M\xff\xff" * 3_000_000 + b"e",
+    "bools": b"(" + b"\x88" * 9_000_000 + b"e",
+    "a place far off in the memo": b"r" + BIG,
+    "the same, in text": b"p1000000000\n",
+    "an array of bytes": b"\x96" + BIG + bytes(4),
+}
+
+
+@pytest.mark.parametrize("middle", BOMBS.values(), ids=BOMBS.keys())
+def test_bomb_is_refused_before_it_is_built(tmp_path, monkeypatch, middle):
+    monkeypatch.setattr(original, "MAX_BUILT", 90 * 2**20)
+    path = zipped(tmp_path, b"\x80\x04]" + middle + b".")
+    assert path.stat().st_size < 20_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"song\.zip.*(memory|needs)"):
+            corpus.read_original(path)
+        assert tracemalloc.get_traced_memory()[1] < 40 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_one_array_copied_again_and_again_is_refused(tmp_path, monkeypatch):
+    """Numpy copies bytes of the other byte order each time that an array is made of them."""
+    shared = np.arange(10**6, dtype=">f8")
+    state = shared.__reduce__()
+    arrays = []
+    for _ in range(30):  # thirty arrays of 8 MB, of one piece of data
+        arrays.append(Hostile(state[0], *state[1]))
+        arrays[-1].state = state[2]
+    monkeypatch.setattr(Hostile, "__reduce__", lambda self: (*self.call, self.state))
+    monkeypatch.setattr(original, "MAX_BUILT", 100 * 10**6)
+    path = zipped(tmp_path, arrays)
+    with pytest.raises(ValueError, match="memory"):
         corpus.read_original(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_damage_is_a_clear_error_or_harmless(tmp_path_factory, data):
+    good = pickle.dumps(list(FULL[:200]), data.draw(st.sampled_from([0, 2, 4, 5])))
+    place = data.draw(st.integers(0, len(good) - 1) | st.integers(0, 300))
+    bad = good[:place] + data.draw(st.binary(min_size=1, max_size=3)) + good[place + 1 :]
+    with pytest.raises(ValueError, match=r"song\.zip is not a zipped roll"):
+        corpus.read_original(zipped(tmp_path_factory.mktemp("zip"), bad))
 
 
 def test_nested_lists_do_not_multiply(tmp_path):

@@ -1,5 +1,9 @@
 """The file of a corpus: what goes in comes out, damage is found, an interrupted build goes on."""
 
+import json
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +11,15 @@ from hypothesis import strategies as st
 
 from lstmgan_utils.pianoroll import NOTE_DTYPE, note_array
 from lstmgan_utils.songs import open_store, song_row
-from lstmgan_utils.store import PRELUDE, Journal, read_store, write_store
+from lstmgan_utils.store import (
+    ALIGNMENT,
+    HEADER,
+    Journal,
+    are_notes,
+    read_store,
+    row_dtype,
+    write_store,
+)
 
 NOTE = st.tuples(st.integers(0, 19_000), st.integers(1, 96), st.integers(0, 127))
 SONG = st.lists(NOTE, max_size=12).map(note_array)
@@ -28,7 +40,7 @@ def store(tmp_path):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(SONG, TEXT), max_size=5))
+@given(st.lists(st.tuples(SONG, TEXT), min_size=1, max_size=5))
 def test_what_goes_in_comes_out(tmp_path_factory, contents):
     path = tmp_path_factory.mktemp("store") / "songs.store"
     write_store(path, [(notes, song_row(notes, name=name)) for notes, name in contents])
@@ -53,7 +65,7 @@ def test_songs_cannot_be_overwritten(store):
 
 def test_damage_to_any_byte_is_found_and_named(store):
     good = store.read_bytes()
-    padding = set(range(PRELUDE.size, 64))
+    padding = set(range(HEADER.size + 4, ALIGNMENT))
     for place in sorted(set(range(0, len(good), 5)) - padding):
         store.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
         try:
@@ -74,7 +86,7 @@ def test_a_store_cut_short_is_found(store, kept):
 
 def test_notes_are_checked_unless_told_otherwise(store):
     content = bytearray(store.read_bytes())
-    content[64] ^= 1  # the first note
+    content[ALIGNMENT] ^= 1  # the first note
     store.write_bytes(content)
     with pytest.raises(ValueError, match="its notes do not match"):
         open_store(store)
@@ -87,6 +99,99 @@ def test_another_version_says_what_to_do(store):
     store.write_bytes(content)
     with pytest.raises(ValueError, match="version 99.*build it again"):
         open_store(store)
+
+
+def forge(path, place, data):
+    """Overwrite bytes of a store, and mend its checksums as a forger would."""
+    content = bytearray(path.read_bytes())
+    content[place : place + len(data)] = data
+    fields = list(HEADER.unpack_from(content))
+    try:
+        counts = fields[3], fields[2] + 1, fields[2]  # notes, offsets, rows
+        sizes = [7, 8, row_dtype(fields[4:10]).itemsize]
+        start = ALIGNMENT
+        for i, (count, size) in enumerate(zip(counts, sizes, strict=True)):
+            fields[10 + i] = zlib.crc32(content[start : start + count * size])
+            start += -(-count * size // ALIGNMENT) * ALIGNMENT
+    except (ValueError, TypeError, OverflowError):
+        pass  # sizes beyond all bounds
+    header = HEADER.pack(*fields)
+    content[: HEADER.size + 4] = header + struct.pack("<I", zlib.crc32(header))
+    path.write_bytes(content)
+
+
+# where the parts of the fixture lie: 3 notes, then 4 offsets, then 3 rows, each at 128 bytes
+NOTES, OFFSETS, ROWS = ALIGNMENT, 2 * ALIGNMENT, 3 * ALIGNMENT
+FORGED = {
+    "a negative onset": (NOTES, struct.pack("<i", -1)),
+    "no duration": (NOTES + 4, struct.pack("<h", 0)),
+    "a negative duration": (NOTES + 4, struct.pack("<h", -5)),
+    "a negative pitch": (NOTES + 6, b"\xff"),
+    "an end after 19,200 steps": (NOTES + 7, struct.pack("<i", 19_200)),
+    "onsets out of order": (NOTES, struct.pack("<i", 25)),
+    "songs out of order": (OFFSETS + 8, struct.pack("<qq", 3, 2)),
+    "a song beyond the notes": (OFFSETS + 24, struct.pack("<q", 4)),
+    "a first song that starts late": (OFFSETS, struct.pack("<q", 1)),
+    "no songs": (16, struct.pack("<Q", 0)),
+    "more songs than memory": (16, struct.pack("<Q", 2**62)),
+    "more notes than memory": (24, struct.pack("<Q", 2**63)),
+    "names as long as the disk": (32, struct.pack("<I", 2**32 - 1)),
+    "names of no width": (32, struct.pack("<I", 0)),
+}
+
+
+@pytest.mark.parametrize("change", FORGED.values(), ids=FORGED.keys())
+def test_forged_store_is_refused_by_name(store, change):
+    forge(store, ALIGNMENT, b"")
+    assert len(open_store(store)) == 3, "checksums are mended as they should be"
+    forge(store, *change)
+    with pytest.raises(ValueError, match=r"songs\.store: .*build it again"):
+        open_store(store)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_whatever_is_forged_is_refused_or_sound(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("store") / "songs.store"
+    write_store(path, [song(60, 62, name="Ä tune", key=-3), song(), song(72, name="b")])
+    place = data.draw(st.integers(16, path.stat().st_size - 1))
+    forge(path, place, data.draw(st.binary(min_size=1, max_size=2)))
+    try:
+        songs = open_store(path)
+    except ValueError as error:
+        assert str(path) in str(error)
+    else:
+        for notes in songs:
+            assert notes.tolist() == note_array(notes.tolist()).tolist()  # refuses what is no note
+        assert all(len(column) == len(songs) for column in songs.table.values())
+
+
+def test_notes_are_looked_through_across_blocks_and_songs(monkeypatch):
+    monkeypatch.setattr("lstmgan_utils.store.BLOCK", 3)
+    two = np.concatenate([song(*range(60, 67))[0], song(*range(60, 65))[0]])
+    assert are_notes(two, [0, 7, 12]) and not are_notes(two, [0, 6, 12])
+    for place in range(len(two) - 1):
+        if place != 6:  # the end of the first song
+            swapped = two.copy()
+            swapped[[place, place + 1]] = two[[place + 1, place]]
+            assert not are_notes(swapped, [0, 7, 12])
+
+
+def test_store_without_songs_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"songs\.store: a store of 0 songs.*build_store"):
+        write_store(tmp_path / "songs.store", [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_name_of_any_bytes_is_kept_legible(tmp_path):
+    name = b"caf\xe9".decode(errors="surrogateescape")  # as Python reads such a file name
+    Journal(tmp_path / "songs.store").add(*song(60, name=name, file_hash="a"))
+    songs = Journal(tmp_path / "songs.store").songs
+    assert songs["a"][1]["name"] == name
+    write_store(tmp_path / "songs.store", songs.values())
+    table = open_store(tmp_path / "songs.store").table
+    assert table["name"].tolist() == ["caf\\udce9"]
+    str(table["name"]).encode()  # a lesson can show it
 
 
 def test_missing_store_says_how_to_build_one(tmp_path):
@@ -123,3 +228,34 @@ def test_journal_survives_a_cut_at_any_byte(tmp_path_factory, data):
     assert list(again.songs) == whole
     again.add(*song(50, file_hash="new"))
     assert list(Journal(path).songs) == [*whole, "new"]
+
+
+GOOD = song(60, 62, file_hash="forged")
+RECORDS = {  # JSON and notes of a record whose checksum is right
+    "deep JSON": (b"[" * 100_000, b""),
+    "no JSON": (b"\xff\xfe", b""),
+    "a list": (b"[1, 2]", b""),
+    "no name": (json.dumps({k: v for k, v in GOOD[1].items() if k != "name"}), None),
+    "a name that is a list": (json.dumps(GOOD[1] | {"name": ["x"]}), None),
+    "a key that is a text": (json.dumps(GOOD[1] | {"key": "7"}), None),
+    "a key beyond its type": (json.dumps(GOOD[1] | {"key": 300}), None),
+    "no metre": (json.dumps(GOOD[1] | {"metre": "4/0"}), None),
+    "another length": (json.dumps(GOOD[1] | {"n_steps": 49}), None),
+    "half a note": (json.dumps(GOOD[1]), GOOD[0].tobytes()[:-1]),
+    "notes out of order": (json.dumps(GOOD[1]), GOOD[0][::-1].tobytes()),
+    "a negative pitch": (json.dumps(GOOD[1]), GOOD[0].tobytes()[:-1] + b"\xff"),
+}
+
+
+@pytest.mark.parametrize(("text", "data"), RECORDS.values(), ids=RECORDS.keys())
+def test_forged_record_of_a_journal_is_read_again(tmp_path, text, data):
+    journal = Journal(tmp_path / "songs.store")
+    journal.add(*song(64, file_hash="honest"))
+    text = text if isinstance(text, bytes) else text.encode()
+    data = GOOD[0].tobytes() if data is None else data
+    record = struct.pack("<III", len(text), len(data), zlib.crc32(text + data)) + text + data
+    with open(journal.path, "ab") as file:
+        file.write(record)
+    assert list(Journal(tmp_path / "songs.store").songs) == ["honest"]
+    journal.add(*GOOD)
+    assert list(Journal(tmp_path / "songs.store").songs) == ["honest", "forged"]
