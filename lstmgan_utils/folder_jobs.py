@@ -235,8 +235,14 @@ def attempt(timeout, function, *arguments):
             raise
         reason = f"it cannot be read or written: {error.strerror}"
     except Exception as error:  # whatever a strange file sets off, the folder goes on
-        reason = f"it set off an error, please report it: {error!r}"
+        reason = f"it set off an error, please report it: {shorten(repr(error), 200)}"
     return result, reason, time.perf_counter() - start
+
+
+def shorten(text, limit=300):
+    """Make a text fit for one cell of a table: no control characters, and no longer than this."""
+    text = "".join(c if c.isprintable() else " " for c in text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def fingerprint(path):

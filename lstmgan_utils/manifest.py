@@ -12,7 +12,7 @@ import io
 import os
 from pathlib import Path
 
-from .folder_jobs import told_when_full
+from .folder_jobs import shorten, told_when_full
 
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be UTF-8
 END = "\r\n"  # a row counts only with its line end: the mark that it was written whole
@@ -77,6 +77,8 @@ class Manifest:
             {name: "" if row.get(name) is None else str(row[name]) for name in self.columns}
             for row in rows
         ]
+        for row in rows:
+            row |= {"reason": shorten(row["reason"])} if "reason" in row else {}
         self._write(row.values() for row in rows)
         self.rows |= {row["file"]: row for row in rows}
 

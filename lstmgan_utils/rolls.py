@@ -224,24 +224,52 @@ def steps_of(metre):
         raise ValueError(f'metre {metre!r} is not of the form "4/4"; give beats/unit') from None
 
 
+def count_pitches(semitones):
+    """Count what MIDI's 128 pitches cannot hold.
+
+    Args:
+        semitones: floats, MIDI numbers; 60.5 is a quarter tone above middle C.
+
+    Returns:
+        dict with n_beyond (below 0 or above 127) and n_between (not a whole number).
+    """
+    semitones = np.asarray(semitones, float)
+    rounded = np.floor(semitones + 0.5)
+    return {"n_beyond": int(((rounded < 0) | (rounded >= N_PITCHES)).sum()),
+            "n_between": int((rounded != semitones).sum())}  # fmt: skip
+
+
+def list_flaws(info):
+    """Say what `count_pitches` found: list of str, empty if all is well."""
+    return [text for text, count in (
+        (f"{info['n_beyond']} notes left out: beyond MIDI's pitches, 0 to 127", info["n_beyond"]),
+        (f"{info['n_between']} notes between two semitones (quarter tones) were rounded",
+         info["n_between"]),
+    ) if count]  # fmt: skip
+
+
 def on_grid(times, pitches, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
-    """Round times to whole time steps, and count what the grid cannot hold.
+    """Round times to whole time steps and pitches to semitones; count what the grid cannot hold.
 
     Args:
         times: float array, shape (notes, 2): onset and offset in time steps.
-        pitches: ints, shape (notes,).
+        pitches: floats, shape (notes,); those that are beyond 0 to 127 are left out.
         steps_per_measure, pickup: as for `cut_to_measures`.
 
     Returns:
-        (note array, dict with n_notes, n_off_grid, n_cut).
+        (note array, dict with n_notes, n_off_grid, n_cut, n_beyond, n_between).
     """
-    steps = np.floor(np.asarray(times, float).reshape(-1, 2) + 0.5).astype(np.int64)
+    found = count_pitches(pitches)
+    pitches = np.floor(np.asarray(pitches, float) + 0.5).astype(int)
+    fits = (pitches >= 0) & (pitches < N_PITCHES)
+    times, pitches = np.asarray(times, float).reshape(-1, 2)[fits], pitches[fits]
+    steps = np.floor(times + 0.5).astype(np.int64)
     off_grid = int((np.abs(steps - times) > 1e-3).any(axis=1).sum()) if len(steps) else 0
     duration = np.maximum(steps[:, 1] - steps[:, 0], 1)
     too_late = steps[:, 0] >= MAX_STEPS
-    rows = np.column_stack([steps[:, 0], np.minimum(duration, MAX_STEPS), np.asarray(pitches, int)])
+    rows = np.column_stack([steps[:, 0], np.minimum(duration, MAX_STEPS), pitches])
     notes, n_cut = cut_to_measures(note_array(rows[~too_late]), steps_per_measure, pickup)
-    return notes, {
+    return notes, found | {
         "n_notes": len(notes),
         "n_off_grid": off_grid,
         "n_cut": n_cut + int(too_late.sum()),

@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from . import runtime
+from .abc_notation import read_abc_text
+from .folder_jobs import shorten
+from .instruments import find_players
 from .layout import measure_lines
 from .musicxml import score_text, zip_score
 from .mxl_safety import read_musicxml
@@ -34,17 +37,24 @@ def read_score(path, *, expand_repeats=False, with_info=False):
     """
     from music21 import converter
 
-    path = Path(path)
+    path, programs = Path(path), []
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; check the name")
     try:
         if path.suffix.lower() in MUSICXML:
-            score = converter.parseData(read_musicxml(path), format="musicxml")
+            xml = read_musicxml(path)
+            score = converter.parseData(xml, format="musicxml")
+            programs = [player for player in find_players(xml) if isinstance(player, int)]
+        elif path.suffix.lower() == ".abc":
+            score = converter.parseData(read_abc_text(path), format="abc")
         else:
             score = converter.parse(path, forceSource=True)
         notes, info = notes_from_score(score, expand_repeats=expand_repeats)
+        info["program"] = min(programs, default=info["program"])  # music21 goes by the names
     except Exception as error:  # music21 raises its own kinds and many built-in ones
-        raise ValueError(f"{path} is not a readable score ({error!r}); convert it again") from error
+        reason = str(error) if isinstance(error, ValueError) else repr(error)
+        reason = shorten(reason, 200)
+        raise ValueError(f"{path} is not a readable score ({reason}); convert it again") from error
     return (notes, info) if with_info else notes
 
 
@@ -57,8 +67,9 @@ def notes_from_score(score, *, expand_repeats=False):
 
     Returns:
         (note array, dict with n_notes, n_off_grid (onset or end between grid steps), n_cut (notes
-        past 19,200 steps), n_grace, metre "4/4", pickup in time steps, fifths (sharps, or
-        minus flats, of the key signature), program (MIDI program or None)).
+        past 19,200 steps), n_beyond and n_between as in `rolls.count_pitches`, n_grace, metre
+        "4/4", pickup in time steps, fifths (sharps, or minus flats, of the key signature), program
+        (MIDI program or None)).
 
     Introduced in lesson 02.
     """
@@ -90,7 +101,7 @@ def notes_from_score(score, *, expand_repeats=False):
 
 
 def _part_notes(part):
-    """List (onset, offset, pitch) of a music21 part in quarters, tied notes joined."""
+    """List [onset, offset, semitone] of a music21 part in quarters, tied notes joined."""
     from music21 import chord, harmony, note
 
     rows, tied, n_grace = [], {}, 0
@@ -106,7 +117,7 @@ def _part_notes(part):
         offset = onset + Fraction(element.duration.quarterLength)
         for single in element.notes if isinstance(element, chord.Chord) else [element]:
             tie = single.tie or element.tie
-            pitch = single.pitch.midi
+            pitch = single.pitch.ps  # not midi, which moves what is out of range
             row = (
                 tied.pop((pitch, onset), None) if tie and tie.type in ("stop", "continue") else None
             )
