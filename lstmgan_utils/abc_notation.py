@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from .performance import read_regular_file
-from .rolls import RESOLUTION, on_grid, steps_of
+from .rolls import RESOLUTION, count_pitches, fit_pitches, on_grid, steps_of
 
 MAX_BYTES = 2**20
 FALSE_METRE = 1.5  # quarters: a shorter first metre only makes room for a pickup
@@ -41,14 +41,15 @@ def read_abc(text):
     measures = [handler]
     if handler.definesMeasures():
         measures = abcFormat.mergeLeadingMetaData(handler.splitByMeasure())
-    times, pitches, ends = _read_measures(measures)
+    times, semitones, ends = _read_measures(measures)
     fields = [t for m in measures for t in m.tokens if isinstance(t, abcFormat.ABCMetadata)]
     metre, pickup = _metre_and_pickup(fields, ends)
     sharps, mode = next((t.getKeySignatureParameters() for t in fields if t.isKey()), (0, None))
-    notes, info = on_grid(np.array(times, float).reshape(-1, 2) * RESOLUTION, pitches,
-                          steps_of(metre), pickup)  # fmt: skip
+    fitting = fit_pitches(np.array(times, float).reshape(-1, 2) * RESOLUTION, semitones)
+    notes, info = on_grid(*fitting, steps_of(metre), pickup)
     found = {"metre": metre, "pickup": pickup, "fifths": sharps, "mode": mode or ""}
-    return notes, info | found | {"n_grace": 0, "program": None}
+    info |= count_pitches(semitones) | found
+    return notes, info | {"n_grace": 0, "program": None}
 
 
 def read_abc_text(path):

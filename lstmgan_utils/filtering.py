@@ -15,7 +15,6 @@ from .folder_jobs import (
     find_files,
     fingerprint,
     record_folders,
-    run_batches,
     told_when_full,
     work_folder,
 )
@@ -74,16 +73,14 @@ def filter_folder(
     played = programs_played(mxl_folder)
     path = mxl_folder / "filtering.csv"
     files, bad_folders = find_files(mxl_folder, SUFFIXES + FOREIGN, "score", skip=PARTS_FOLDER)
-    with Manifest(path, COLUMNS) as manifest, work_folder(mxl_folder, "filtering") as work:
+    with Manifest(path, COLUMNS) as manifest, work_folder(manifest, "filtering") as work:
         record_folders(manifest, bad_folders, "left out")
         jobs = [(name, fingerprint(mxl_folder / name), played.get(name, set())) for name in files]
         rows = manifest.rows
         jobs = [job for job in jobs if not _is_done(rows.get(job[0]), job[1], asked, mxl_folder)]
         settings = (mxl_folder, work, min_quarters, part, timeout, asked)
         with progress_bar(total=len(jobs), description="Filtering", progress=progress) as bar:
-            for rows in run_batches(_filter_batch, jobs, settings, n_jobs):
-                manifest.extend(rows)
-                bar.update(len(rows))
+            manifest.record(_filter_batch, jobs, settings, n_jobs, work, bar)
     return path
 
 
@@ -136,27 +133,27 @@ def programs_played(mxl_folder):
     """
     path = Path(mxl_folder) / "conversion.csv"
     rows = read_manifest(path) if path.is_file() else []
-    return {row["output"]: _read_programs(row["programs"]) for row in rows if row["output"]}
+    return {
+        row["output"]: _read_programs(row["programs"] or "") for row in rows if row.get("output")
+    }
 
 
 def _read_programs(text):
     """Read "0:155 drums:30" as {0, "percussion"}."""
-    names = (entry.split(":")[0] for entry in text.split())
-    return {PERCUSSION if name == "drums" else int(name) for name in names}
+    names = {entry.split(":")[0] for entry in text.split()}
+    return {p for p in range(128) if str(p) in names} | (
+        {PERCUSSION} if "drums" in names else set()
+    )
 
 
 def _filter_batch(batch, mxl_folder, work, min_quarters, part, timeout, asked):
-    """Judge the scores of one batch; gives their rows of the manifest."""
-    rows = []
+    """Judge the scores of one batch; gives their rows of the manifest, one by one."""
     for name, source, played in batch:
         found, reason, seconds = attempt(
             timeout, _judge_file, mxl_folder, work, name, played, min_quarters, part
         )
         row = found or {"status": "left out", "reason": reason}
-        rows.append(
-            row | {"file": name, "seconds": f"{seconds:.3f}", "asked": asked, "source": source}
-        )
-    return rows
+        yield row | {"file": name, "seconds": f"{seconds:.3f}", "asked": asked, "source": source}
 
 
 def _judge_file(folder, work, name, played, min_quarters, part):

@@ -18,8 +18,9 @@ import threading
 import time
 from pathlib import Path
 
-BATCH = 32  # files a batch: MuseScore's start costs little then, and a kill loses little
+BATCH = 16  # files a batch: MuseScore's start costs little then
 WORK = ".work-"
+JOURNAL = ".journal.csv"  # what a process has finished of its batch
 DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 ROOM = 2**20  # bytes; with less, a program that wrote nothing may have found no room
 LISTENING = 0.5  # seconds between two looks at whether the job still lives
@@ -136,26 +137,28 @@ def record_folders(manifest, bad, status):
 
 
 @contextlib.contextmanager
-def work_folder(folder, job):
+def work_folder(manifest, job):
     """Make a folder for unfinished files, and clear away those that a killed job left.
 
     Args:
-        folder: where the finished files go; on the same disk, a rename into it is one step.
+        manifest: Manifest, which takes over what journals hold; beside it go the finished files:
+            on the same disk, a rename is one step.
         job: str, the name of the job; no two of one name may run at once.
 
     Yields:
         Path.
     """
-    prefix = f"{WORK}{job}-"
-    _clear_away(folder, prefix)
+    folder, prefix = manifest.path.parent, f"{WORK}{job}-"
+    _clear_away(folder, prefix, manifest)
     work = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
     try:
         yield work
     finally:
-        _clear_away(folder, prefix)  # all: the last process of a killed job may have left some
+        _clear_away(folder, prefix, manifest)  # all: a killed job's last process may leave some
 
 
-def _clear_away(folder, prefix):
+def _clear_away(folder, prefix, manifest):
+    manifest.recover(sorted(Path(folder).glob(f"{prefix}*/*{JOURNAL}")))
     for left in Path(folder).glob(prefix + "*"):
         shutil.rmtree(left, ignore_errors=True)
 

@@ -7,12 +7,14 @@ half-written line has to be cut off before the job goes on.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
+import uuid
 from pathlib import Path
 
-from .folder_jobs import shorten, told_when_full
+from .folder_jobs import JOURNAL, run_batches, shorten, told_when_full
 
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be UTF-8
 END = "\r\n"  # a row counts only with its line end: the mark that it was written whole
@@ -29,6 +31,7 @@ def read_manifest(path):
 
     Raises:
         FileNotFoundError: If there is no manifest at `path`.
+        ValueError: If the file there is no manifest.
 
     Introduced in lesson 01.
     """
@@ -37,7 +40,10 @@ def read_manifest(path):
         raise FileNotFoundError(f"{path} does not exist: run the folder job that writes it first.")
     text = path.read_bytes().decode(**ENCODING)
     rows = csv.DictReader(io.StringIO(text[: _whole_rows(text)], newline=""))
-    return list({row["file"]: row for row in rows}.values())
+    try:
+        return list({row["file"]: row for row in rows}.values())
+    except (KeyError, csv.Error) as error:
+        raise ValueError(f"{path} is no manifest ({error!r}): delete it and run again.") from None
 
 
 class Manifest:
@@ -82,6 +88,31 @@ class Manifest:
         self._write(row.values() for row in rows)
         self.rows |= {row["file"]: row for row in rows}
 
+    def record(self, function, jobs, settings, n_jobs, work, bar):
+        """Run jobs in batches over the processes of joblib, and write each row to the disk at once.
+
+        A process that works on a batch keeps a journal of the rows that are finished; what it holds
+        when the job is killed, `recover` finds.
+
+        Args:
+            function: called as function(list of jobs, *settings); gives rows, one by one.
+            jobs, settings, n_jobs: as for `run_batches`.
+            work: Path of the folder for the journals, from `work_folder`.
+            bar: progress bar.
+        """
+        settings = (function, self.columns, work, *settings)
+        for journal, rows in run_batches(_keep_journal, jobs, settings, n_jobs):
+            self.extend(rows)
+            journal.unlink()
+            bar.update(len(rows))
+
+    def recover(self, journals):
+        """Take over the rows of journals that a job could not finish."""
+        for path in journals:
+            with contextlib.suppress(ValueError):  # it broke off before its first row
+                rows = [row for row in read_manifest(path) if list(row) == self.columns]
+                self.extend([row for row in rows if self.rows.get(row["file"]) != row])
+
     def close(self):
         """Let go of the file; another job may then write to it."""
         self._stream.close()
@@ -111,6 +142,14 @@ class Manifest:
             while data:  # a disk that fills up takes a piece first, and says so at the next
                 data = data[self._stream.write(data) :]
             os.fsync(self._stream.fileno())
+
+
+def _keep_journal(batch, function, columns, work, *settings):
+    """Run one batch, and write each row down at once; gives (Path of the journal, rows)."""
+    with Manifest(work / f"{uuid.uuid4().hex}{JOURNAL}", columns) as journal:
+        for row in function(batch, *settings):
+            journal.append(row)
+    return journal.path, list(journal.rows.values())
 
 
 def _whole_rows(text):

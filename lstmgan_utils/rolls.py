@@ -239,6 +239,21 @@ def count_pitches(semitones):
             "n_between": int((rounded != semitones).sum())}  # fmt: skip
 
 
+def fit_pitches(times, semitones):
+    """Round semitones to MIDI's pitches, and leave out the notes that lie beyond them.
+
+    Args:
+        times: floats, shape (notes, 2).
+        semitones: floats, shape (notes,).
+
+    Returns:
+        (float array, int array), of the same shapes or shorter.
+    """
+    pitches = np.floor(np.asarray(semitones, float) + 0.5).astype(int)
+    fits = (pitches >= 0) & (pitches < N_PITCHES)
+    return np.asarray(times, float).reshape(-1, 2)[fits], pitches[fits]
+
+
 def list_flaws(info):
     """Say what `count_pitches` found: list of str, empty if all is well."""
     return [text for text, count in (
@@ -249,27 +264,23 @@ def list_flaws(info):
 
 
 def on_grid(times, pitches, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
-    """Round times to whole time steps and pitches to semitones; count what the grid cannot hold.
+    """Round times to whole time steps, and count what the grid cannot hold.
 
     Args:
         times: float array, shape (notes, 2): onset and offset in time steps.
-        pitches: floats, shape (notes,); those that are beyond 0 to 127 are left out.
+        pitches: ints, shape (notes,).
         steps_per_measure, pickup: as for `cut_to_measures`.
 
     Returns:
-        (note array, dict with n_notes, n_off_grid, n_cut, n_beyond, n_between).
+        (note array, dict with n_notes, n_off_grid, n_cut).
     """
-    found = count_pitches(pitches)
-    pitches = np.floor(np.asarray(pitches, float) + 0.5).astype(int)
-    fits = (pitches >= 0) & (pitches < N_PITCHES)
-    times, pitches = np.asarray(times, float).reshape(-1, 2)[fits], pitches[fits]
-    steps = np.floor(times + 0.5).astype(np.int64)
+    steps = np.floor(np.asarray(times, float).reshape(-1, 2) + 0.5).astype(np.int64)
     off_grid = int((np.abs(steps - times) > 1e-3).any(axis=1).sum()) if len(steps) else 0
     duration = np.maximum(steps[:, 1] - steps[:, 0], 1)
     too_late = steps[:, 0] >= MAX_STEPS
-    rows = np.column_stack([steps[:, 0], np.minimum(duration, MAX_STEPS), pitches])
+    rows = np.column_stack([steps[:, 0], np.minimum(duration, MAX_STEPS), np.asarray(pitches, int)])
     notes, n_cut = cut_to_measures(note_array(rows[~too_late]), steps_per_measure, pickup)
-    return notes, found | {
+    return notes, {
         "n_notes": len(notes),
         "n_off_grid": off_grid,
         "n_cut": n_cut + int(too_late.sum()),

@@ -13,7 +13,7 @@ from .layout import measure_lines
 from .musicxml import score_text, zip_score
 from .mxl_safety import read_musicxml
 from .performance import Part
-from .rolls import RESOLUTION, on_grid, steps_of
+from .rolls import RESOLUTION, count_pitches, fit_pitches, on_grid, steps_of
 
 MUSICXML = (".mxl", ".musicxml", ".xml")
 
@@ -88,10 +88,11 @@ def notes_from_score(score, *, expand_repeats=False):
         rows += found
         n_grace += grace
     times = np.array([[float(on), float(off)] for on, off, _ in rows]).reshape(-1, 2) * RESOLUTION
-    notes, info = on_grid(times, [row[2] for row in rows], steps_of(metre), pickup)
+    semitones = [row[2] for row in rows]
+    notes, info = on_grid(*fit_pitches(times, semitones), steps_of(metre), pickup)
     signature = next(iter(score.recurse().getElementsByClass(key.KeySignature)), None)
     programs = [i.midiProgram for i in instruments if i.midiProgram is not None]
-    return notes, info | {
+    return notes, info | count_pitches(semitones) | {
         "n_grace": n_grace,
         "metre": metre,
         "pickup": pickup,
