@@ -17,6 +17,7 @@ from .folder_jobs import (
     find_files,
     fingerprint,
     record_folders,
+    size_of,
     told_when_full,
     work_folder,
 )
@@ -77,7 +78,7 @@ def convert_folder(
         jobs = [job for job in jobs if not _is_done(rows.get(job[0]), job, engine, mxl_folder)]
         settings = (midi_folder, mxl_folder, work, engine, program, timeout)
         with progress_bar(total=len(jobs), description="MIDI to MXL", progress=progress) as bar:
-            manifest.record(_convert_batch, jobs, settings, n_jobs, work, bar)
+            manifest.record(_convert_batch, jobs, settings, n_jobs, work, bar, _weigh)
     return path
 
 
@@ -160,6 +161,10 @@ def choose(checks):
     engine = min(checks, key=lambda name: checks[name].cost)
     costs = ", ".join(f"{name} {check.cost:.2f}" for name, check in checks.items())
     return engine, f"lower cost ({costs})" if len(checks) > 1 else f"cost {checks[engine].cost:.2f}"
+
+
+def _weigh(job):
+    return size_of(job[2])
 
 
 def _convert_batch(batch, midi_folder, mxl_folder, work, engine, program, timeout):

@@ -133,17 +133,15 @@ def programs_played(mxl_folder):
     """
     path = Path(mxl_folder) / "conversion.csv"
     rows = read_manifest(path) if path.is_file() else []
-    return {
-        row["output"]: _read_programs(row["programs"] or "") for row in rows if row.get("output")
-    }
+    rows = [row for row in rows if row.get("output")]
+    return {row["output"]: _read_programs(row.get("programs") or "") for row in rows}
 
 
 def _read_programs(text):
     """Read "0:155 drums:30" as {0, "percussion"}."""
     names = {entry.split(":")[0] for entry in text.split()}
-    return {p for p in range(128) if str(p) in names} | (
-        {PERCUSSION} if "drums" in names else set()
-    )
+    found = {program for program in range(128) if str(program) in names}
+    return found | {PERCUSSION} if "drums" in names else found
 
 
 def _filter_batch(batch, mxl_folder, work, min_quarters, part, timeout, asked):

@@ -18,7 +18,8 @@ import threading
 import time
 from pathlib import Path
 
-BATCH = 16  # files a batch: MuseScore's start costs little then
+BATCH = 32  # files a batch: MuseScore's start costs little then
+BATCH_BYTES = 2**16  # of MIDI: about two seconds of MuseScore, all that a kill can cost
 WORK = ".work-"
 JOURNAL = ".journal.csv"  # what a process has finished of its batch
 DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -28,7 +29,7 @@ LEAVE = getattr(signal, "SIGUSR1", signal.SIGINT)  # nohup and scripts may switc
 _orphaned = threading.Event()  # in a process whose job was killed
 
 
-def run_batches(function, jobs, settings, n_jobs):
+def run_batches(function, jobs, settings, n_jobs, weigh=None):
     """Run jobs in batches over the processes of joblib; gives each batch's result when it is there.
 
     Args:
@@ -36,6 +37,7 @@ def run_batches(function, jobs, settings, n_jobs):
         jobs: list.
         settings: tuple.
         n_jobs: int or None, see `count_jobs`.
+        weigh: function that tells the bytes of a job, where a batch is to be bounded in bytes too.
 
     Yields:
         what `function` returns, in the order in which batches finish.
@@ -44,13 +46,29 @@ def run_batches(function, jobs, settings, n_jobs):
 
     n_jobs = count_jobs(n_jobs)
     size = max(1, min(BATCH, math.ceil(len(jobs) / (2 * effective_n_jobs(n_jobs)))))
-    batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+    batches = cut_batches(jobs, size, weigh or (lambda job: 0))
     if n_jobs == 1 or len(batches) < 2:
         yield from (function(batch, *settings) for batch in batches)
         return
     parallel = Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
     owner = os.getpid()
     yield from parallel(delayed(_run_batch)(owner, function, batch, settings) for batch in batches)
+
+
+def cut_batches(jobs, size, weigh):
+    """Cut a list of jobs into batches of at most `size` jobs, or BATCH_BYTES, and of one at least.
+
+    Returns:
+        list of lists.
+    """
+    batches, weight = [], 0
+    for job in jobs:
+        weight += weigh(job)
+        if not batches or len(batches[-1]) == size or weight > BATCH_BYTES:
+            batches.append([])
+            weight = weigh(job)
+        batches[-1].append(job)
+    return batches
 
 
 def _run_batch(owner, function, batch, settings):
@@ -255,3 +273,8 @@ def fingerprint(path):
     except OSError:
         return ""
     return f"{facts.st_size}-{facts.st_mtime_ns}"
+
+
+def size_of(mark):
+    """Read the bytes of a file off its fingerprint."""
+    return int(mark.partition("-")[0] or 0)

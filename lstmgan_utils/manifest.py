@@ -52,6 +52,7 @@ class Manifest:
     Args:
         path: The CSV file; it is created with its header if it is missing or has other columns.
         columns: The column names; the first must be "file".
+        durable: Whether rows are to survive a power cut, not only the end of the process.
 
     Raises:
         ValueError: If another job is writing to the same manifest, or `path` is no file.
@@ -59,8 +60,8 @@ class Manifest:
     Introduced in lesson 01.
     """
 
-    def __init__(self, path, columns):
-        self.path, self.columns = Path(path), list(columns)
+    def __init__(self, path, columns, durable=True):
+        self.path, self.columns, self.durable = Path(path), list(columns), durable
         if self.path.exists() and not self.path.is_file():  # a pipe would be waited for, for ever
             raise ValueError(f"{path} is a folder or a device, not a file: move it elsewhere.")
         self._stream = open(self.path, "a+b", buffering=0)  # noqa: SIM115 (it stays open)
@@ -88,7 +89,7 @@ class Manifest:
         self._write(row.values() for row in rows)
         self.rows |= {row["file"]: row for row in rows}
 
-    def record(self, function, jobs, settings, n_jobs, work, bar):
+    def record(self, function, jobs, settings, n_jobs, work, bar, weigh=None):
         """Run jobs in batches over the processes of joblib, and write each row to the disk at once.
 
         A process that works on a batch keeps a journal of the rows that are finished; what it holds
@@ -96,12 +97,12 @@ class Manifest:
 
         Args:
             function: called as function(list of jobs, *settings); gives rows, one by one.
-            jobs, settings, n_jobs: as for `run_batches`.
+            jobs, settings, n_jobs, weigh: as for `run_batches`.
             work: Path of the folder for the journals, from `work_folder`.
             bar: progress bar.
         """
         settings = (function, self.columns, work, *settings)
-        for journal, rows in run_batches(_keep_journal, jobs, settings, n_jobs):
+        for journal, rows in run_batches(_keep_journal, jobs, settings, n_jobs, weigh):
             self.extend(rows)
             journal.unlink()
             bar.update(len(rows))
@@ -141,12 +142,13 @@ class Manifest:
         with told_when_full():
             while data:  # a disk that fills up takes a piece first, and says so at the next
                 data = data[self._stream.write(data) :]
-            os.fsync(self._stream.fileno())
+            if self.durable:
+                os.fsync(self._stream.fileno())
 
 
 def _keep_journal(batch, function, columns, work, *settings):
     """Run one batch, and write each row down at once; gives (Path of the journal, rows)."""
-    with Manifest(work / f"{uuid.uuid4().hex}{JOURNAL}", columns) as journal:
+    with Manifest(work / f"{uuid.uuid4().hex}{JOURNAL}", columns, durable=False) as journal:
         for row in function(batch, *settings):
             journal.append(row)
     return journal.path, list(journal.rows.values())

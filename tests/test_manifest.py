@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lstmgan_utils.folder_jobs import work_folder
+from lstmgan_utils.folder_jobs import cut_batches, work_folder
 from lstmgan_utils.manifest import Manifest, read_manifest
 from lstmgan_utils.runtime import progress_bar
 
@@ -167,6 +167,12 @@ def test_a_killed_job_does_no_finished_file_again(tmp_path):
     assert len(set(done)) == 120 and len(done) - 120 <= 4, "one a process and kill, at most"
     assert [row["file"] for row in read_manifest(tmp_path / "m.csv")] != []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "m.csv"]
+
+
+def test_a_batch_is_bounded_in_files_and_in_bytes():
+    batches = cut_batches([10, 2**16, 2**20, *[2**14] * 5, *[0] * 5], 4, int)
+    assert list(map(len, batches)) == [1, 1, 1, 4, 4, 2]
+    assert sum(batches, []) == [10, 2**16, 2**20, *[2**14] * 5, *[0] * 5]
 
 
 def test_no_reason_is_longer_than_a_reader_wants(tmp_path):
