@@ -149,6 +149,9 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, smo
     return fig, ax
 
 
+LONGEST_PAGE = 60_000  # tenths of a millimetre: all of a piece on one page, as far as Verovio goes
+
+
 def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0, width=1800):
     """Engrave notes as a score.
 
@@ -174,8 +177,8 @@ def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0, width=1800)
         raise ImportError("a score needs Verovio: pip install verovio; "
                           "plotting.plot_roll needs nothing") from error  # fmt: skip
     toolkit = verovio.toolkit()
-    toolkit.setOptions({"pageWidth": width, "adjustPageHeight": True, "footer": "none",
-                        "header": "none", "scale": 40})  # fmt: skip
+    toolkit.setOptions({"pageWidth": width, "pageHeight": LONGEST_PAGE, "adjustPageHeight": True,
+                        "footer": "none", "header": "none", "scale": 40})  # fmt: skip
     toolkit.loadData(to_musicxml(notes, tempo, program, metre, pickup))
     return toolkit.renderToSVG(1)
 

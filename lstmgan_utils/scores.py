@@ -87,8 +87,8 @@ def notes_from_score(score, *, expand_repeats=False):
         found, grace = _part_notes(part)
         rows += found
         n_grace += grace
-    times = np.array([[float(on), float(off)] for on, off, _ in rows]).reshape(-1, 2) * RESOLUTION
-    semitones = [row[2] for row in rows]
+    table = np.array(rows, float).reshape(-1, 3)
+    times, semitones = table[:, :2] * RESOLUTION, table[:, 2]
     notes, info = on_grid(*fit_pitches(times, semitones), steps_of(metre), pickup)
     signature = next(iter(score.recurse().getElementsByClass(key.KeySignature)), None)
     programs = [i.midiProgram for i in instruments if i.midiProgram is not None]
@@ -168,7 +168,8 @@ def to_musicxml(notes, tempo=120, program=0, metre="4/4", pickup=0):
     rows[:, :2] += opening
     name = instrument.instrumentFromMidiProgram(program).instrumentName
     beats, unit = map(int, metre.split("/"))
-    lines = measure_lines([(0, beats, unit)], rows[:, 1].max(initial=1))
+    least = steps_of(metre) + 1 if opening else 1  # a pickup is one before a full measure only
+    lines = measure_lines([(0, beats, unit)], rows[:, 1].max(initial=least))
     return score_text([Part(program, False, name, rows)], lines, [], [(0, tempo)], opening)
 
 
