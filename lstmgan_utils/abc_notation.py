@@ -13,8 +13,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from .rolls import RESOLUTION, on_grid, steps_of
+from .performance import read_regular_file
+from .rolls import RESOLUTION, count_pitches, fit_pitches, on_grid, steps_of
 
+MAX_BYTES = 2**20
 FALSE_METRE = 1.5  # quarters: a shorter first metre only makes room for a pickup
 
 
@@ -39,14 +41,43 @@ def read_abc(text):
     measures = [handler]
     if handler.definesMeasures():
         measures = abcFormat.mergeLeadingMetaData(handler.splitByMeasure())
-    times, pitches, ends = _read_measures(measures)
+    times, semitones, ends = _read_measures(measures)
     fields = [t for m in measures for t in m.tokens if isinstance(t, abcFormat.ABCMetadata)]
     metre, pickup = _metre_and_pickup(fields, ends)
     sharps, mode = next((t.getKeySignatureParameters() for t in fields if t.isKey()), (0, None))
-    notes, info = on_grid(np.array(times, float).reshape(-1, 2) * RESOLUTION, pitches,
-                          steps_of(metre), pickup)  # fmt: skip
+    fitting = fit_pitches(np.array(times, float).reshape(-1, 2) * RESOLUTION, semitones)
+    notes, info = on_grid(*fitting, steps_of(metre), pickup)
     found = {"metre": metre, "pickup": pickup, "fifths": sharps, "mode": mode or ""}
-    return notes, info | found | {"n_grace": 0, "program": None}
+    info |= count_pitches(semitones) | found
+    return notes, info | {"n_grace": 0, "program": None}
+
+
+def read_abc_text(path):
+    """Read an ABC file of one tune, in UTF-8 or UTF-16 or, as older files are, in Latin-1.
+
+    Args:
+        path: the `.abc` file.
+
+    Returns:
+        str.
+
+    Raises:
+        ValueError: one plain reason why it cannot be read.
+    """
+    data = read_regular_file(path, MAX_BYTES)
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        if wide:
+            raise ValueError("it is UTF-16 that breaks off; save it as UTF-8") from None
+        text = data.decode("latin-1")
+    n_tunes = len(re.findall(r"^X:", text, re.MULTILINE))
+    if n_tunes > 1:
+        raise ValueError(f"it holds {n_tunes} tunes; save each of them in a file of its own")
+    if not re.search(r"^K:", text, re.MULTILINE):
+        raise ValueError("it is not ABC: no line names the key (K:); export it again")
+    return text
 
 
 def without_graces(text):
@@ -62,7 +93,7 @@ def _read_measures(measures):
             onset, now = now, now + length
             names, tie = _pitches_and_tie(token)
             for name in names:
-                pitch = _midi_pitch(name)
+                pitch = _semitone(name)
                 held = tied.pop((pitch, onset), None) if tie in ("stop", "continue") else None
                 if held is None:
                     held = len(times)
@@ -104,10 +135,10 @@ def _pitches_and_tie(token):
 
 
 @functools.cache
-def _midi_pitch(name):
+def _semitone(name):
     from music21 import pitch
 
-    return pitch.Pitch(name).midi
+    return pitch.Pitch(name).ps
 
 
 def _metre_and_pickup(fields, ends):

@@ -17,7 +17,7 @@ from .folder_jobs import (
     find_files,
     fingerprint,
     record_folders,
-    run_batches,
+    size_of,
     told_when_full,
     work_folder,
 )
@@ -70,7 +70,7 @@ def convert_folder(
     files, bad_folders = find_files(midi_folder, SUFFIXES, "MIDI file")
     mxl_folder.mkdir(parents=True, exist_ok=True)
     path = mxl_folder / "conversion.csv"
-    with Manifest(path, COLUMNS) as manifest, work_folder(mxl_folder, "conversion") as work:
+    with Manifest(path, COLUMNS) as manifest, work_folder(manifest, "conversion") as work:
         record_folders(manifest, bad_folders, "failed")
         outputs = name_outputs(files, manifest.rows)
         jobs = [(name, outputs[name], fingerprint(midi_folder / name)) for name in files]
@@ -78,9 +78,7 @@ def convert_folder(
         jobs = [job for job in jobs if not _is_done(rows.get(job[0]), job, engine, mxl_folder)]
         settings = (midi_folder, mxl_folder, work, engine, program, timeout)
         with progress_bar(total=len(jobs), description="MIDI to MXL", progress=progress) as bar:
-            for rows in run_batches(_convert_batch, jobs, settings, n_jobs):
-                manifest.extend(rows)
-                bar.update(len(rows))
+            manifest.record(_convert_batch, jobs, settings, n_jobs, work, bar, _weigh)
     return path
 
 
@@ -165,11 +163,15 @@ def choose(checks):
     return engine, f"lower cost ({costs})" if len(checks) > 1 else f"cost {checks[engine].cost:.2f}"
 
 
+def _weigh(job):
+    return size_of(job[2])
+
+
 def _convert_batch(batch, midi_folder, mxl_folder, work, engine, program, timeout):
-    """Convert the files of one batch; gives their rows of the manifest."""
+    """Convert the files of one batch; gives their rows of the manifest, one by one."""
     with tempfile.TemporaryDirectory(dir=work) as folder:
         job = _Batch(batch, midi_folder, mxl_folder, Path(folder), engine, program, timeout)
-        return job.rows()
+        yield from job.rows()
 
 
 class _Batch:
@@ -183,7 +185,6 @@ class _Batch:
         """Convert, and give one row a file."""
         results = [attempt(self.timeout, self._read, job[0]) for job in self.batch]
         by_musescore = self._run_musescore(results) if self.program else {}
-        rows = []
         for number, (job, (performance, reason, seconds)) in enumerate(
             zip(self.batch, results, strict=True)
         ):
@@ -195,8 +196,7 @@ class _Batch:
                 )
                 row |= found or {}
                 seconds += more
-            rows.append(row | {"reason": reason or row.get("reason"), "seconds": f"{seconds:.3f}"})
-        return rows
+            yield row | {"reason": reason or row.get("reason"), "seconds": f"{seconds:.3f}"}
 
     def _read(self, name):
         """Read one MIDI file; it must hold a note."""

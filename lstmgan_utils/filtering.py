@@ -9,22 +9,33 @@ a change of program.
 import tempfile
 from pathlib import Path
 
+from .abc_notation import read_abc, read_abc_text
 from .folder_jobs import (
     attempt,
     find_files,
     fingerprint,
     record_folders,
-    run_batches,
     told_when_full,
     work_folder,
 )
-from .instruments import PERCUSSION, count_notes, find_players, name_programs, parse, take_part
+from .instruments import (
+    PERCUSSION,
+    count_notes,
+    find_players,
+    list_semitones,
+    name_programs,
+    parse,
+    take_part,
+)
 from .manifest import Manifest, read_manifest
 from .musicxml import zip_score
 from .mxl_safety import read_musicxml
+from .rolls import RESOLUTION, count_pitches, list_flaws, n_steps
 from .runtime import progress_bar, put_in_place
 
-SUFFIXES = (".mxl", ".musicxml")
+ABC = ".abc"
+FOREIGN = (".mscz", ".mscx", ".mei", ".krn", ".sib", ".musx", ".mus", ".ly", ".gp", ".gp5")
+SUFFIXES = (".mxl", ".musicxml", ".xml", ABC)
 COLUMNS = ("file", "status", "reason", "program", "notes", "quarters", "seconds", "output", "asked",
            "source")  # fmt: skip
 PARTS_FOLDER = "parts"
@@ -61,17 +72,15 @@ def filter_folder(
     asked = f"min_quarters={min_quarters:g} part={part!r}"
     played = programs_played(mxl_folder)
     path = mxl_folder / "filtering.csv"
-    files, bad_folders = find_files(mxl_folder, SUFFIXES, "score", skip=PARTS_FOLDER)
-    with Manifest(path, COLUMNS) as manifest, work_folder(mxl_folder, "filtering") as work:
+    files, bad_folders = find_files(mxl_folder, SUFFIXES + FOREIGN, "score", skip=PARTS_FOLDER)
+    with Manifest(path, COLUMNS) as manifest, work_folder(manifest, "filtering") as work:
         record_folders(manifest, bad_folders, "left out")
         jobs = [(name, fingerprint(mxl_folder / name), played.get(name, set())) for name in files]
         rows = manifest.rows
         jobs = [job for job in jobs if not _is_done(rows.get(job[0]), job[1], asked, mxl_folder)]
         settings = (mxl_folder, work, min_quarters, part, timeout, asked)
         with progress_bar(total=len(jobs), description="Filtering", progress=progress) as bar:
-            for rows in run_batches(_filter_batch, jobs, settings, n_jobs):
-                manifest.extend(rows)
-                bar.update(len(rows))
+            manifest.record(_filter_batch, jobs, settings, n_jobs, work, bar)
     return path
 
 
@@ -124,51 +133,70 @@ def programs_played(mxl_folder):
     """
     path = Path(mxl_folder) / "conversion.csv"
     rows = read_manifest(path) if path.is_file() else []
-    return {row["output"]: _read_programs(row["programs"]) for row in rows if row["output"]}
+    rows = [row for row in rows if row.get("output")]
+    return {row["output"]: _read_programs(row.get("programs") or "") for row in rows}
 
 
 def _read_programs(text):
     """Read "0:155 drums:30" as {0, "percussion"}."""
-    names = (entry.split(":")[0] for entry in text.split())
-    return {PERCUSSION if name == "drums" else int(name) for name in names}
+    names = {entry.split(":")[0] for entry in text.split()}
+    found = {program for program in range(128) if str(program) in names}
+    return found | {PERCUSSION} if "drums" in names else found
 
 
 def _filter_batch(batch, mxl_folder, work, min_quarters, part, timeout, asked):
-    """Judge the scores of one batch; gives their rows of the manifest."""
-    rows = []
+    """Judge the scores of one batch; gives their rows of the manifest, one by one."""
     for name, source, played in batch:
         found, reason, seconds = attempt(
             timeout, _judge_file, mxl_folder, work, name, played, min_quarters, part
         )
         row = found or {"status": "left out", "reason": reason}
-        rows.append(
-            row | {"file": name, "seconds": f"{seconds:.3f}", "asked": asked, "source": source}
-        )
-    return rows
+        yield row | {"file": name, "seconds": f"{seconds:.3f}", "asked": asked, "source": source}
 
 
 def _judge_file(folder, work, name, played, min_quarters, part):
     """Judge one score, or one part taken out of it; gives its columns of the manifest."""
-    xml = read_musicxml(folder / name)
+    suffix = Path(name).suffix.lower()
+    if suffix in FOREIGN:
+        raise ValueError(f"{suffix} is not MusicXML; open it where it was made and export .mxl")
+    if suffix == ABC:
+        return _judge_abc(folder / name, name, min_quarters, part)
+    xml, output = read_musicxml(folder / name), name
     if part is None:
         reason = not_single(played, "MIDI file") if played else ""
         if reason:  # no need to look further
             return {"status": "left out", "reason": reason}
-        output = name
     else:
         xml = take_part(xml, part)
-        output = Path(PARTS_FOLDER, str(part), name).with_suffix(".mxl").as_posix()
-    n_notes, quarters = count_notes(parse(xml))
-    players = find_players(xml)
-    reason = judge(players, quarters, min_quarters)
-    if part is not None and not reason:
+        file = name if suffix == ".mxl" else f"{name}.mxl"  # a.mxl and a.xml may stand together
+        output = Path(PARTS_FOLDER, str(part), file).as_posix()
+    score, players = parse(xml), find_players(xml)
+    pitches = count_pitches(list_semitones(score))
+    row = _verdict(players, *count_notes(score), pitches, min_quarters, output)
+    if part is not None and row["output"]:
         with tempfile.TemporaryDirectory(dir=work) as place:
             zip_score(xml, Path(place, "part.mxl"))
             put_in_place(Path(place, "part.mxl"), folder / output)
+    return row | {"program": next(iter(players)) if len(players) == 1 else ""}
+
+
+def _judge_abc(path, name, min_quarters, part):
+    """Judge a tune in ABC notation, which names no programs."""
+    if part is not None:
+        raise ValueError("ABC names no instruments to take out; export it as MusicXML")
+    notes, info = read_abc(read_abc_text(path))
+    players = {"one voice of ABC"} if len(notes) else set()
+    return _verdict(players, len(notes), n_steps(notes) / RESOLUTION, info, min_quarters, name)
+
+
+def _verdict(players, n_notes, quarters, pitches, min_quarters, output):
+    """Write down what was found, and why it is kept or left out."""
+    reason = judge(players, quarters, min_quarters)
+    if n_notes and pitches["n_beyond"] == n_notes:
+        reason = "no note has one of MIDI's pitches, 0 to 127"
     return {
         "status": "left out" if reason else "kept",
-        "reason": reason or "one instrument, long enough",
-        "program": next(iter(players)) if len(players) == 1 else "",
+        "reason": reason or "; ".join(["one instrument, long enough", *list_flaws(pitches)]),
         "notes": n_notes,
         "quarters": f"{quarters:g}",
         "output": "" if reason else output,

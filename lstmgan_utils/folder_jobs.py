@@ -18,8 +18,10 @@ import threading
 import time
 from pathlib import Path
 
-BATCH = 32  # files a batch: MuseScore's start costs little then, and a kill loses little
+BATCH = 32  # files a batch: MuseScore's start costs little then
+BATCH_BYTES = 2**16  # of MIDI: about two seconds of MuseScore, all that a kill can cost
 WORK = ".work-"
+JOURNAL = ".journal.csv"  # what a process has finished of its batch
 DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 ROOM = 2**20  # bytes; with less, a program that wrote nothing may have found no room
 LISTENING = 0.5  # seconds between two looks at whether the job still lives
@@ -27,7 +29,7 @@ LEAVE = getattr(signal, "SIGUSR1", signal.SIGINT)  # nohup and scripts may switc
 _orphaned = threading.Event()  # in a process whose job was killed
 
 
-def run_batches(function, jobs, settings, n_jobs):
+def run_batches(function, jobs, settings, n_jobs, weigh=None):
     """Run jobs in batches over the processes of joblib; gives each batch's result when it is there.
 
     Args:
@@ -35,6 +37,7 @@ def run_batches(function, jobs, settings, n_jobs):
         jobs: list.
         settings: tuple.
         n_jobs: int or None, see `count_jobs`.
+        weigh: function that tells the bytes of a job, where a batch is to be bounded in bytes too.
 
     Yields:
         what `function` returns, in the order in which batches finish.
@@ -43,13 +46,29 @@ def run_batches(function, jobs, settings, n_jobs):
 
     n_jobs = count_jobs(n_jobs)
     size = max(1, min(BATCH, math.ceil(len(jobs) / (2 * effective_n_jobs(n_jobs)))))
-    batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+    batches = cut_batches(jobs, size, weigh or (lambda job: 0))
     if n_jobs == 1 or len(batches) < 2:
         yield from (function(batch, *settings) for batch in batches)
         return
     parallel = Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
     owner = os.getpid()
     yield from parallel(delayed(_run_batch)(owner, function, batch, settings) for batch in batches)
+
+
+def cut_batches(jobs, size, weigh):
+    """Cut a list of jobs into batches of at most `size` jobs, or BATCH_BYTES, and of one at least.
+
+    Returns:
+        list of lists.
+    """
+    batches, weight = [], 0
+    for job in jobs:
+        weight += weigh(job)
+        if not batches or len(batches[-1]) == size or weight > BATCH_BYTES:
+            batches.append([])
+            weight = weigh(job)
+        batches[-1].append(job)
+    return batches
 
 
 def _run_batch(owner, function, batch, settings):
@@ -136,26 +155,28 @@ def record_folders(manifest, bad, status):
 
 
 @contextlib.contextmanager
-def work_folder(folder, job):
+def work_folder(manifest, job):
     """Make a folder for unfinished files, and clear away those that a killed job left.
 
     Args:
-        folder: where the finished files go; on the same disk, a rename into it is one step.
+        manifest: Manifest, which takes over what journals hold; beside it go the finished files:
+            on the same disk, a rename is one step.
         job: str, the name of the job; no two of one name may run at once.
 
     Yields:
         Path.
     """
-    prefix = f"{WORK}{job}-"
-    _clear_away(folder, prefix)
+    folder, prefix = manifest.path.parent, f"{WORK}{job}-"
+    _clear_away(folder, prefix, manifest)
     work = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
     try:
         yield work
     finally:
-        _clear_away(folder, prefix)  # all: the last process of a killed job may have left some
+        _clear_away(folder, prefix, manifest)  # all: a killed job's last process may leave some
 
 
-def _clear_away(folder, prefix):
+def _clear_away(folder, prefix, manifest):
+    manifest.recover(sorted(Path(folder).glob(f"{prefix}*/*{JOURNAL}")))
     for left in Path(folder).glob(prefix + "*"):
         shutil.rmtree(left, ignore_errors=True)
 
@@ -235,8 +256,14 @@ def attempt(timeout, function, *arguments):
             raise
         reason = f"it cannot be read or written: {error.strerror}"
     except Exception as error:  # whatever a strange file sets off, the folder goes on
-        reason = f"it set off an error, please report it: {error!r}"
+        reason = f"it set off an error, please report it: {shorten(repr(error), 200)}"
     return result, reason, time.perf_counter() - start
+
+
+def shorten(text, limit=300):
+    """Make a text fit for one cell of a table: no control characters, and no longer than this."""
+    text = "".join(c if c.isprintable() else " " for c in text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def fingerprint(path):
@@ -246,3 +273,8 @@ def fingerprint(path):
     except OSError:
         return ""
     return f"{facts.st_size}-{facts.st_mtime_ns}"
+
+
+def size_of(mark):
+    """Read the bytes of a file off its fingerprint."""
+    return int(mark.partition("-")[0] or 0)

@@ -12,6 +12,7 @@ from .musicxml import FAMILIES
 
 PERCUSSION = "percussion"
 PERCUSSION_CHANNEL = "10"
+PROGRAMS = {str(number) for number in range(1, 129)}  # MusicXML counts from 1
 
 
 def find_players(xml):
@@ -27,20 +28,41 @@ def find_players(xml):
     Introduced in lesson 02.
     """
     root = ElementTree.fromstring(xml)
-    players = {}
+    names, players = name_parts(root.find("part-list")), {}
     for entry in root.iterfind("part-list/score-part"):
-        first = player = entry.findtext("part-name") or "without a name"
+        first = player = names[entry.get("id")]
         for number, instrument in enumerate(entry.iterfind("midi-instrument")):
             player = identify(instrument, player)
             first = first if number else player
             players[instrument.get("id")] = player
         players[entry.get("id")] = first
     return {
-        PERCUSSION if note.find("unpitched") is not None else players.get(player_id(note, part))
+        PERCUSSION if note.find("unpitched") is not None else players.get(who, who)
         for part in root.iterfind("part")
         for note in part.iterfind("measure/note")
         if note.find("rest") is None and note.find("grace") is None and note.find("cue") is None
+        for who in [player_id(note, part)]
     }
+
+
+def name_parts(listing):
+    """Name each part, for those without a program; staves in one brace are one instrument.
+
+    Args:
+        listing: Element, the part list; None where a score has none.
+
+    Returns:
+        dict of str (the part's id) to str.
+    """
+    names, brace = {}, None
+    for entry in [] if listing is None else listing:
+        if entry.tag == "part-group":
+            opens = entry.get("type") == "start" and entry.findtext("group-symbol") == "brace"
+            brace = f"the braced staves {len(names) + 1}" if opens else None
+        elif entry.tag == "score-part":
+            name = (entry.findtext("part-name") or "").strip()
+            names[entry.get("id")] = brace or name or f"without a name ({entry.get('id')})"
+    return names
 
 
 def identify(instrument, name):
@@ -58,7 +80,7 @@ def identify(instrument, name):
     program = instrument.findtext("midi-program", "").strip()
     if instrument.findtext("midi-channel", "").strip() == PERCUSSION_CHANNEL:
         return PERCUSSION
-    return int(program) - 1 if program.isdigit() else name
+    return int(program) - 1 if program in PROGRAMS else name
 
 
 def player_id(note, part):
@@ -67,7 +89,7 @@ def player_id(note, part):
     Introduced in lesson 02.
     """
     instrument = note.find("instrument")
-    return part.get("id") if instrument is None else instrument.get("id")
+    return str(part.get("id") if instrument is None else instrument.get("id"))
 
 
 def parse(xml):
@@ -118,6 +140,14 @@ def count_notes(score):
     return n_notes, end
 
 
+def list_semitones(score):
+    """List the pitches of a music21 score as floats, MIDI numbers; tied notes once."""
+    sounding = filter(is_sounding, score.recurse())
+    heads = [head for element in sounding for head in getattr(element, "notes", (element,))]
+    heads = [head for head in heads if head.tie is None or head.tie.type == "start"]
+    return [head.pitch.ps for head in heads if hasattr(head, "pitch")]
+
+
 def name_programs(programs):
     """Write programs for people, such as "0 (piano), 40 (strings)"; no more than four of them.
 
@@ -154,10 +184,22 @@ def take_part(xml, part):
     for element in list(listing):
         if element.get("id") not in chosen:
             listing.remove(element)
-    for element in root.findall("part"):
+    parts = root.findall("part")
+    tempos = [measure.findall("direction[sound]") for measure in parts[0]] if parts else []
+    for element in parts:
         if element.get("id") not in chosen:
             root.remove(element)
+    if parts and parts[0].get("id") not in chosen:  # the tempo stands in the first part alone
+        _put_tempos(root.findall("part/measure"), tempos)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def _put_tempos(measures, tempos):
+    """Put marks of tempo at the start of measures: after the attributes, where there are some."""
+    for measure, marks in zip(measures, tempos, strict=False):
+        for mark in marks:
+            if mark.find("sound").get("tempo"):
+                measure.insert(len(measure) > 0 and measure[0].tag == "attributes", mark)
 
 
 def _plays(entry, part):

@@ -1,6 +1,7 @@
 """Where written notes stand on the page: measures, staves, voices, and the heads a length takes."""
 
 import bisect
+import itertools
 
 import numpy as np
 
@@ -17,20 +18,19 @@ MAX_MEASURES = 20_000  # of all parts together
 
 def _shapes():
     """List the lengths that one note head can show, in time steps, the longest first."""
-    shapes = {}
-    for steps, name in NOTE_TYPES.items():
-        shapes[steps] = (name, "", "")
-        if steps * 3 % 2 == 0:
-            shapes[steps * 3 // 2] = (name, "<dot/>", "")
     triplet = ("<time-modification><actual-notes>3</actual-notes>"
                "<normal-notes>2</normal-notes></time-modification>")  # fmt: skip
-    for steps, name in [*NOTE_TYPES.items(), (1.5, "64th")]:
-        if (steps * 2) % 3 == 0:
-            shapes.setdefault(int(steps * 2 / 3), (name, "", triplet))
+    heads = [*NOTE_TYPES.items(), (1.5, "64th")]
+    shapes = {int(steps * 2 / 3): (name, "", triplet) for steps, name in heads if steps <= 24}
+    for steps, name in NOTE_TYPES.items():
+        shapes |= {steps: (name, "", "")}
+        shapes |= {steps * 3 // 2: (name, "<dot/>", "")} if steps % 2 == 0 else {}
     return dict(sorted(shapes.items(), reverse=True))
 
 
 SHAPES = _shapes()
+TRIPLETS = [shape for shape, (*_, triplet) in SHAPES.items() if triplet]  # of one beat
+FLAGS = {"eighth": 1, "16th": 2, "32nd": 3, "64th": 4}
 
 
 def split_length(onset, length):
@@ -41,19 +41,48 @@ def split_length(onset, length):
         length: int, time steps.
 
     Returns:
-        list of int, time steps; they add up to `length`.
+        list of int, time steps; they add up to `length`. A triplet never crosses a beat.
 
     Introduced in lesson 01.
     """
+    end = onset + length
+    in_triplet = onset % 3 or length % 3
+    if in_triplet:  # tie over the beat: the one where the note begins, or the one where it ends
+        beat = onset - onset % RESOLUTION + RESOLUTION if onset % 3 else end - end % RESOLUTION
+        if onset < beat < end:
+            return split_length(onset, beat - onset) + split_length(beat, end - beat)
     pieces = []
-    to_beat = -onset % RESOLUTION
-    if onset % 3 and 0 < to_beat < length:  # begun inside a triplet: tie over the beat
-        pieces, length = split_length(0, to_beat), length - to_beat
-    for shape in SHAPES:
-        while length >= shape:
-            pieces.append(shape)
-            length -= shape
+    for shape in TRIPLETS if in_triplet else SHAPES:
+        pieces += [shape] * (length // shape)
+        length %= shape
     return pieces
+
+
+def find_groups(heads, beat):
+    """Find which neighbours one triplet holds, and which notes one beam joins.
+
+    Args:
+        heads: list of (place, length, sounds) of one voice in one measure, time steps.
+        beat: int, time steps.
+
+    Returns:
+        (triplets, beams), each a list of lists of numbers of heads; a beam joins two or more, all
+        in one triplet or none.
+    """
+    triplets = [place // RESOLUTION if length in TRIPLETS else None for place, length, _ in heads]
+    beams = [(place // beat, triplet) if sounds and count_flags(length) else None
+             for (place, length, sounds), triplet in zip(heads, triplets, strict=True)]  # fmt: skip
+    return _runs(triplets), [run for run in _runs(beams) if len(run) > 1]
+
+
+def _runs(keys):
+    runs = itertools.groupby(range(len(keys)), keys.__getitem__)
+    return [list(run) for key, run in runs if key is not None]
+
+
+def count_flags(length):
+    """Count the flags, or beams, of a note of one head."""
+    return FLAGS.get(SHAPES[length][0], 0)
 
 
 def measure_lines(metres, n_steps):
@@ -111,7 +140,8 @@ def check_size(performance):
 def share_staves(part):
     """Share the notes between two staves where a part reaches well over both sides of middle C."""
     pitches = part.notes[:, 2]
-    if part.is_drum or pitches.min() > MIDDLE_C - 8 or pitches.max() < MIDDLE_C + 8:
+    low, high = pitches.min(initial=MIDDLE_C), pitches.max(initial=MIDDLE_C)
+    if part.is_drum or low > MIDDLE_C - 8 or high < MIDDLE_C + 8:
         return [part.notes]
     return [part.notes[pitches >= MIDDLE_C], part.notes[pitches < MIDDLE_C]]
 

@@ -7,12 +7,14 @@ half-written line has to be cut off before the job goes on.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
+import uuid
 from pathlib import Path
 
-from .folder_jobs import told_when_full
+from .folder_jobs import JOURNAL, run_batches, shorten, told_when_full
 
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be UTF-8
 END = "\r\n"  # a row counts only with its line end: the mark that it was written whole
@@ -29,6 +31,7 @@ def read_manifest(path):
 
     Raises:
         FileNotFoundError: If there is no manifest at `path`.
+        ValueError: If the file there is no manifest.
 
     Introduced in lesson 01.
     """
@@ -37,7 +40,10 @@ def read_manifest(path):
         raise FileNotFoundError(f"{path} does not exist: run the folder job that writes it first.")
     text = path.read_bytes().decode(**ENCODING)
     rows = csv.DictReader(io.StringIO(text[: _whole_rows(text)], newline=""))
-    return list({row["file"]: row for row in rows}.values())
+    try:
+        return list({row["file"]: row for row in rows}.values())
+    except (KeyError, csv.Error) as error:
+        raise ValueError(f"{path} is no manifest ({error!r}): delete it and run again.") from None
 
 
 class Manifest:
@@ -46,6 +52,7 @@ class Manifest:
     Args:
         path: The CSV file; it is created with its header if it is missing or has other columns.
         columns: The column names; the first must be "file".
+        durable: Whether rows are to survive a power cut, not only the end of the process.
 
     Raises:
         ValueError: If another job is writing to the same manifest, or `path` is no file.
@@ -53,8 +60,8 @@ class Manifest:
     Introduced in lesson 01.
     """
 
-    def __init__(self, path, columns):
-        self.path, self.columns = Path(path), list(columns)
+    def __init__(self, path, columns, durable=True):
+        self.path, self.columns, self.durable = Path(path), list(columns), durable
         if self.path.exists() and not self.path.is_file():  # a pipe would be waited for, for ever
             raise ValueError(f"{path} is a folder or a device, not a file: move it elsewhere.")
         self._stream = open(self.path, "a+b", buffering=0)  # noqa: SIM115 (it stays open)
@@ -77,8 +84,35 @@ class Manifest:
             {name: "" if row.get(name) is None else str(row[name]) for name in self.columns}
             for row in rows
         ]
+        for row in rows:
+            row |= {"reason": shorten(row["reason"])} if "reason" in row else {}
         self._write(row.values() for row in rows)
         self.rows |= {row["file"]: row for row in rows}
+
+    def record(self, function, jobs, settings, n_jobs, work, bar, weigh=None):
+        """Run jobs in batches over the processes of joblib, and write each row to the disk at once.
+
+        A process that works on a batch keeps a journal of the rows that are finished; what it holds
+        when the job is killed, `recover` finds.
+
+        Args:
+            function: called as function(list of jobs, *settings); gives rows, one by one.
+            jobs, settings, n_jobs, weigh: as for `run_batches`.
+            work: Path of the folder for the journals, from `work_folder`.
+            bar: progress bar.
+        """
+        settings = (function, self.columns, work, *settings)
+        for journal, rows in run_batches(_keep_journal, jobs, settings, n_jobs, weigh):
+            self.extend(rows)
+            journal.unlink()
+            bar.update(len(rows))
+
+    def recover(self, journals):
+        """Take over the rows of journals that a job could not finish."""
+        for path in journals:
+            with contextlib.suppress(ValueError):  # it broke off before its first row
+                rows = [row for row in read_manifest(path) if list(row) == self.columns]
+                self.extend([row for row in rows if self.rows.get(row["file"]) != row])
 
     def close(self):
         """Let go of the file; another job may then write to it."""
@@ -108,7 +142,16 @@ class Manifest:
         with told_when_full():
             while data:  # a disk that fills up takes a piece first, and says so at the next
                 data = data[self._stream.write(data) :]
-            os.fsync(self._stream.fileno())
+            if self.durable:
+                os.fsync(self._stream.fileno())
+
+
+def _keep_journal(batch, function, columns, work, *settings):
+    """Run one batch, and write each row down at once; gives (Path of the journal, rows)."""
+    with Manifest(work / f"{uuid.uuid4().hex}{JOURNAL}", columns, durable=False) as journal:
+        for row in function(batch, *settings):
+            journal.append(row)
+    return journal.path, list(journal.rows.values())
 
 
 def _whole_rows(text):

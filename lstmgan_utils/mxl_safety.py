@@ -5,6 +5,7 @@ gigabytes, a name that climbs out of the folder, entities that multiply or fetch
 unpacked to disk here; the one member that counts is read into memory, bounded, and looked through.
 """
 
+import codecs
 import io
 import re
 import zipfile
@@ -18,6 +19,13 @@ MAX_FILE_BYTES = 16 * 2**20
 MAX_XML_BYTES = 48 * 2**20
 MAX_MEMBERS = 1000
 MAX_DEPTH = 40  # MusicXML needs about ten
+MARKS = {  # what a file may begin with -> its encoding; UTF-32 before UTF-16
+    codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+    b"<\0?\0": "utf-16-le", b"\0<\0?": "utf-16-be",
+}  # fmt: skip
+TEXT_ENCODINGS = re.compile(r"utf-(8|16|32)(-sig|-[lb]e)?|ascii|iso8859-\d+|cp\d+|koi8-\w|mac-\w+|"
+                            r"shift_jis|euc_\w+|gb\w+|big5\w*")  # fmt: skip
 MEDIA_TYPES = ("", "application/vnd.recordare.musicxml+xml", "application/vnd.recordare.musicxml")
 
 
@@ -28,7 +36,7 @@ def read_musicxml(path):
         path: a `.mxl`, `.musicxml` or `.xml` file.
 
     Returns:
-        bytes: MusicXML, score-partwise, well-formed and without entities.
+        bytes: MusicXML in UTF-8, score-partwise, well-formed and without entities.
 
     Raises:
         ValueError: one plain reason why the score must not or cannot be read.
@@ -40,8 +48,39 @@ def read_musicxml(path):
         raise ValueError("it is empty (zero bytes); export it again")
     if data[:2] == b"PK":
         data = _unzip(data)
+    data = to_utf8(data)
     check_xml(data)
     return data
+
+
+def to_utf8(data):
+    """Turn XML of any common encoding into UTF-8: that of its byte order mark or its declaration.
+
+    Args:
+        data: bytes.
+
+    Returns:
+        bytes; without a declaration, where that named another encoding.
+
+    Raises:
+        ValueError: an encoding that is unknown, or not the one that was declared.
+    """
+    declared = re.match(rb"\s*<\?xml[^>]{0,99}encoding\s*=\s*[\"']([\w.:-]{1,40})[\"']", data)
+    name = declared[1].decode().lower() if declared else "utf-8"
+    name = next((mark for start, mark in MARKS.items() if data.startswith(start)), name)
+    try:
+        if not TEXT_ENCODINGS.fullmatch(codecs.lookup(name).name):
+            raise LookupError(name)
+        text = data.decode(name)
+    except LookupError:
+        raise ValueError(f"its encoding {name!r} is unknown; save it as UTF-8") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"it is not written in {name}, as it says (byte {error.start:,}); save it as UTF-8"
+        ) from None
+    if name == "utf-8":
+        return data
+    return re.sub(r"^\s*<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL).encode()
 
 
 def _unzip(data):

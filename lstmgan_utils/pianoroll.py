@@ -26,6 +26,7 @@ from .rolls import (
 from .scores import (
     notes_from_score,
     read_score,
+    to_musicxml,
     to_score,
     write_score,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "read_midi",
     "read_score",
     "steps_of",
+    "to_musicxml",
     "to_score",
     "transpose",
     "write_midi",

@@ -6,7 +6,7 @@ apart, and every meaning that a colour has, brightness has too.
 
 import numpy as np
 
-from .pianoroll import N_PITCHES, decode, n_steps, steps_of, to_score
+from .pianoroll import N_PITCHES, decode, n_steps, steps_of, to_musicxml
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442",
@@ -149,6 +149,9 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, smo
     return fig, ax
 
 
+LONGEST_PAGE = 60_000  # tenths of a millimetre: all of a piece on one page, as far as Verovio goes
+
+
 def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0, width=1800):
     """Engrave notes as a score.
 
@@ -173,14 +176,10 @@ def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0, width=1800)
     except ImportError as error:
         raise ImportError("a score needs Verovio: pip install verovio; "
                           "plotting.plot_roll needs nothing") from error  # fmt: skip
-    from music21.musicxml.m21ToXml import GeneralObjectExporter
-
-    verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
-    toolkit.setOptions({"pageWidth": width, "adjustPageHeight": True, "footer": "none",
-                        "header": "none", "scale": 40})  # fmt: skip
-    score = to_score(notes, tempo, program, metre, pickup)
-    toolkit.loadData(GeneralObjectExporter(score).parse().decode())
+    toolkit.setOptions({"pageWidth": width, "pageHeight": LONGEST_PAGE, "adjustPageHeight": True,
+                        "footer": "none", "header": "none", "scale": 40})  # fmt: skip
+    toolkit.loadData(to_musicxml(notes, tempo, program, metre, pickup))
     return toolkit.renderToSVG(1)
 
 

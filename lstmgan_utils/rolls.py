@@ -225,6 +225,45 @@ def steps_of(metre):
         raise ValueError(f'metre {metre!r} is not of the form "4/4"; give beats/unit') from None
 
 
+def count_pitches(semitones):
+    """Count what MIDI's 128 pitches cannot hold.
+
+    Args:
+        semitones: floats, MIDI numbers; 60.5 is a quarter tone above middle C.
+
+    Returns:
+        dict with n_beyond (below 0 or above 127) and n_between (not a whole number).
+    """
+    semitones = np.asarray(semitones, float)
+    rounded = np.floor(semitones + 0.5)
+    return {"n_beyond": int(((rounded < 0) | (rounded >= N_PITCHES)).sum()),
+            "n_between": int((rounded != semitones).sum())}  # fmt: skip
+
+
+def fit_pitches(times, semitones):
+    """Round semitones to MIDI's pitches, and leave out the notes that lie beyond them.
+
+    Args:
+        times: floats, shape (notes, 2).
+        semitones: floats, shape (notes,).
+
+    Returns:
+        (float array, int array), of the same shapes or shorter.
+    """
+    pitches = np.floor(np.asarray(semitones, float) + 0.5).astype(int)
+    fits = (pitches >= 0) & (pitches < N_PITCHES)
+    return np.asarray(times, float).reshape(-1, 2)[fits], pitches[fits]
+
+
+def list_flaws(info):
+    """Say what `count_pitches` found: list of str, empty if all is well."""
+    return [text for text, count in (
+        (f"{info['n_beyond']} notes left out: beyond MIDI's pitches, 0 to 127", info["n_beyond"]),
+        (f"{info['n_between']} notes between two semitones (quarter tones) were rounded",
+         info["n_between"]),
+    ) if count]  # fmt: skip
+
+
 def on_grid(times, pitches, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
     """Round times to whole time steps, and count what the grid cannot hold.
 

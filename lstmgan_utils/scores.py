@@ -6,8 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from . import runtime
+from .abc_notation import read_abc_text
+from .folder_jobs import shorten
+from .instruments import find_players
+from .layout import measure_lines
+from .musicxml import score_text, zip_score
 from .mxl_safety import read_musicxml
-from .rolls import RESOLUTION, on_grid, steps_of
+from .performance import Part
+from .rolls import RESOLUTION, count_pitches, fit_pitches, on_grid, steps_of
 
 MUSICXML = (".mxl", ".musicxml", ".xml")
 
@@ -31,17 +37,24 @@ def read_score(path, *, expand_repeats=False, with_info=False):
     """
     from music21 import converter
 
-    path = Path(path)
+    path, programs = Path(path), []
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; check the name")
     try:
         if path.suffix.lower() in MUSICXML:
-            score = converter.parseData(read_musicxml(path), format="musicxml")
+            xml = read_musicxml(path)
+            score = converter.parseData(xml, format="musicxml")
+            programs = [player for player in find_players(xml) if isinstance(player, int)]
+        elif path.suffix.lower() == ".abc":
+            score = converter.parseData(read_abc_text(path), format="abc")
         else:
             score = converter.parse(path, forceSource=True)
         notes, info = notes_from_score(score, expand_repeats=expand_repeats)
+        info["program"] = min(programs, default=info["program"])  # music21 goes by the names
     except Exception as error:  # music21 raises its own kinds and many built-in ones
-        raise ValueError(f"{path} is not a readable score ({error!r}); convert it again") from error
+        reason = str(error) if isinstance(error, ValueError) else repr(error)
+        reason = shorten(reason, 200)
+        raise ValueError(f"{path} is not a readable score ({reason}); convert it again") from error
     return (notes, info) if with_info else notes
 
 
@@ -54,8 +67,9 @@ def notes_from_score(score, *, expand_repeats=False):
 
     Returns:
         (note array, dict with n_notes, n_off_grid (onset or end between grid steps), n_cut (notes
-        past 19,200 steps), n_grace, metre "4/4", pickup in time steps, fifths (sharps, or
-        minus flats, of the key signature), program (MIDI program or None)).
+        past 19,200 steps), n_beyond and n_between as in `rolls.count_pitches`, n_grace, metre
+        "4/4", pickup in time steps, fifths (sharps, or minus flats, of the key signature), program
+        (MIDI program or None)).
 
     Introduced in lesson 02.
     """
@@ -73,11 +87,12 @@ def notes_from_score(score, *, expand_repeats=False):
         found, grace = _part_notes(part)
         rows += found
         n_grace += grace
-    times = np.array([[float(on), float(off)] for on, off, _ in rows]).reshape(-1, 2) * RESOLUTION
-    notes, info = on_grid(times, [row[2] for row in rows], steps_of(metre), pickup)
+    table = np.array(rows, float).reshape(-1, 3)
+    times, semitones = table[:, :2] * RESOLUTION, table[:, 2]
+    notes, info = on_grid(*fit_pitches(times, semitones), steps_of(metre), pickup)
     signature = next(iter(score.recurse().getElementsByClass(key.KeySignature)), None)
     programs = [i.midiProgram for i in instruments if i.midiProgram is not None]
-    return notes, info | {
+    return notes, info | count_pitches(semitones) | {
         "n_grace": n_grace,
         "metre": metre,
         "pickup": pickup,
@@ -87,7 +102,7 @@ def notes_from_score(score, *, expand_repeats=False):
 
 
 def _part_notes(part):
-    """List (onset, offset, pitch) of a music21 part in quarters, tied notes joined."""
+    """List [onset, offset, semitone] of a music21 part in quarters, tied notes joined."""
     from music21 import chord, harmony, note
 
     rows, tied, n_grace = [], {}, 0
@@ -103,7 +118,7 @@ def _part_notes(part):
         offset = onset + Fraction(element.duration.quarterLength)
         for single in element.notes if isinstance(element, chord.Chord) else [element]:
             tie = single.tie or element.tie
-            pitch = single.pitch.midi
+            pitch = single.pitch.ps  # not midi, which moves what is out of range
             row = (
                 tied.pop((pitch, onset), None) if tie and tie.type in ("stop", "continue") else None
             )
@@ -133,8 +148,8 @@ def _metre_and_pickup(part):
     return signature.ratioString, pickup
 
 
-def to_score(notes, tempo=120, program=0, metre="4/4", pickup=0):
-    """Write a note array as a music21 score with measures, rests, chords and ties.
+def to_musicxml(notes, tempo=120, program=0, metre="4/4", pickup=0):
+    """Write a note array as MusicXML with measures, rests, chords, ties, triplets and beams.
 
     Args:
         notes: note array.
@@ -144,63 +159,35 @@ def to_score(notes, tempo=120, program=0, metre="4/4", pickup=0):
         pickup: int, time steps before the first full measure.
 
     Returns:
-        music21.stream.Score with one part.
+        str, MusicXML of one part, on two staves where it needs them.
+    """
+    from music21 import instrument
+
+    opening = -pickup % steps_of(metre)
+    rows = np.array([(on, on + d, p) for on, d, p in notes.tolist()], int).reshape(-1, 3)
+    rows[:, :2] += opening
+    name = instrument.instrumentFromMidiProgram(program).instrumentName
+    beats, unit = map(int, metre.split("/"))
+    least = steps_of(metre) + 1 if opening else 1  # a pickup is one before a full measure only
+    lines = measure_lines([(0, beats, unit)], rows[:, 1].max(initial=least))
+    return score_text([Part(program, False, name, rows)], lines, [], [(0, tempo)], opening)
+
+
+def to_score(notes, tempo=120, program=0, metre="4/4", pickup=0):
+    """Turn a note array into a music21 score.
+
+    Args:
+        notes, tempo, program, metre, pickup: as for `to_musicxml`.
+
+    Returns:
+        music21.stream.Score.
 
     Introduced in lesson 03.
     """
-    from music21 import meter, stream
+    from music21 import converter
 
-    padding = steps_of(metre) - pickup if pickup else 0
-    part = _flat_part(notes, tempo, program, padding)
-    part.insert(0, meter.TimeSignature(metre))
-    part = part.makeNotation()
-    part.makeRests(fillGaps=True, inPlace=True, timeRangeFromBarDuration=True)
-    if padding:
-        _open_with_pickup(part.getElementsByClass(stream.Measure), padding)
-    part.splitAtDurations(recurse=True)
-    return stream.Score([part])
-
-
-def _open_with_pickup(measures, padding):
-    """Take the first `padding` time steps, all rests, off the first measure."""
-    quarters = Fraction(padding, RESOLUTION)
-    first = measures[0]
-    first.number = 0  # readers take a measure 0 for a pickup
-    first.paddingLeft = quarters
-    for voice in first.voices or [first]:
-        for element in list(voice.notesAndRests):
-            end = element.offset + element.quarterLength
-            if end <= quarters:
-                voice.remove(element)
-            elif element.offset < quarters:  # a rest across the first note of the piece
-                element.quarterLength = end - quarters
-                voice.setElementOffset(element, 0)
-            else:
-                voice.setElementOffset(element, element.offset - quarters)
-    for measure in list(measures)[1:]:
-        measure.activeSite.setElementOffset(measure, measure.offset - quarters)
-
-
-def _flat_part(notes, tempo, program, padding=0):
-    """Insert notes into a part without measures; struck and released together, they are a chord."""
-    from music21 import chord, instrument, note, pitch, stream
-    from music21 import tempo as music21_tempo
-
-    part = stream.Part()
-    player = instrument.instrumentFromMidiProgram(program)
-    player.midiProgram = program  # several programs share one music21 class
-    part.insert(0, player)
-    part.insert(0, music21_tempo.MetronomeMark(number=tempo))
-    together = {}
-    for onset, duration, number in notes.tolist():
-        # Not note.Note(number): music21 takes the number 0 for no pitch at all.
-        together.setdefault((onset, duration), []).append(pitch.Pitch(midi=number))
-    for (onset, duration), pitches in together.items():
-        length = Fraction(duration, RESOLUTION)
-        struck = chord.Chord(pitches) if len(pitches) > 1 else note.Note(pitches[0])
-        struck.duration.quarterLength = length
-        part.insert(Fraction(onset + padding, RESOLUTION), struck)
-    return part
+    text = to_musicxml(notes, tempo, program, metre, pickup)
+    return converter.parseData(text, format="musicxml")
 
 
 def write_score(notes, path, tempo=120, program=0, metre="4/4", pickup=0):
@@ -209,17 +196,17 @@ def write_score(notes, path, tempo=120, program=0, metre="4/4", pickup=0):
     Args:
         notes: note array.
         path: the `.mxl` or `.musicxml` file to make, replaced whole or not at all.
-        tempo, program, metre, pickup: as for `to_score`.
+        tempo, program, metre, pickup: as for `to_musicxml`.
 
     Returns:
         Path of the file.
 
     Introduced in lesson 03.
     """
-    score = to_score(notes, tempo, program, metre, pickup)
-    form = "mxl" if Path(path).suffix == ".mxl" else "musicxml"
+    text = to_musicxml(notes, tempo, program, metre, pickup)
     with runtime.atomic_path(path) as temporary:
-        written = Path(score.write(form, temporary, makeNotation=False))
-        if written != temporary:
-            written.replace(temporary)
+        if Path(path).suffix == ".mxl":
+            zip_score(text, temporary)
+        else:
+            temporary.write_text(text, encoding="utf-8")
     return Path(path)

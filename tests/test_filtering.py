@@ -1,11 +1,14 @@
 """The filter decides as the truth of data_sample says, and gives one plain reason for each."""
 
 import csv
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from lstmgan_utils import conversion, filtering, instruments
+from lstmgan_utils import conversion, filtering, instruments, pianoroll
+from lstmgan_utils.abc_notation import read_abc
 from lstmgan_utils.manifest import read_manifest
 from lstmgan_utils.mxl_safety import read_musicxml
 from tests.midi_builder import measures, midi, mxl, part_entry, play, scale, score, track
@@ -89,6 +92,84 @@ def test_one_instrument_means_one_sounding_program(judged, name):
     assert row["status"] == CASES[name][1] and CASES[name][2] in row["reason"]
 
 
+def nameless(*ids, group=""):
+    """Write a score of parts that have neither name nor program."""
+    entries = "".join(f'<score-part id="{i}"><part-name/></score-part>' for i in ids)
+    bodies = "".join(f'<part id="{i}">{measures()}</part>' for i in ids)
+    end = '<part-group type="stop"/>' if group else ""
+    return (f"<score-partwise><part-list>{group}{entries}{end}</part-list>{bodies}"
+            "</score-partwise>").encode()  # fmt: skip
+
+
+def test_nameless_parts_are_one_instrument_only_if_a_brace_says_so():
+    brace = '<part-group type="start"><group-symbol>brace</group-symbol></part-group>'
+    found = [instruments.find_players(xml) for xml in (
+        nameless("P1"), nameless("P1", "P2"), nameless("P1", "P2", group=brace),
+        nameless("P1", "P2", group=brace.replace("brace", "bracket")))]  # fmt: skip
+    assert list(map(len, found)) == [1, 2, 1, 2]
+    assert "2 instruments sound" in filtering.not_single(found[1], "score")
+    unlisted = nameless("P1", "P2").replace(b'<score-part id="P2"><part-name/></score-part>', b"")
+    assert len(instruments.find_players(unlisted)) == 2
+    wild = score((0, measures()), (199, measures())).encode()  # there are 128 programs
+    assert "2 instruments" in filtering.judge(instruments.find_players(wild), 32, 16)
+
+
+ABC = "X:1\nT:Café\nM:4/4\nL:1/4\nK:C\n" + "CDEF|" * 4 + "\n"
+
+
+def test_scores_of_every_kind_and_encoding_are_read_or_have_a_row(tmp_path):
+    text = score((0, measures(), "Café"))
+    for name in ("utf-16", "iso-8859-1", "windows-1252", "utf-8-sig"):
+        xml = text.replace("UTF-8", name.removesuffix("-sig")).encode(name)
+        (tmp_path / f"{name}.musicxml").write_bytes(xml)
+        mxl(tmp_path / f"{name}.mxl", xml)
+    bare = text.split("?>")[1]
+    (tmp_path / "bare 16.xml").write_bytes(bare.encode("utf-16"))
+    (tmp_path / "utf-8.abc").write_text(ABC, encoding="utf-8")
+    (tmp_path / "latin-1.abc").write_text(ABC, encoding="latin-1")
+    bad = {
+        "lies.xml": (bare.encode("latin-1") * 3000, "not written in utf-8, .* save it as UTF-8"),
+        "zlib.xml": (text.replace("UTF-8", "zlib").encode(), "encoding 'zlib' is unknown"),
+        "page.xml": (b"<html/>", "not MusicXML"),
+        "two.abc": ((ABC + "\n" + ABC).encode(), "holds 2 tunes; save each"),
+        "voices.abc": (ABC.replace("K:C\n", "K:C\nV:1\nCDEF|\nV:2\n").encode(), "2 voices"),
+        "words.abc": (b"alphabet", "not ABC"),
+        "own.mscz": (b"PK", "export .mxl"),
+    }
+    for name, (data, _) in bad.items():
+        (tmp_path / name).write_bytes(data)
+    rows = run(tmp_path)
+    good = [row for row in rows.values() if row["file"] not in bad]
+    assert len(good) == 11 and {row["status"] for row in good} == {"kept"}
+    for name, (_, words) in bad.items():
+        assert re.search(words, rows[name]["reason"]) and len(rows[name]["reason"]) <= 300
+    for path in filtering.kept_files(tmp_path / "filtering.csv"):
+        assert len(pianoroll.read_score(path)) == (16 if path.suffix == ".abc" else 32)
+    with pytest.raises(ValueError, match="lies.xml is not a readable score .*UTF-8") as refused:
+        pianoroll.read_score(tmp_path / "lies.xml")
+    assert len(str(refused.value)) < 500
+
+
+def test_pitches_that_midi_has_not_are_counted_and_said(tmp_path):
+    """By hand: of 32 notes two are in octave 99 and three a quarter tone above C4, one of B9."""
+    c4 = "<step>C</step><octave>4</octave>"
+    text = score((0, measures())).replace(c4, c4.replace("4", "99"), 2)
+    text = text.replace(c4, "<step>C</step><alter>0.5</alter><octave>4</octave>", 3)
+    mxl(tmp_path / "a.mxl", text.replace(c4, "<step>B</step><octave>9</octave>", 1))
+    mxl(tmp_path / "high.mxl", score((0, measures())).replace(c4, c4.replace("4", "99")))
+    rows = run(tmp_path)
+    assert rows["a.mxl"]["reason"].split("; ")[1:] == [
+        "3 notes left out: beyond MIDI's pitches, 0 to 127",
+        "3 notes between two semitones (quarter tones) were rounded"]  # fmt: skip
+    assert (rows["high.mxl"]["status"], rows["high.mxl"]["output"]) == ("left out", "")
+    notes, info = pianoroll.read_score(tmp_path / "a.mxl", with_info=True)
+    assert (info["n_notes"], info["n_beyond"], info["n_between"]) == (29, 3, 3)
+    assert np.bincount(notes["pitch"])[[60, 61]].tolist() == [26, 3]
+    (tmp_path / "a.abc").write_text(ABC.replace("F", "F" + 7 * "'", 1))  # eight octaves up
+    _, info = read_abc((tmp_path / "a.abc").read_text())
+    assert (info["n_notes"], info["n_beyond"]) == (15, 1)
+
+
 def test_chord_symbols_and_grace_notes_are_no_notes():
     xml = score((0, measures(4, head=CHORD_NAMES + GRACE)))
     assert instruments.count_notes(instruments.parse(xml.encode())) == (16, 16.0)
@@ -147,6 +228,8 @@ def test_nothing_is_judged_twice_but_other_settings_judge_again(tmp_path):
 @pytest.mark.parametrize("part", [40, "viol"])
 def test_one_part_is_taken_out_of_a_larger_piece(tmp_path, part):
     low = measures(note="<pitch><step>C</step><octave>2</octave></pitch>")
+    tempo = '<direction><direction-type><words/></direction-type><sound tempo="77"/></direction>'
+    low = low.replace("</attributes>", f"</attributes>{tempo}", 1)
     mxl(tmp_path / "duo.mxl", score((0, low, "Piano"), (40, measures(), "Violin")))
     mxl(tmp_path / "solo.mxl", score((0, low, "Piano")))
     rows = run(tmp_path, part=part)
@@ -157,6 +240,8 @@ def test_one_part_is_taken_out_of_a_larger_piece(tmp_path, part):
     assert path == tmp_path / "parts" / str(part) / "duo.mxl"
     parsed = instruments.parse(read_musicxml(path))
     assert {note.pitch.nameWithOctave for note in parsed.recurse().notes} == {"C4"}
+    (tempo,) = parsed.recurse().getElementsByClass("MetronomeMark")
+    assert tempo.numberSounding == 77  # though it stood in the part of the piano
     assert run(tmp_path, part=part).keys() == rows.keys()  # what was taken out is not judged again
 
 

@@ -187,7 +187,7 @@ BAD_MXL = {  # name -> (how to build it, what the reason must say)
     "drive": (lambda path: mxl(path, PLAIN, extra=[("C:\\up.xml", "")]), "climbs"),
     "timewise": (lambda path: mxl(path, "<score-timewise/>"), "timewise"),
     "not MusicXML": (lambda path: mxl(path, "<html/>"), "not MusicXML"),
-    "invalid UTF-8": (lambda path: mxl(path, NOT_UTF8), "not well-formed"),
+    "invalid UTF-8": (lambda path: mxl(path, NOT_UTF8), "not written in utf-8.*save it"),
     "cut XML": (lambda path: mxl(path, PLAIN[:-50]), "not well-formed"),
     "laughs": (lambda path: mxl(path, ESCAPED.format(LAUGHS)), "entity"),
     "outside entity": (lambda path: mxl(path, ESCAPED.format(OUTSIDE)), "entity"),

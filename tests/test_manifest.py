@@ -4,10 +4,13 @@ import errno
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
+from lstmgan_utils.folder_jobs import cut_batches, work_folder
 from lstmgan_utils.manifest import Manifest, read_manifest
+from lstmgan_utils.runtime import progress_bar
 
 COLUMNS = ("file", "status", "reason")
 ODD_NAMES = [
@@ -126,6 +129,60 @@ def test_a_disk_that_fills_up_midway_keeps_the_rows_before(tmp_path):
         assert list(manifest.rows) == ["0.mid"]
         manifest.append(row("a.mid"))
     assert [found["file"] for found in read_manifest(tmp_path / "m.csv")] == ["0.mid", "a.mid"]
+
+
+def slow_rows(batch, log):
+    """Work for a twentieth of a second on each file, and count in a log how often it was done."""
+    for name in batch:
+        time.sleep(0.05)
+        with open(log, "a") as stream:
+            stream.write(f"{name}\n")
+        yield row(name)
+
+
+def run_slowly(folder):
+    """Run a job over 40 files, 20 a batch."""
+    with Manifest(folder / "m.csv", COLUMNS) as manifest, work_folder(manifest, "slow") as work:
+        jobs = [f"{n}.mid" for n in range(40) if f"{n}.mid" not in manifest.rows]
+        bar = progress_bar(total=len(jobs), progress=False)
+        manifest.record(slow_rows, jobs, (folder / "log",), 1, work, bar)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_a_killed_job_does_no_finished_file_again(tmp_path):
+    code = "import sys, pathlib; from tests import test_manifest as t\n"
+    code += "t.run_slowly(pathlib.Path(sys.argv[1]))"
+    job, log = subprocess.Popen([sys.executable, "-c", code, tmp_path]), tmp_path / "log"
+    while not log.is_file() or log.read_text().count("\n") < 11:  # in the middle of a batch
+        assert job.poll() is None
+        time.sleep(0.01)
+    job.kill()
+    job.wait()
+    run_slowly(tmp_path)
+    done = log.read_text().split()
+    assert len(set(done)) == 40 and len(done) <= 41, "twice: the file it died at, at most"
+    assert len(read_manifest(tmp_path / "m.csv")) == 40
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "m.csv"]
+
+
+def test_a_batch_is_bounded_in_files_and_in_bytes():
+    batches = cut_batches([10, 2**16, 2**20, *[2**14] * 5, *[0] * 5], 4, int)
+    assert list(map(len, batches)) == [1, 1, 1, 4, 4, 2]
+    assert sum(batches, []) == [10, 2**16, 2**20, *[2**14] * 5, *[0] * 5]
+
+
+def test_no_reason_is_longer_than_a_reader_wants(tmp_path):
+    with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
+        manifest.append({"file": "a.mid", "status": "failed", "reason": "\x00\n" + "x" * 163_000})
+    (found,) = read_manifest(tmp_path / "m.csv")
+    assert found["reason"] == "  " + "x" * 297 + "…"
+
+
+@pytest.mark.parametrize("text", ["name,status\r\na,b\r\n", "file\r\n" + "x" * 200_000 + "\r\n"])
+def test_a_table_that_is_no_manifest_is_refused(tmp_path, text):
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(ValueError, match="m.csv is no manifest .* delete it and run again"):
+        read_manifest(tmp_path / "m.csv")
 
 
 def test_a_missing_manifest_says_what_to_do(tmp_path):

@@ -1,6 +1,8 @@
 """The encoding: every note array survives the roll, MIDI and the score as the rules say."""
 
+import re
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pretty_midi
@@ -12,6 +14,9 @@ from midi_builder import midi, track
 from music21 import chord, converter, harmony, meter, note, stream
 
 from lstmgan_utils import pianoroll
+from lstmgan_utils.musicxml import write_mxl
+from lstmgan_utils.mxl_safety import read_musicxml
+from lstmgan_utils.performance import read_performance
 from lstmgan_utils.pianoroll import (
     MAX_STEPS,
     crop,
@@ -21,7 +26,10 @@ from lstmgan_utils.pianoroll import (
     n_steps,
     note_array,
 )
+from lstmgan_utils.quantize import quantize
+from tools.lessons import lesson_paths
 
+SAMPLE = Path(__file__).parents[1] / "data_sample"
 NOTE = st.tuples(st.integers(0, 60), st.integers(1, 30), st.sampled_from([0, 1, 60, 61, 127]))
 NOTES = st.lists(NOTE, max_size=30).map(note_array)
 PIECE = note_array(
@@ -229,6 +237,74 @@ def test_a_score_reads_back_the_same(tmp_path, metre, pickup):
     same(found, PIECE)
     assert (info["metre"], info["pickup"], info["program"]) == (metre, pickup, 41)
     assert (info["n_off_grid"], info["n_cut"], info["n_grace"]) == (0, 0, 0)
+
+
+def engrave(xml):
+    """Engrave MusicXML by Verovio: the (onset, duration, pitch) of its notes, ties joined."""
+    verovio = pytest.importorskip("verovio")
+    verovio.enableLog(verovio.LOG_WARNING)
+    toolkit, notes = verovio.toolkit(), {}
+    assert toolkit.loadData(xml)
+    for moment in toolkit.renderToTimemap({}):
+        now = round(24 * moment["qstamp"], 2)
+        for name in moment.get("off", ()):
+            notes[name][1] = now - notes[name][0]
+        for name in moment.get("on", ()):
+            notes[name] = [now, 0, toolkit.getMIDIValuesForElement(name)["pitch"]]
+    ties = re.findall('<tie [^>]*startid="#(.*?)" endid="#(.*?)"', toolkit.getMEI())
+    for first, second in sorted(ties, key=lambda tie: -notes[tie[0]][0]):
+        onset, duration, pitch = notes.pop(second)
+        assert [sum(notes[first][:2]), notes[first][2]] == [onset, pitch], "a tie to another note"
+        notes[first][1] += duration
+    return sorted(map(tuple, notes.values()))
+
+
+def test_an_engraver_shows_each_note_of_polyphony_and_has_nothing_to_complain_of(tmp_path, capfd):
+    names = ("bach_prelude_bwv846", "joplin_maple_leaf_rag", "clara_schumann_polonaise_2")
+    for name, metre in zip(names, ("4/4", "2/4", "3/4"), strict=True):
+        rows = np.loadtxt(SAMPLE / "truth" / f"{name}.csv", int, delimiter=",", skiprows=1)
+        notes = fit_to_roll(note_array(rows))
+        assert engrave(pianoroll.to_musicxml(notes, metre=metre)) == sorted(notes.tolist())
+        parts, _ = quantize(performance := read_performance(SAMPLE / "midi" / f"{name}.mid"))
+        write_mxl(parts, performance, tmp_path / "a.mxl")
+        written = [
+            (on, end - on, pitch) for part in parts for on, end, pitch in part.notes.tolist()
+        ]
+        assert engrave(read_musicxml(tmp_path / "a.mxl").decode()) == sorted(written)
+    assert capfd.readouterr().err == ""
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    NOTES.map(fit_to_roll).filter(len),
+    st.sampled_from([("4/4", 0), ("3/4", 24), ("6/8", 12), ("7/16", 6), ("5/4", 40)]),
+)
+@example(note_array([(0, 20, 60), (20, 28, 60), (28, 8, 64)]), ("6/8", 12))  # triplets, ties, beams
+def test_engraver_and_music21_read_what_was_written(notes, time):
+    metre, pickup = time
+    assert engrave(pianoroll.to_musicxml(notes, 93, 0, metre, pickup)) == sorted(notes.tolist())
+    found, info = pianoroll.notes_from_score(pianoroll.to_score(notes, 93, 0, metre, pickup))
+    same(found, notes)
+    assert (info["metre"], info["pickup"]) == time
+
+
+def test_the_tempo_of_a_score_is_the_one_given(tmp_path):
+    path = pianoroll.write_score(PIECE, tmp_path / "a.musicxml", tempo=92.5)
+    marks = converter.parse(path).recurse().getElementsByClass("MetronomeMark")
+    assert {mark.getQuarterBPM() for mark in marks} == {92.5}
+    for lesson in lesson_paths():
+        for call in re.findall(r"(?:score_svg|to_score|write_score)\(.*", lesson.read_text()):
+            assert "tempo" in call or "**how" in call, (lesson.name, call)
+
+
+def test_beams_join_the_notes_of_a_beat_and_triplets_stay_apart():
+    """By hand: 2/4, an eighth and two 16ths under one beam, then a triplet of eighths."""
+    rows = [(0, 12, 60), (12, 6, 62), (18, 6, 64), (24, 8, 65), (32, 8, 67), (40, 8, 69)]
+    xml = pianoroll.to_musicxml(note_array(rows), metre="2/4")
+    marks = re.compile('<beam number="(.)">(.*?)<|<tuplet type="(.*?)"')
+    heads = [" ".join(map("".join, marks.findall(head))) for head in xml.split("<note>")[1:]]
+    assert heads[:3] == ["1begin", "1continue 2begin", "1end 2end"]
+    assert heads[3:] == ["1begin start", "1continue", "1end stop"]
 
 
 def test_a_score_keeps_rests_and_empty_measures(tmp_path):

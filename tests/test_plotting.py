@@ -116,6 +116,8 @@ def test_score_shows_each_note():
     svg = plotting.score_svg(NOTES)
     assert svg.startswith("<svg")
     assert svg.count('class="note"') == 4, "the last note is tied over a measure line"
+    long = note_array((24 * i, 24, 60 + i % 5) for i in range(800))
+    assert plotting.score_svg(long).count('class="note"') == 800, "all pages"
     svg = plotting.score_svg(NOTES, tempo=93, program=73)
     assert "93" in svg and "Flute" in svg and "Piano" not in svg
 
