@@ -9,6 +9,7 @@ from .folder_jobs import attempt, run_batches
 from .original import read_original
 from .performance import read_performance
 from .pianoroll import RESOLUTION, decode, read_midi, read_score, steps_of
+from .rolls import list_flaws
 from .runtime import atomic_path, progress_bar
 from .songs import open_store, split_song, whole_song
 from .store import MAX_PIECE, Journal, unpack_row, write_store
@@ -61,17 +62,20 @@ def build_store(files, path, *, source="", licence="", append=False, n_jobs=None
 
 
 def _remarks(songs):
-    """Say of each file, by its hash, that it was too long for one song, and what that cost."""
-    n_songs, n_cut = Counter(), Counter()
-    for file_hash, cut in songs.rows[["file_hash", "n_cut"]].tolist() if songs else []:
-        n_songs[file_hash.decode()] += 1
-        n_cut[file_hash.decode()] += cut
-    return {
+    """Say of each file, by its hash, what it lost on the way: odd pitches, a length of one song."""
+    n_songs, n_cut, flaws = Counter(), Counter(), {}
+    for row in map(unpack_row, songs.rows if songs else []):
+        key = row["file_hash"]
+        n_songs[key] += 1
+        n_cut[key] += row["n_cut"]
+        flaws[key] = row["flaws"]
+    long = {
         key: f"longer than 800 quarters: split at measure lines into {number} songs, "
         f"{n_cut[key]} of its notes cut short"
         for key, number in n_songs.items()
         if number > 1 or n_cut[key]
     }
+    return {key: "; ".join(filter(None, [long.get(key), flaws[key]])) for key in n_songs}
 
 
 def _no_songs(path, files):
@@ -123,6 +127,7 @@ def read_song(file, source, licence):
     if not len(notes):
         raise ValueError(f"{file} has no pitched notes; leave it out")
     notes, row = whole_song(notes, info, name=file.stem, source=source, licence=licence)
+    row["flaws"] = "; ".join(list_flaws(info)) if "n_beyond" in info else ""
     if row["n_steps"] > MAX_PIECE:
         quarters = MAX_PIECE // RESOLUTION
         raise ValueError(f"{file} lasts longer than {quarters:,} quarters (a gap, or a note "

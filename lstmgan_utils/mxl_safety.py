@@ -115,6 +115,9 @@ def _check_name(name):
 
 def _read_member(archive, name, limit):
     """Read one member of a zip, never more than the limit, whatever its header promises."""
+    # The other methods, bzip2 and LZMA, unpack far more at once than was asked for.
+    if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("its zip is not compressed by the usual method, deflate; export it again")
     with archive.open(name) as stream:
         data = stream.read(limit + 1)
     if len(data) > limit:

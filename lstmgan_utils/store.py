@@ -23,15 +23,13 @@ from .runtime import atomic_path
 
 MAGIC = b"LSTMGAN songs\n"
 VERSION = 2
-# magic, version, songs, notes, widths of the text columns, checksums of the three sections
-HEADER = struct.Struct("<14sHQQ6I3I")
 CHECKSUM = struct.Struct("<I")
 ALIGNMENT = 128
 RECORD = struct.Struct("<III")  # a journal record: bytes of JSON, bytes of notes, checksum
 MAX_JSON = 2**20  # bytes; a row has a few hundred
 MAX_PIECE = 240_000  # time steps of a piece before it is split: 10,000 quarters
 BLOCK = 2**17  # notes that are checked at once
-TEXT_COLUMNS = ("name", "source", "licence", "metre", "mode", "file_hash")
+TEXT_COLUMNS = ("name", "source", "licence", "metre", "mode", "file_hash", "flaws")
 NUMBER_COLUMNS = {
     "key": "<i1",  # sharps of the key signature, flats counted below zero
     "program": "<i2",  # General MIDI program 0-127, -1 where unknown
@@ -41,6 +39,8 @@ NUMBER_COLUMNS = {
     "family": "<u8",  # tunes with the same opening share this number
     "n_cut": "<i4",  # notes that end early, where a piece was too long and had to be split
 }
+# magic, version, songs, notes, widths of the text columns, checksums of the three sections
+HEADER = struct.Struct(f"<14sHQQ{len(TEXT_COLUMNS)}I3I")
 
 
 def row_dtype(widths):
@@ -167,7 +167,7 @@ def _sections(path, buffer):
         raise _damaged(path, "its first bytes do not match their checksum")
     if not n_songs:
         raise _empty(path)
-    widths, checksums = numbers[:6], numbers[6:]
+    widths, checksums = numbers[:-3], numbers[-3:]
     if min(widths) < 1 or (n_songs + 1) * sum(widths) + n_notes > 2 * len(buffer):
         raise _damaged(path, "it is cut short")  # before numpy is asked for a type of any size
     kinds = NOTE_DTYPE, np.dtype("<i8"), row_dtype(widths)

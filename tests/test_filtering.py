@@ -9,6 +9,7 @@ import pytest
 
 from lstmgan_utils import conversion, filtering, instruments, pianoroll
 from lstmgan_utils.abc_notation import read_abc
+from lstmgan_utils.corpus import build_store
 from lstmgan_utils.manifest import read_manifest
 from lstmgan_utils.mxl_safety import read_musicxml
 from tests.midi_builder import measures, midi, mxl, part_entry, play, scale, score, track
@@ -165,6 +166,10 @@ def test_pitches_that_midi_has_not_are_counted_and_said(tmp_path):
     notes, info = pianoroll.read_score(tmp_path / "a.mxl", with_info=True)
     assert (info["n_notes"], info["n_beyond"], info["n_between"]) == (29, 3, 3)
     assert np.bincount(notes["pitch"])[[60, 61]].tolist() == [26, 3]
+    build_store([tmp_path / "a.mxl"], tmp_path / "songs.store", progress=False)
+    assert (
+        "; ".join(rows["a.mxl"]["reason"].split("; ")[1:]) in (tmp_path / "songs.csv").read_text()
+    )
     (tmp_path / "a.abc").write_text(ABC.replace("F", "F" + 7 * "'", 1))  # eight octaves up
     _, info = read_abc((tmp_path / "a.abc").read_text())
     assert (info["n_notes"], info["n_beyond"]) == (15, 1)

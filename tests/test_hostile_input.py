@@ -240,9 +240,10 @@ def test_an_odd_mxl_is_kept(filtered, name):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is counted on Linux")
-def test_a_zip_bomb_does_not_fill_the_memory(tmp_path):
+@pytest.mark.parametrize("method", ["DEFLATED", "BZIP2"])
+def test_a_zip_bomb_does_not_fill_the_memory(tmp_path, method):
     path = tmp_path / "bomb.mxl"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(path, "w", getattr(zipfile, f"ZIP_{method}"), compresslevel=1) as archive:
         archive.writestr("META-INF/container.xml", CONTAINER.format("score.xml"))
         with archive.open("score.xml", "w", force_zip64=True) as stream:
             for _ in range(32):
@@ -258,7 +259,8 @@ def test_a_zip_bomb_does_not_fill_the_memory(tmp_path):
         [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
     )
     reason, kilobytes = run.stdout.splitlines()
-    assert "zip bomb" in reason and int(kilobytes) < 250_000
+    assert "zip bomb" in reason or "usual method" in reason
+    assert int(kilobytes) < 250_000
 
 
 def test_a_file_that_takes_too_long_is_given_up(tmp_path, monkeypatch):

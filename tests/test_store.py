@@ -108,10 +108,10 @@ def forge(path, place, data):
     fields = list(HEADER.unpack_from(content))
     try:
         counts = fields[3], fields[2] + 1, fields[2]  # notes, offsets, rows
-        sizes = [7, 8, row_dtype(fields[4:10]).itemsize]
+        sizes = [7, 8, row_dtype(fields[4:-3]).itemsize]
         start = ALIGNMENT
         for i, (count, size) in enumerate(zip(counts, sizes, strict=True)):
-            fields[10 + i] = zlib.crc32(content[start : start + count * size])
+            fields[i - 3] = zlib.crc32(content[start : start + count * size])
             start += -(-count * size // ALIGNMENT) * ALIGNMENT
     except (ValueError, TypeError, OverflowError):
         pass  # sizes beyond all bounds
