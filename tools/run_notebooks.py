@@ -31,6 +31,7 @@ from tools.lessons import (
     read_lesson,
     read_parameters,
     title_of,
+    unfold_solutions,
 )
 
 # Beside its own text, these files decide what a lesson gives.
@@ -179,13 +180,14 @@ def is_current(record, key, page):
 
 
 def run_lesson(notebook, page, titles, folder, timeout):
-    """Run one lesson and write its page.
+    """Run one lesson, its folded solutions too, and write its page.
 
     Returns:
         dict: seconds (float), made (list of str).
     """
     print(f"{page.stem:<24}", end="", flush=True)
     start, begun = monotonic(), time() - 0.1  # file times come from a coarser clock
+    unfold_solutions(notebook)
     execute(notebook, folder, timeout)
     write_page(notebook, page, titles, folder)
     seconds = round(monotonic() - start, 1)
