@@ -20,11 +20,13 @@ FRAME = Path(__file__).with_name("lesson_page.html")
 CHATTER = re.compile(r"WARNING: All log messages before absl|[IW]0000 00:00")
 STILL_PLAYER = re.compile(r'<img alt="Piano roll.*?</audio>', re.DOTALL)
 PICTURE = re.compile(r'(<img [^>]*?src=")(?!data:|https?:)([^"]+)"')
-# A solution has run; what it gave stays in its fold.
-SOLUTION = """{% extends 'basic/index.html.j2' %}
+# A solution has run, and what it gave stays in its fold; a score has a text for the blind.
+TEMPLATE = """{% extends 'basic/index.html.j2' %}
 {% block codecell %}{% if cell.metadata.explanation %}<details><summary>Solution</summary>
 {{ cell.metadata.explanation | markdown2html }}{{ super() }}</details>
-{% else %}{{ super() }}{% endif %}{% endblock %}"""
+{% else %}{{ super() }}{% endif %}{% endblock %}
+{% block data_svg %}<div class="output_svg"><img alt="{{ cell.metadata.alt | escape_html }}"
+src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}"></div>{% endblock %}"""
 WELCOME = """<p>A course that goes the whole way from a folder of MIDI files to music that nobody
 wrote: an LSTM writes songs, a second network judges them, and the two learn from each other.</p>
 <p>These pages hold every lesson as it ran: text, code, pictures and sound. Read and listen here;
@@ -192,7 +194,7 @@ def write_page(notebook, path, titles, folder):
     notebook.cells[0].source = NAVIGATION.sub("", notebook.cells[0].source)
     exporter = HTMLExporter(
         template_name="basic",
-        raw_template=SOLUTION,
+        raw_template=TEMPLATE,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )

@@ -12,7 +12,8 @@ NOTEBOOKS = ROOT / "notebooks"
 NAVIGATION = re.compile(r"<!-- navigation -->(?:.*?<!-- /navigation -->)?", re.DOTALL)
 # The blank lines make JupyterLab, Colab and GitHub read the inside as Markdown.
 SOLUTION = re.compile(
-    r"<details><summary>Solution</summary>\n\n(.+?)\n\n```python\n(.+?)\n```\n\n</details>", re.DOTALL
+    r"<details><summary>Solution</summary>\n\n(.+?)\n\n```python\n(.+?)\n```\n\n</details>",
+    re.DOTALL,
 )
 
 

@@ -41,6 +41,8 @@ INGREDIENTS = (
     "constraints.txt",
     "tools/lesson_page*",
 )
+# Figures of 9 inches fill a page's column, sharply; the kernel's own remarks are not the lesson's.
+KERNEL = ["--InlineBackend.rc=figure.dpi=110", "--log-level=50"]
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
@@ -141,7 +143,7 @@ def execute(notebook, folder, timeout):
         timeout_func=lambda cell: max(1, math.ceil(deadline - monotonic())),
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
-        extra_arguments=["--log-level=50"],  # the kernel's own remarks are not the lesson's
+        extra_arguments=KERNEL,
     )
     # A backend set outside (CI often says Agg) would keep figures out of the page.
     env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
