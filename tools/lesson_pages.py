@@ -26,7 +26,8 @@ TEMPLATE = """{% extends 'basic/index.html.j2' %}
 {{ cell.metadata.explanation | markdown2html }}{{ super() }}</details>
 {% else %}{{ super() }}{% endif %}{% endblock %}
 {% block data_svg %}<div class="output_svg"><img alt="{{ cell.metadata.alt | escape_html }}"
-src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}"></div>{% endblock %}"""
+src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}"></div>
+{% endblock %}"""
 WELCOME = """<p>A course that goes the whole way from a folder of MIDI files to music that nobody
 wrote: an LSTM writes songs, a second network judges them, and the two learn from each other.</p>
 <p>These pages hold every lesson as it ran: text, code, pictures and sound. Read and listen here;
