@@ -59,7 +59,7 @@ CELLS = [
 ]
 # What is wider than its box, and no scroller of its own: every block, with all folds open.
 OVERFLOWING = """() => [...document.querySelectorAll('body, main *:not(svg *)')].filter((e) =>
-    getComputedStyle(e).display !== 'inline' && e.clientWidth && e.tagName !== 'TABLE'
+    getComputedStyle(e).display !== 'inline' && e.clientWidth && e.className !== 'table'
     && e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 99))"""
 
 
@@ -115,7 +115,7 @@ def test_folds_open_and_nothing_overflows(opened):
     assert page.evaluate(OVERFLOWING) == []
     column = page.locator("main").bounding_box()["width"]
     assert page.locator(".output_png img").bounding_box()["width"] > 0.95 * column
-    for table in page.locator("table").all():
+    for table in page.locator(".table").all():
         assert table.bounding_box()["width"] <= column
     text, ground = page.evaluate(
         "['color', 'backgroundColor'].map((n) => getComputedStyle(document.body)[n]"

@@ -200,6 +200,7 @@ def write_page(notebook, path, titles, folder):
         exclude_output_prompt=True,
     )
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})
+    body = re.sub(r"<table.*?</table>", r'<div class="table">\g<0></div>', body, flags=re.DOTALL)
     body = embed_pictures(LESSON_LINK.sub(r'href="\1.html\2"', body), Path(folder))
     write_frame(path, titles[path.stem][0], neighbours(path.stem, titles), body)
 
