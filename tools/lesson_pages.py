@@ -127,7 +127,7 @@ def describe_pictures(notebook):
 def embed_pictures(body, folder):
     """Put the pictures that prose shows into the page itself.
 
-    nbconvert can, but closes each fold at its first blank line while it does.
+    nbconvert can, but closes each fold at its first blank line while it does (its issue 2131).
 
     Args:
         body: str of HTML.
