@@ -42,6 +42,7 @@ PARTS = [
 ]
 PIPELINE = "MIDI folder → MXL folder → kept scores → piano rolls → songs store → LSTM-GAN → music"
 REFUSED = {
+    r"score_svg\((?!.*tempo=)": "engraves a tempo that nobody plays",
     r"# (fmt|noqa|ruff)": "is the editor's business, not the learner's",
     r"!\s*pip|%pip|-U\b.*pip|pip.*--upgrade": "installs outside the setup cell",
     r"import \*": "hides where names come from",
