@@ -95,8 +95,11 @@ def opened(request, pages, chromium, pictures):
     """The lesson's page in a browser window: (page, width)."""
     width, scheme = request.param
     page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.split(":")[0]))
     page.goto((pages / "00_a.html").as_uri())
     yield page, width
+    assert set(asked) <= {"file", "data"}, "a page needs no network"
     page.screenshot(path=pictures / f"page_{width}_{scheme}.png", full_page=True)
     page.close()
 
