@@ -115,6 +115,7 @@ def encode_audio(samples, rate=RATE, *, form="auto"):
     return data, MIMES[form]
 
 
+MP3_LEVEL = 0.6  # of 0 to 1: about 40 kbit/s, plenty for one instrument at 22 kHz
 MIMES = {"mp3": "audio/mpeg", "ogg": "audio/ogg", "flac": "audio/flac", "wav": "audio/wav"}
 
 
@@ -136,6 +137,7 @@ def _soundfile(samples, rate, form):
     subtype = {"mp3": "MPEG_LAYER_III", "ogg": "VORBIS", "flac": "PCM_16"}[form]
     buffer = io.BytesIO()
     options = {"format": form.upper(), "subtype": subtype, "samplerate": rate, "channels": 1}
+    options |= {"compression_level": MP3_LEVEL} if form == "mp3" else {}
     with soundfile.SoundFile(buffer, "w", **options) as file:
         for start in range(0, len(samples), rate):
             file.write(samples[start : start + rate])

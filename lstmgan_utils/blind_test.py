@@ -105,6 +105,8 @@ class BlindTestPanel(ipywidgets.VBox):
     Introduced in lesson 08.
     """
 
+    _ipython_display_ = None  # ipywidgets 7 would show itself through it, without the stand-in
+
     def __init__(self, test, tempo=110):
         self.test, self.tempo = test, tempo
         self.sound = ipywidgets.Audio(value=b"", autoplay=False, loop=False)
@@ -131,3 +133,19 @@ class BlindTestPanel(ipywidgets.VBox):
         data, mime = audio.encode_audio(*audio.render(self.test.clips[number][0], self.tempo))
         self.sound.format = mime.split("/")[1]
         self.sound.value = data
+
+    def _repr_mimebundle_(self, **options):
+        """Show the live test, and a still one wherever its kernel is gone."""
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        still = still_test(self.test.clips, self.tempo)
+        return {"application/vnd.jupyter.widget-view+json": view, "text/html": still}
+
+
+def still_test(clips, tempo):
+    """Write the clips as HTML with the answers in a fold, for pages without a kernel: str."""
+    sounds = (
+        audio.play(notes, tempo, caption=f"Clip {number}", seconds=8).data
+        for number, (notes, _) in enumerate(clips, 1)
+    )
+    truth = "".join(f"<li>{'a real tune' if is_real else 'generated'}</li>" for _, is_real in clips)
+    return f"{''.join(sounds)}<details><summary>Answers</summary><ol>{truth}</ol></details>"

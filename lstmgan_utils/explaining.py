@@ -96,7 +96,7 @@ def plot_words(tiles, titles, *, columns=8):
     """
     fig, axes = plotting.plot_batch(tiles, columns=columns, titles=titles)
     rows = len(axes)
-    fig.set_size_inches(1.25 * columns, 1.5 * rows)
+    fig.set_size_inches(plotting.WIDTH, 1.7 * rows)
     for ax in axes.flat:
         ax.set(xlabel="", xticks=[])
         if ax.get_subplotspec().colspan.start:

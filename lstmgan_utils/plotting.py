@@ -15,6 +15,7 @@ COLORS = (BLUE, ORANGE, VERMILION, SKY, GREEN, PURPLE)  # neighbors differ in br
 STYLES = ("-", "--", "-.", ":")
 NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 BLACK_KEYS = (1, 3, 6, 8, 10)
+WIDTH = 9  # of a figure, in inches: as wide as a page
 DETAIL_MEASURES = 12  # up to here a picture has room for each note's silent step
 
 
@@ -41,7 +42,7 @@ def plot_roll(
 
     Introduced in lesson 03.
     """
-    fig, ax = _axes(ax, (10, 3))
+    fig, ax = _axes(ax, (WIDTH, 3))
     roll = np.asarray(roll)
     is_notes = roll.dtype.names is not None
     shaded = not is_notes and not np.isin(roll, (0, 1)).all()
@@ -76,7 +77,7 @@ def plot_batch(rolls, *, columns=4, titles=None, **settings):
     import matplotlib.pyplot as plt
 
     rows = max(-(-len(rolls) // columns), 1)
-    fig, axes = plt.subplots(rows, columns, figsize=(2.9 * columns, 2.1 * rows), squeeze=False,
+    fig, axes = plt.subplots(rows, columns, figsize=(WIDTH, 2.1 * rows), squeeze=False,
                              layout="constrained")  # fmt: skip
     settings.setdefault("pitches", _shared_range(rolls))
     for i, ax in enumerate(axes.flat):
@@ -133,7 +134,7 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, smo
 
     Introduced in lesson 06.
     """
-    fig, ax = _axes(ax, (7, 3))
+    fig, ax = _axes(ax, (WIDTH, 3))
     for i, (name, curve) in enumerate(curves.items()):
         x, y = curve if isinstance(curve, tuple) else (np.arange(1, len(curve) + 1), curve)
         x, y = np.asarray(x), np.asarray(y, float)
@@ -208,9 +209,8 @@ def _pitch_range(notes, values=None):
 
 def _shared_range(rolls):
     """Choose the pitches that show all of several rolls or note arrays."""
-    arrays = [np.asarray(roll) for roll in rolls]
-    ranges = [_pitch_range(a if a.dtype.names else decode(a)) for a in arrays] or [(55, 79)]
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
+    arrays = [np.zeros((0, N_PITCHES)), *map(np.asarray, rolls)]
+    return _pitch_range(np.concatenate([a if a.dtype.names else decode(a) for a in arrays]))
 
 
 def _draw_keys(ax, low, high):

@@ -138,6 +138,21 @@ def put_in_place(path, target):
     os.replace(path, target)
 
 
+class ProgressBar(tqdm):
+    """A bar that goes when all is done, and leaves one plain line: "MIDI to MXL: 57 in 4 s"."""
+
+    def close(self):
+        """Take the bar away, once, and say what was done."""
+        if self.disable:
+            return
+        super().close()
+        done = self.n - self.initial
+        seconds = self.format_dict["elapsed"]
+        rest = f" of {self.total - self.initial:,}" if self.total and self.n < self.total else ""
+        if done or rest:
+            print(f"{self.desc.rstrip(': ')}: {done:,}{rest} in {seconds:.0f} s")
+
+
 def progress_bar(iterable=None, *, total=None, description="", progress=True):
     """Make the one progress bar of the project.
 
@@ -148,6 +163,6 @@ def progress_bar(iterable=None, *, total=None, description="", progress=True):
         progress: bool, False for silence.
 
     Returns:
-        tqdm.
+        ProgressBar.
     """
-    return tqdm(iterable, total=total, desc=description, disable=not progress, leave=False)
+    return ProgressBar(iterable, total=total, desc=description, disable=not progress, leave=False)

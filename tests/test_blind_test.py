@@ -1,6 +1,7 @@
 """The blind test deals fairly, tells the truth, and keeps nothing but its CSV."""
 
 import csv
+import re
 
 import pytest
 
@@ -54,3 +55,12 @@ def test_panel_plays_answers_and_stops():
     panel.buttons[1].click()
     assert "of 2 right" in panel.text.value
     assert all(button.disabled for button in panel.buttons)
+
+
+def test_without_a_kernel_the_clips_stay_and_the_answers_are_folded():
+    clips = deal(REAL, OURS, 4, seed=3)
+    still = BlindTestPanel(BlindTest(clips))._repr_mimebundle_()["text/html"]
+    sounds, answers = still.split("<summary>Answers</summary>")
+    assert sounds.count("<audio") == 4 and "generated" not in sounds
+    said = re.findall(r"<li>(.*?)</li>", answers)
+    assert said == ["a real tune" if real else "generated" for _, real in clips]

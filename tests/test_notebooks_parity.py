@@ -51,7 +51,7 @@ def shown():
     names, found = packaged(), {}
     for path in lesson_paths():
         for cell in code_cells(read_lesson(path)):
-            if has_tag(cell, "exercise") or has_tag(cell, "solution"):
+            if has_tag(cell, "exercise"):
                 continue
             for node in definitions(cell.source):
                 if node.name in names:

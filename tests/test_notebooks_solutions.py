@@ -1,21 +1,22 @@
-"""Every exercise's stub and solution agree: the same names, the same signatures, other code.
+"""Every exercise's stub and its folded solution agree: names and signatures alike, other code.
 
 That stubs and solutions run without an exception is what test_notebooks_execute shows.
 """
 
 import ast
+import copy
 
-from tools.lessons import has_tag
+from tools.lessons import code_cells, has_tag, solution_of, unfold_solutions
 
 
 def pairs(notebook):
-    """List (stub, solution) sources: each exercise cell and the next solution cell."""
+    """List (stub, solution) sources: each exercise cell and the fold that follows."""
     stub, found = None, []
     for cell in notebook.cells:
         if has_tag(cell, "exercise"):
             stub = cell.source
-        elif has_tag(cell, "solution"):
-            found.append((stub, cell.source))
+        elif solution := solution_of(cell):
+            found.append((stub, solution[1]))
             stub = None
     return found
 
@@ -58,3 +59,11 @@ def test_stub_and_solution_define_the_same(notebook):
 def test_solution_is_more_than_the_stub(notebook):
     for stub, solution in pairs(notebook):
         assert ast.dump(ast.parse(stub)) != ast.dump(ast.parse(solution))
+
+
+def test_every_fold_is_run_in_its_place(notebook):
+    unfolded = copy.deepcopy(notebook)
+    unfold_solutions(unfolded)
+    assert not any("<summary>Solution" in cell.source for cell in unfolded.cells)
+    codes = [code for _, code in pairs(notebook)]
+    assert [cell.source for cell in code_cells(unfolded, "solution")] == codes

@@ -84,6 +84,21 @@ def test_batch_shares_its_pitches():
     assert not axes[1, 1].axison
 
 
+@pytest.mark.parametrize("columns", [1, 2, 4])
+def test_figures_are_as_wide_as_a_page(columns):
+    for fig, _ in (
+        plotting.plot_batch([NOTES] * 3, columns=columns), plotting.plot_roll(NOTES),
+        plotting.plot_curves({"loss": [1, 2]}),
+    ):  # fmt: skip
+        assert fig.get_figwidth() == plotting.WIDTH
+
+
+def test_silence_among_notes_takes_no_room():
+    high = note_array([(0, 24, 100)])
+    _, axes = plotting.plot_batch([high, NOTES[:0]])
+    assert axes[0, 0].get_ylim() == plotting.plot_roll(high)[1].get_ylim()
+
+
 def test_array_is_drawn_as_it_is():
     values = np.arange(6).reshape(2, 3)
     _, ax = plotting.plot_array(values, first_row=10)

@@ -163,7 +163,7 @@ def test_widgets_become_what_they_show(folder, pages):
     )
     run_notebooks(folder, pages)
     page = (pages / "00_a.html").read_text(encoding="utf-8")
-    assert "use this IntSlider" in page and "inside the box" in page
+    assert "IntSlider, live in the running notebook" in page and "inside the box" in page
     assert "widget-view" not in page and "<script" not in page
     assert "HBox" not in page and "it/s" not in page.split("tqdm(")[-1]
 

@@ -74,7 +74,15 @@ def test_one_seed_sets_every_source_of_random_numbers():
 @pytest.mark.parametrize("progress", [True, False])
 def test_progress_shows_only_when_asked(capsys, progress):
     assert list(runtime.progress_bar(range(3), description="songs", progress=progress)) == [0, 1, 2]
-    assert ("songs" in capsys.readouterr().err) == progress
+    said = capsys.readouterr()
+    assert ("songs" in said.err) == progress
+    assert said.out == ("songs: 3 in 0 s\n" if progress else ""), "one plain line stays"
+
+
+def test_a_progress_bar_that_stopped_early_says_so(capsys):
+    with runtime.progress_bar(total=9, description="songs") as bar:
+        bar.update(2)
+    assert capsys.readouterr().out == "songs: 2 of 9 in 0 s\n"
 
 
 def test_the_report_names_versions_and_tools(capsys, monkeypatch):

@@ -1,6 +1,8 @@
 """Turn an executed lesson into one self-contained page: figures, players and style are inside."""
 
+import base64
 import html
+import mimetypes
 import re
 from pathlib import Path
 from string import Template
@@ -13,9 +15,23 @@ from tools.lessons import NAVIGATION
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-PROGRESS = ("HBox", "FloatProgress", "IntProgress")
+PROGRESS = re.compile(r"(HBox|FloatProgress|IntProgress)\(|.*\d+%\||\d+it \[")
 FRAME = Path(__file__).with_name("lesson_page.html")
 CHATTER = re.compile(r"WARNING: All log messages before absl|[IW]0000 00:00")
+STILL_PLAYER = re.compile(r'<img alt="Piano roll.*?</audio>', re.DOTALL)
+PICTURE = re.compile(r'(<img [^>]*?src=")(?!data:|https?:)([^"]+)"')
+# A solution has run, and what it gave stays in its fold; a score has a text for the blind.
+TEMPLATE = """{% extends 'basic/index.html.j2' %}
+{% block codecell %}{% if cell.metadata.explanation %}<details><summary>Solution</summary>
+{{ cell.metadata.explanation | markdown2html }}{{ super() }}</details>
+{% else %}{{ super() }}{% endif %}{% endblock %}
+{% block data_svg %}<div class="output_svg"><img alt="{{ cell.metadata.alt | escape_html }}"
+src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}"></div>
+{% endblock %}"""
+WELCOME = """<p>A course that goes the whole way from a folder of MIDI files to music that nobody
+wrote: an LSTM writes songs, a second network judges them, and the two learn from each other.</p>
+<p>These pages hold every lesson as it ran: text, code, pictures and sound. Read and listen here;
+to change things, open the notebooks with <code>make lab</code>. A song of the network:</p>"""
 LESSON_LINK = re.compile(r'href="(?:\./)?(\d\d_\w+)\.ipynb(#[^"]*)?"')
 
 
@@ -35,6 +51,17 @@ def outputs_inside(model, states):
     return [*state.get("outputs", []), *inside]
 
 
+def labels(model, states):
+    """List the words that a widget shows, and those inside it: str."""
+    state = states.get(model, {}).get("state", {})
+    words = [state.get("description", "")]
+    if state.get("_model_name") in ("HTMLModel", "LabelModel"):
+        words.append(re.sub(r"<[^>]+>", "", state.get("value", "")))
+    yield from filter(None, words)
+    for child in state.get("children") or []:
+        yield from labels(child.removeprefix("IPY_MODEL_"), states)
+
+
 def freeze_widget(output, states):
     """Replace a live widget, which needs a kernel, by what it shows without one.
 
@@ -44,7 +71,8 @@ def freeze_widget(output, states):
 
     Returns:
         list of NotebookNode: the output itself where it is no widget; a widget's picture or
-        player where it brought one, else what it holds, else a note (none for a progress bar).
+        player where it brought one, else what it holds, else what it would offer (nothing for a
+        progress bar, which leaves a line of its own).
     """
     data = output.get("data", {})
     if WIDGET not in data:
@@ -52,12 +80,15 @@ def freeze_widget(output, states):
     model = data.pop(WIDGET)["model_id"]
     if set(data) - {"text/plain"}:
         return [output]
-    name = re.match(r"\w*", data.pop("text/plain", ""))[0]
+    text = data.pop("text/plain", "")
     inside = outputs_inside(model, states)
-    if not name or name in ("Output", *PROGRESS):
+    if inside or not text or text.startswith("Output(") or PROGRESS.match(text):
         return inside
-    data["text/html"] = f'<p class="widget">Run the notebook to use this {html.escape(name)}.</p>'
-    return [output, *inside]
+    offers = " · ".join(dict.fromkeys(labels(model, states)))
+    name = re.match(r"\w*", text)[0]
+    said = f"{name}, live in the running notebook{': ' if offers else ''}{offers}."
+    data["text/html"] = f'<p class="widget">{html.escape(said)}</p>'
+    return [output]
 
 
 def freeze_widgets(notebook):
@@ -93,6 +124,24 @@ def describe_pictures(notebook):
             cell.metadata.setdefault("alt", heading)
 
 
+def embed_pictures(body, folder):
+    """Put the pictures that prose shows into the page itself.
+
+    nbconvert can, but closes each fold at its first blank line while it does (its issue 2131).
+
+    Args:
+        body: str of HTML.
+        folder: Path, to which the pictures are relative.
+    """
+
+    def embedded(found):
+        path = folder / found[2]
+        kind, data = mimetypes.guess_type(path)[0], base64.b64encode(path.read_bytes()).decode()
+        return f'{found[1]}data:{kind};base64,{data}"'
+
+    return PICTURE.sub(embedded, body)
+
+
 def neighbours(name, titles):
     """Write the links to the lesson before, the index and the lesson after.
 
@@ -124,6 +173,7 @@ def write_frame(path, title, navigation, body):
         navigation=navigation,
         body=body,
         code_style=HtmlFormatter(style="default").get_style_defs(".highlight"),
+        dark_code_style=HtmlFormatter(style="github-dark").get_style_defs(".highlight"),
     )
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -145,13 +195,21 @@ def write_page(notebook, path, titles, folder):
     notebook.cells[0].source = NAVIGATION.sub("", notebook.cells[0].source)
     exporter = HTMLExporter(
         template_name="basic",
-        embed_images=True,
+        raw_template=TEMPLATE,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})
-    body = LESSON_LINK.sub(r'href="\1.html\2"', body)
+    body = re.sub(r"<table.*?</table>", r'<div class="table">\g<0></div>', body, flags=re.DOTALL)
+    body = embed_pictures(LESSON_LINK.sub(r'href="\1.html\2"', body), Path(folder))
     write_frame(path, titles[path.stem][0], neighbours(path.stem, titles), body)
+
+
+def first_song(pages):
+    """Find the first player of the lessons' pages: str of HTML, empty where there is none."""
+    texts = (path.read_text(encoding="utf-8") for path in sorted(pages.glob("[0-9][0-9]_*.html")))
+    found = (STILL_PLAYER.search(text) for text in texts)
+    return next((f"<figure>{player[0]}</figure>" for player in found if player), "")
 
 
 def write_index(pages, titles):
@@ -167,5 +225,6 @@ def write_index(pages, titles):
         if (pages / f"{name}.html").is_file():
             text = f'<a href="{name}.html">{text}</a>'
         items.append(f"<li>{text}<br>{html.escape(promise)}</li>")
-    body = "\n".join(["<h1>LSTM-GAN</h1>", '<ol start="0">', *items, "</ol>"])
+    lessons = "\n".join(items)
+    body = f'<h1>LSTM-GAN</h1>\n{WELCOME}\n{first_song(pages)}\n<ol start="0">{lessons}</ol>'
     write_frame(pages / "index.html", "LSTM-GAN", "<span>All lessons</span>", body)

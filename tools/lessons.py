@@ -10,6 +10,11 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 NAVIGATION = re.compile(r"<!-- navigation -->(?:.*?<!-- /navigation -->)?", re.DOTALL)
+# The blank lines make JupyterLab, Colab and GitHub read the inside as Markdown.
+SOLUTION = re.compile(
+    r"<details><summary>Solution</summary>\n\n(.+?)\n\n```python\n(.+?)\n```\n\n</details>",
+    re.DOTALL,
+)
 
 
 def lesson_paths(folder=NOTEBOOKS):
@@ -41,6 +46,24 @@ def code_cells(notebook, tag=None):
     """List the code cells of a notebook, or those with one tag."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return [cell for cell in cells if tag is None or has_tag(cell, tag)]
+
+
+def solution_of(cell):
+    """Read a folded solution.
+
+    Returns:
+        (explanation, code), two str; None where the cell is something else.
+    """
+    found = cell.cell_type == "markdown" and SOLUTION.fullmatch(cell.source)
+    return found.groups() if found else None
+
+
+def unfold_solutions(notebook):
+    """Make every folded solution a code cell that runs, its explanation in the metadata."""
+    for place, cell in enumerate(notebook.cells):
+        if found := solution_of(cell):
+            metadata = {"tags": ["solution"], "explanation": found[0]}
+            notebook.cells[place] = nbformat.v4.new_code_cell(found[1], metadata=metadata)
 
 
 def title_of(notebook):

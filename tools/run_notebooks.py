@@ -31,6 +31,7 @@ from tools.lessons import (
     read_lesson,
     read_parameters,
     title_of,
+    unfold_solutions,
 )
 
 # Beside its own text, these files decide what a lesson gives.
@@ -40,6 +41,8 @@ INGREDIENTS = (
     "constraints.txt",
     "tools/lesson_page*",
 )
+# Figures of 9 inches fill a page's column, sharply; the kernel's own remarks are not the lesson's.
+KERNEL = ["--InlineBackend.rc=figure.dpi=110", "--log-level=50"]
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
@@ -140,7 +143,7 @@ def execute(notebook, folder, timeout):
         timeout_func=lambda cell: max(1, math.ceil(deadline - monotonic())),
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
-        extra_arguments=["--log-level=50"],  # the kernel's own remarks are not the lesson's
+        extra_arguments=KERNEL,
     )
     # A backend set outside (CI often says Agg) would keep figures out of the page.
     env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
@@ -179,13 +182,14 @@ def is_current(record, key, page):
 
 
 def run_lesson(notebook, page, titles, folder, timeout):
-    """Run one lesson and write its page.
+    """Run one lesson, its folded solutions too, and write its page.
 
     Returns:
         dict: seconds (float), made (list of str).
     """
     print(f"{page.stem:<24}", end="", flush=True)
     start, begun = monotonic(), time() - 0.1  # file times come from a coarser clock
+    unfold_solutions(notebook)
     execute(notebook, folder, timeout)
     write_page(notebook, page, titles, folder)
     seconds = round(monotonic() - start, 1)

@@ -1,0 +1,144 @@
+"""A lesson's page as a reader meets it: folds open, nothing runs off its side or is fetched."""
+
+import re
+import shutil
+import sys
+from functools import partial
+
+import nbformat
+import pytest
+from jupyter_browser import CHROMIUM, lab_command, make_home, open_lesson, served
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tools import run_notebooks as runner
+from tools.lessons import ROOT
+from tools.strip_notebooks import METADATA
+
+FOLD = """<details><summary>Solution</summary>
+
+Count *them*.
+
+```python
+def total(xs):
+    return sum(xs)
+
+
+print("the answer is", total([40, 2]))
+```
+
+</details>"""
+CELLS = [
+    new_markdown_cell(
+        "# Title\n<!-- navigation -->\n\n*At the end you will hear it.*\n\n"
+        "![a roll](../roll.png)\n\n| a wide table | of many columns |\n|---|---|\n| "
+        + "one_word_" * 30
+        + " | b |"
+    ),
+    new_code_cell("print(list(range(900)))\nprint('x' * 500)\n" + f"long = {'y' * 120!r}"),
+    new_code_cell(
+        "from lstmgan_utils.table import Table\n"
+        "Table([{f'column {i}': 'within 5% or 0.107' for i in range(14)}] * 3)"
+    ),
+    new_code_cell(
+        "from lstmgan_utils import audio, pianoroll, player, plotting, runtime\n"
+        "for _ in runtime.progress_bar(range(7), description='files'):\n    pass"
+    ),
+    new_code_cell(
+        "tune = pianoroll.note_array([(0, 24, 60), (24, 72, 67)])\n"
+        "plotting.plot_batch([tune] * 3, columns=2);"
+    ),
+    new_code_cell("player.PianoRollPlayer(tune, title='the tune')"),
+    new_code_cell(
+        "import ipywidgets as w\nw.VBox([w.HTML('<b>Hear</b>'), w.IntSlider(description='speed')])"
+    ),
+    new_code_cell("def total(xs):\n    return None", metadata={"tags": ["exercise"]}),
+    new_markdown_cell(FOLD),
+    new_markdown_cell(
+        "<details><summary>Answer</summary>\n\nIt is **seven**.\n\n- so\n\n</details>"
+    ),
+]
+# What is wider than its box, and no scroller of its own: every block, with all folds open.
+OVERFLOWING = """() => [...document.querySelectorAll('body, main *:not(svg *)')].filter((e) =>
+    getComputedStyle(e).display !== 'inline' && e.clientWidth && e.className !== 'table'
+    && e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 99))"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project with one lesson."""
+    root = tmp_path_factory.mktemp("project")
+    (root / "notebooks").mkdir()
+    shutil.copy(ROOT / "docs" / "folk_roll.png", root / "roll.png")
+    nbformat.write(new_notebook(cells=CELLS, metadata=METADATA), root / "notebooks" / "00_a.ipynb")
+    return root
+
+
+@pytest.fixture(scope="module")
+def pages(project):
+    """The pages of that lesson, run in a kernel."""
+    runner.run_notebooks(project / "notebooks", project / "outputs" / "pages")
+    return project / "outputs" / "pages"
+
+
+def test_page_keeps_what_ran_and_needs_nothing_else(pages):
+    page = (pages / "00_a.html").read_text(encoding="utf-8")
+    text = re.sub(r'base64,[^"]*', "", page)
+    assert "files: 7 in 0 s" in text and "it/s" not in text and "7/7" not in text
+    assert "VBox, live in the running notebook: Hear · speed." in page
+    assert 'src="../' not in page and "<script" not in page and len(page) < 3e6
+    index = (pages / "index.html").read_text(encoding="utf-8")
+    assert "A course" in index and "<img" in index and "<audio" in index
+
+
+@pytest.fixture(params=[(1280, "light"), (800, "dark"), (390, "light"), (390, "dark")], ids=str)
+def opened(request, pages, chromium, pictures):
+    """The lesson's page in a browser window: (page, width)."""
+    width, scheme = request.param
+    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.split(":")[0]))
+    page.goto((pages / "00_a.html").as_uri())
+    yield page, width
+    assert set(asked) <= {"file", "data"}, "a page needs no network"
+    page.screenshot(path=pictures / f"page_{width}_{scheme}.png", full_page=True)
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_folds_open_and_nothing_overflows(opened):
+    page, width = opened
+    for said in ("Count them.", "sum(xs)", "the answer is 42", "It is seven."):
+        assert not page.get_by_text(said).is_visible(), "a fold starts closed"
+    assert page.get_by_text("Run the notebook").count() == 0
+    for summary in page.locator("summary").all():
+        summary.click()
+    for said in ("Count them.", "sum(xs)", "the answer is 42", "It is seven."):
+        assert page.get_by_text(said).last.is_visible(), said
+    assert page.evaluate(OVERFLOWING) == []
+    column = page.locator("main").bounding_box()["width"]
+    assert page.locator(".output_png img").bounding_box()["width"] > 0.95 * column
+    for table in page.locator(".table").all():
+        assert table.bounding_box()["width"] <= column
+    text, ground = page.evaluate(
+        "['color', 'backgroundColor'].map((n) => getComputedStyle(document.body)[n]"
+        ".match(/[0-9]+/g).reduce((a, b) => a + +b, 0) / 3)"
+    )
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    assert (text - ground if dark else ground - text) > 150
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_folds_open_in_jupyterlab(project, chromium, tmp_path, pictures):
+    make_home(tmp_path)
+    with served(partial(lab_command, sys.executable, folder=project), tmp_path) as address:
+        page, _ = open_lesson(chromium, address, "00_a")
+        for summary in page.locator(".jp-MarkdownOutput summary").all():
+            inside = summary.locator("xpath=..").get_by_text
+            said = "sum(xs)" if summary.inner_text() == "Solution" else "It is seven."
+            assert not inside(said).is_visible()
+            summary.click()
+            assert inside(said).is_visible()
+        page.screenshot(path=pictures / "folds_in_jupyterlab.png")
+        page.close()
