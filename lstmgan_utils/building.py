@@ -113,6 +113,9 @@ def fill_store(path, jobs, read, *, append=False, unique=False, n_jobs=None, pro
             journal.add(notes, row | {"file_hash": key})
     known |= journal.songs
     songs = [known[key] for key in order if key in known]
+    if not songs:
+        why = next(iter(reasons.values()), "there are none")
+        raise ValueError(f"no song for {path.name} in {len(jobs)} files ({why}); give other files")
     write_store(path, drop_duplicates(songs) if unique else songs)
     journal.remove()
     return reasons

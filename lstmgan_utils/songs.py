@@ -29,6 +29,8 @@ def open_store(path, *, verify=True):
     """
     arrays = read_store(path, verify=verify)
     offsets = arrays["offsets"]
+    if len(offsets) < 2:
+        raise ValueError(f"{path} holds no song; build it again from files that do")
     return Songs(arrays["notes"], offsets[:-1], offsets[1:], arrays["rows"])
 
 

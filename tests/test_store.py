@@ -28,7 +28,7 @@ def store(tmp_path):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(SONG, TEXT), max_size=5))
+@given(st.lists(st.tuples(SONG, TEXT), min_size=1, max_size=5))
 def test_what_goes_in_comes_out(tmp_path_factory, contents):
     path = tmp_path_factory.mktemp("store") / "songs.store"
     write_store(path, [(notes, song_row(notes, name=name)) for notes, name in contents])
