@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from colab_machine import build_wheel, make_machine, on_machine
 
 from lstmgan_utils import corpus, pianoroll
 from lstmgan_utils.manifest import read_manifest
@@ -48,6 +49,12 @@ def smoke_parameters(outputs):
 
 
 @pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Build the course's wheel: Path."""
+    return build_wheel(tmp_path_factory.mktemp("build"))
+
+
+@pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """Run the course once.
 
@@ -77,11 +84,24 @@ def test_smoke_parameters_name_lessons():
     assert set(SMOKE) <= {path.stem for path in lesson_paths()}
 
 
-def test_every_lesson_is_a_page(outputs, lesson):
-    page = (outputs / "pages" / f"{lesson.stem}.html").read_text(encoding="utf-8")
+def assert_clean(page):
+    """Check that a page shows no error and no warning."""
     assert "output_error" not in page
     said = re.findall(r'output_stderr output_text">\s*<pre>(.*?)</pre>', page, re.DOTALL)
     assert [text for text in said if re.search(r"Warning|Error|Traceback", text)] == []
+
+
+def test_every_lesson_is_a_page(outputs, lesson):
+    assert_clean((outputs / "pages" / f"{lesson.stem}.html").read_text(encoding="utf-8"))
+
+
+def test_every_lesson_runs_alone_on_colab(lesson, wheel, tmp_path):
+    content = make_machine(tmp_path, lesson.stem)
+    with on_machine(tmp_path, WHEEL=wheel):
+        parameters = {lesson.stem: SMOKE[lesson.stem]} if lesson.stem in SMOKE else {}
+        run_notebooks(content, content / "outputs" / "pages", parameters, timeout=300)
+    page = content / "outputs" / "pages" / f"{lesson.stem}.html"
+    assert_clean(page.read_text(encoding="utf-8"))
 
 
 def test_pages_need_no_network(outputs):
