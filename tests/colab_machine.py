@@ -14,6 +14,7 @@ import nbformat
 import pytest
 
 from tools.lessons import NOTEBOOKS, ROOT, read_lesson
+from tools.run_notebooks import inject_parameters
 
 BUILD = """
 import tarfile
@@ -71,12 +72,13 @@ def build_wheel(folder):
     return next(sdist.parent.glob("*.whl"))
 
 
-def make_machine(folder, lesson):
+def make_machine(folder, lesson, parameters):
     """Make a fresh machine that holds one lesson and nothing else.
 
     Args:
         folder: Path of an empty folder.
         lesson: str, such as "00_start_here".
+        parameters: dict of parameter overrides.
 
     Returns:
         Path of the folder where the lesson stands, as `/content` on Colab.
@@ -90,6 +92,7 @@ def make_machine(folder, lesson):
     apt.write_text("#!/bin/sh\nexit 100\n")
     apt.chmod(0o755)
     notebook = read_lesson(NOTEBOOKS / f"{lesson}.ipynb")
+    inject_parameters(notebook, parameters)
     notebook.cells.append(nbformat.v4.new_code_cell(OURS.format(site=str(folder / "site"))))
     (folder / "content").mkdir()
     nbformat.write(notebook, folder / "content" / f"{lesson}.ipynb")
