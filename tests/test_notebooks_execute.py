@@ -26,13 +26,7 @@ from tools.run_notebooks import LessonError, run_notebooks
 pytestmark = pytest.mark.notebooks
 SMOKE = json.loads(Path(__file__).with_name("smoke_parameters.json").read_text(encoding="utf-8"))
 LESSONS = [path.stem for path in lesson_paths()]
-HANDING_ON = [
-    "01_midi_to_mxl",
-    "02_single_instrument",
-    "03_piano_rolls",
-    "06_training",
-    "08_evaluation",
-]
+HANDING_ON = ["01_midi_to_mxl", "02_single_instrument", "03_piano_rolls", "08_evaluation"]
 MEASURES = 8
 QUIETEST = 10 ** (-40 / 20)  # RMS of -40 dB of full scale
 
@@ -147,9 +141,9 @@ def test_kept_scores_are_in_the_store(outputs, kept):
     assert all(len(songs[i]) > 0 for i in range(len(songs)))
 
 
-def test_training_leaves_samples(outputs):
-    assert list(outputs.glob("runs/*/samples/step_*.mid"))
-    assert list(outputs.glob("runs/*/config.json"))
+def test_training_leaves_samples(machines):
+    assert list(machines["06_training"].glob("runs/*/samples/step_*.mid"))
+    assert list(machines["06_training"].glob("runs/*/config.json"))
 
 
 def generated(machines, *suffixes):
