@@ -40,7 +40,7 @@ def machines(tmp_path_factory):
         content = make_machine(machine, name, SMOKE.get(name, {}))
         outputs[name] = content / "outputs"
         with on_machine(machine, WHEEL=wheel):
-            run_notebooks(content, outputs[name] / "pages", timeout=300)
+            run_notebooks(content, outputs[name] / "pages", timeout=600)
     yield outputs
     for folder in outputs.values():
         shutil.rmtree(folder.parent.parent, ignore_errors=True)
@@ -55,7 +55,7 @@ def course(tmp_path_factory):
     """
     lessons = {name: SMOKE.get(name, {}) for name in HANDING_ON}
     project = make_project(tmp_path_factory.mktemp("course"), lessons)
-    yield project, run_notebooks(project / "notebooks", project / "outputs/pages", timeout=300)
+    yield project, run_notebooks(project / "notebooks", project / "outputs/pages", timeout=600)
     shutil.rmtree(project, ignore_errors=True)
 
 
