@@ -5,27 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import corpus, pianoroll, plotting, runtime
-
-
-def open_songs(place):
-    """Open the songs to learn from.
-
-    Args:
-        place: str, a store that lesson 03 made, from the project's folder, or "builtin" for the
-            tunes that come with music21; those also stand in where there is no such store.
-
-    Returns:
-        Songs.
-
-    Introduced in lesson 04.
-    """
-    if place != "builtin":
-        path = runtime.project_root() / place
-        if path.is_file():
-            return corpus.open_store(path)
-        print(f"{place} is missing: run lesson 03; until then, music21's own tunes stand in.")
-    return corpus.builtin_tunes()
+from . import pianoroll, plotting
 
 
 def plot_fields(roll, fields, ax=None, *, middle=None):

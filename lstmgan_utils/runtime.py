@@ -1,12 +1,13 @@
 """The ground floor: where files live, what the machine offers, seeds, progress, safe writing."""
 
 import contextlib
+import importlib
 import importlib.metadata
 import importlib.util
 import os
 import platform
 import random
-import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,9 +31,87 @@ def project_root():
     return here
 
 
+def data_sample():
+    """Find the course's own small collection: in the repository, or inside the installed package.
+
+    Returns:
+        Path of the folder that holds `midi/` and `manifest.csv`.
+
+    Raises:
+        FileNotFoundError: The installation is incomplete.
+    """
+    package = Path(__file__).resolve().parent
+    for folder in (package / "data_sample", package.parent / "data_sample"):
+        if (folder / "manifest.csv").is_file():
+            return folder
+    raise FileNotFoundError(f"{package} came without data_sample; install the course again")
+
+
+def locate(path):
+    """Find the file or folder that a lesson names: in the project, or in the packaged sample.
+
+    Args:
+        path: str or Path, from the project's folder; absolute paths stay as they are.
+
+    Returns:
+        Path, whether or not it exists.
+
+    Introduced in lesson 01.
+    """
+    found = project_root() / path
+    first, *rest = Path(path).parts or ("",)
+    return data_sample().joinpath(*rest) if first == "data_sample" and not found.exists() else found
+
+
 def in_colab():
     """Tell whether this Python is a Colab kernel."""
     return "google.colab" in sys.modules
+
+
+def prepare_colab(keep_on_drive=False):
+    """Fetch what Colab lacks for good sound and, if asked, keep `outputs/` in the learner's Drive.
+
+    Nothing here is required: whatever fails is said, and the lesson goes on. Elsewhere than on
+    Colab this does nothing.
+
+    Args:
+        keep_on_drive: bool, ask for the Drive, so that the next lesson finds what this one made.
+    """
+    if not in_colab():
+        return
+    fetch = "apt-get -qq update && apt-get -qq install -y --no-install-recommends libfluidsynth3"
+    subprocess.run(fetch, shell=True, capture_output=True, check=False)
+    if keep_on_drive:
+        try:
+            keep_outputs(mount_drive())
+        except Exception as error:  # Colab names no class for "declined" or "cookies are blocked"
+            print(f"Drive is not used: {error}. outputs/ is lost when this machine is given back.")
+
+
+def mount_drive():
+    """Ask for the learner's Google Drive: Path of the course's folder in it."""
+    place = project_root() / "drive"  # /content/drive, as every notebook on Colab has it
+    importlib.import_module("google.colab.drive").mount(str(place))
+    return place / "MyDrive" / "lstm-gan"
+
+
+def keep_outputs(folder):
+    """Make `outputs` a link into a folder that outlives this machine, and the cache, too.
+
+    Args:
+        folder: Path; it is created.
+
+    Raises:
+        FileExistsError: There is a folder `outputs` already, whose files would be hidden.
+    """
+    outputs = project_root() / "outputs"
+    if outputs.exists() and not outputs.is_symlink():
+        raise FileExistsError("outputs/ holds files already; rename it and run this cell again")
+    os.environ.setdefault("LSTMGAN_CACHE", str(folder / "cache"))
+    (folder / "outputs").mkdir(parents=True, exist_ok=True)
+    outputs.unlink(missing_ok=True)
+    outputs.symlink_to(folder / "outputs", target_is_directory=True)
+    print(f"outputs/ is kept in {folder}")
 
 
 def set_seed(seed):
@@ -85,12 +164,23 @@ def report():
     print(f"{cores} CPU cores, GPU: {', '.join(gpus) if gpus else 'none'}")
     if not gpus and in_colab():
         print("Training is faster on a GPU: menu Runtime > Change runtime type > T4 GPU.")
-    tools = {
-        "MuseScore": next(filter(shutil.which, ("mscore4portable", "mscore", "mscore3")), None),
-        "FluidSynth": shutil.which("fluidsynth"),
+    print("optional tools: " + ", ".join(f"{k} {v}" for k, v in optional_tools().items()))
+
+
+def optional_tools():
+    """Ask the rooms that use an optional tool whether they find it: dict of name to yes or no."""
+    from . import musescore, synthesis  # they stand above this floor
+
+    try:
+        score_program = musescore.find_musescore()
+    except FileNotFoundError:  # MUSESCORE names none; lesson 01 says so where it matters
+        score_program = None
+    found = {
+        "MuseScore": score_program,
+        "FluidSynth": synthesis.has_fluidsynth(),
         "Verovio": importlib.util.find_spec("verovio"),
     }
-    print("optional tools: " + ", ".join(f"{k} {'yes' if v else 'no'}" for k, v in tools.items()))
+    return {name: "yes" if tool else "no" for name, tool in found.items()}
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from lstmgan_utils.runtime import in_colab
+from lstmgan_utils.runtime import in_colab, project_root
 
 
 def upload(folder):
@@ -18,7 +18,7 @@ def upload(folder):
     Introduced in lesson 07.
 
     Args:
-        folder: where the files go; made if needed.
+        folder: where the files go, from the project's folder; made if needed.
 
     Returns:
         sorted list of Path, the files that came; empty where nothing was asked.
@@ -26,7 +26,7 @@ def upload(folder):
     Raises:
         ValueError: a .zip file cannot be read.
     """
-    folder = Path(folder)
+    folder = project_root() / folder
     folder.mkdir(parents=True, exist_ok=True)
     if not in_colab():
         print(f"copy your files into {folder}")
@@ -64,12 +64,12 @@ def download(path):
     Introduced in lesson 07.
 
     Args:
-        path: a file, or a folder such as outputs/runs/lesson_06.
+        path: a file, or a folder such as outputs/runs/lesson_06, from the project's folder.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
     """
-    path = Path(path)
+    path = project_root() / path
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; run the cells that make it first")
     if not in_colab():

@@ -1,8 +1,8 @@
-"""The whole way, once, with small numbers: run every lesson in order, and look at what it leaves.
+"""The whole way with small numbers: each lesson alone as on Colab; in order, those that hand on.
 
 `tools.run_notebooks` runs the lessons here as it does for `make course`; only the parameters are
-smaller (`smoke_parameters.json`), and every path that points to `outputs` leads to a folder that
-is thrown away.
+smaller (`smoke_parameters.json`). What a lesson gives does not depend on the way that it is run, so
+the lessons that neither take nor leave anything run once, from the wheel.
 """
 
 import csv
@@ -15,55 +15,54 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from colab_machine import build_wheel, make_machine, on_machine
+from jupyter_browser import make_project
 
 from lstmgan_utils import corpus, pianoroll
 from lstmgan_utils.manifest import read_manifest
-from tools.lessons import NOTEBOOKS, ROOT, lesson_paths, read_lesson, read_parameters
-from tools.run_notebooks import run_notebooks
+from tools.lessons import ROOT, lesson_paths
+from tools.run_notebooks import LessonError, run_notebooks
 
 pytestmark = pytest.mark.notebooks
 SMOKE = json.loads(Path(__file__).with_name("smoke_parameters.json").read_text(encoding="utf-8"))
+LESSONS = [path.stem for path in lesson_paths()]
+HANDING_ON = ["01_midi_to_mxl", "02_single_instrument", "03_piano_rolls", "08_evaluation"]
 MEASURES = 8
 QUIETEST = 10 ** (-40 / 20)  # RMS of -40 dB of full scale
 
 
-def redirected(values, outputs):
-    """Send the parameters that are paths inside `outputs` to another folder."""
-    inside = {
-        name: value
-        for name, value in values.items()
-        if isinstance(value, str) and value.split("/")[0] == "outputs"
-    }
-    return {name: str(outputs / value[8:]) for name, value in inside.items()}
-
-
-def smoke_parameters(outputs):
-    """Give every lesson its small values, and its paths below `outputs`."""
-    given = {}
-    for path in lesson_paths():
-        small = SMOKE.get(path.stem, {})
-        values = read_parameters(read_lesson(path)) | small
-        given[path.stem] = small | redirected(values, outputs)
-    return given
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory):
+    """Run every lesson from the wheel, each on a machine of its own: dict of name to outputs."""
+    wheel, outputs = build_wheel(tmp_path_factory.mktemp("wheel")), {}
+    for name in LESSONS:
+        machine = tmp_path_factory.mktemp(name)
+        content = make_machine(machine, name, SMOKE.get(name, {}))
+        outputs[name] = content / "outputs"
+        with on_machine(machine, WHEEL=wheel):
+            run_notebooks(content, outputs[name] / "pages", timeout=600)
+    yield outputs
+    for folder in outputs.values():
+        shutil.rmtree(folder.parent.parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """Run the course once.
+    """Run the lessons that hand something on, in order, in one project, from the repository.
 
     Returns:
-        (Path of its outputs, dict that `run_notebooks` returned).
+        (Path of the project, dict that `run_notebooks` returned).
     """
-    outputs = tmp_path_factory.mktemp("course") / "outputs"
-    record = run_notebooks(NOTEBOOKS, outputs / "pages", smoke_parameters(outputs), timeout=300)
-    yield outputs, record
-    shutil.rmtree(outputs, ignore_errors=True)
+    lessons = {name: SMOKE.get(name, {}) for name in HANDING_ON}
+    project = make_project(tmp_path_factory.mktemp("course"), lessons)
+    yield project, run_notebooks(project / "notebooks", project / "outputs/pages", timeout=600)
+    shutil.rmtree(project, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
 def outputs(course):
-    """Give the folder of artefacts."""
-    return course[0]
+    """Give the folder of artefacts of the lessons that ran in order."""
+    return course[0] / "outputs"
 
 
 @pytest.fixture(scope="module")
@@ -74,23 +73,39 @@ def sample():
 
 
 def test_smoke_parameters_name_lessons():
-    assert set(SMOKE) <= {path.stem for path in lesson_paths()}
+    assert set(SMOKE) | set(HANDING_ON) <= set(LESSONS)
 
 
-def test_every_lesson_is_a_page(outputs, lesson):
-    page = (outputs / "pages" / f"{lesson.stem}.html").read_text(encoding="utf-8")
+def test_every_lesson_runs_alone_on_colab(machines, lesson):
+    page = (machines[lesson.stem] / "pages" / f"{lesson.stem}.html").read_text(encoding="utf-8")
     assert "output_error" not in page
     said = re.findall(r'output_stderr output_text">\s*<pre>(.*?)</pre>', page, re.DOTALL)
     assert [text for text in said if re.search(r"Warning|Error|Traceback", text)] == []
+    loads = re.findall(
+        r"<(?:script|img|audio|source|link|iframe)[^>]*?(?:src|href)=.http[^>]*", page
+    )
+    assert loads == []
 
 
-def test_pages_need_no_network(outputs):
-    for page in (outputs / "pages").glob("*.html"):
+def test_a_lesson_alone_has_the_songs_of_the_whole_course(machines, outputs):
+    songs = corpus.open_store(outputs / "songs.store")
+    for name in ("03_piano_rolls", "04_discriminator", "06_training", "08_evaluation"):
+        assert corpus.open_store(machines[name] / "songs.store").hash == songs.hash
+
+
+def test_a_lesson_takes_what_the_one_before_left(course):
+    for page in (course[0] / "outputs" / "pages").glob("0*.html"):
         text = page.read_text(encoding="utf-8")
-        loads = re.findall(
-            r"<(?:script|img|audio|source|link|iframe)[^>]*?(?:src|href)=.http[^>]*", text
-        )
-        assert loads == [], page.name
+        assert "output_error" not in text
+        assert not re.search("No scores in|not filtered yet|is missing: making", text), page.name
+
+
+def test_a_course_out_of_reach_is_one_sentence(tmp_path):
+    content = make_machine(tmp_path, "00_start_here", {})
+    with on_machine(tmp_path), pytest.raises(LessonError) as stopped:
+        run_notebooks(content, tmp_path / "pages", timeout=60)
+    last = str(stopped.value).strip().splitlines()[-1]
+    assert "The course is out of reach: run this again, or upload its .zip" in last
 
 
 def test_every_midi_file_is_converted_or_has_a_reason(outputs, sample):
@@ -126,43 +141,44 @@ def test_kept_scores_are_in_the_store(outputs, kept):
     assert all(len(songs[i]) > 0 for i in range(len(songs)))
 
 
-def test_training_leaves_samples(outputs):
-    assert list(outputs.glob("runs/*/samples/step_*.mid"))
-    assert list(outputs.glob("runs/*/config.json"))
+def test_training_leaves_samples(machines):
+    assert list(machines["06_training"].glob("runs/*/samples/step_*.mid"))
+    assert list(machines["06_training"].glob("runs/*/config.json"))
 
 
-def generated(outputs, *suffixes):
+def generated(machines, *suffixes):
     """List the generated files of some kinds."""
-    return [p for p in (outputs / "generated").rglob("*") if p.suffix in suffixes]
+    folders = [outputs / "generated" for outputs in machines.values()]
+    return [p for folder in folders for p in folder.rglob("*") if p.suffix in suffixes]
 
 
-def test_music_comes_in_every_form(outputs):
+def test_music_comes_in_every_form(machines):
     for suffixes in [(".mid",), (".mxl",), (".mp3", ".ogg", ".wav"), (".png",)]:
-        assert generated(outputs, *suffixes), f"no {suffixes} in outputs/generated"
+        assert generated(machines, *suffixes), f"no {suffixes} in outputs/generated"
 
 
-def test_generated_midi_has_notes_in_every_measure(outputs):
+def test_generated_midi_has_notes_in_every_measure(machines):
     longest = max(
-        (pianoroll.read_midi(path) for path in generated(outputs, ".mid")), key=pianoroll.n_steps
+        (pianoroll.read_midi(path) for path in generated(machines, ".mid")), key=pianoroll.n_steps
     )
     measures = -(-pianoroll.n_steps(longest) // pianoroll.STEPS_PER_MEASURE)
     assert measures >= MEASURES
     assert len(longest) >= measures
 
 
-def test_generated_sound_is_audible_and_not_clipped(outputs):
-    for path in generated(outputs, ".mp3", ".ogg", ".wav"):
+def test_generated_sound_is_audible_and_not_clipped(machines):
+    for path in generated(machines, ".mp3", ".ogg", ".wav"):
         samples, _ = soundfile.read(path, dtype="float32")
         assert np.sqrt(np.mean(np.square(samples))) > QUIETEST, path.name
         assert np.abs(samples).max() <= 1.0 and np.mean(np.abs(samples) >= 0.999) < 1e-4, path.name
 
 
-def test_nothing_half_written_stays(outputs):
-    assert list(outputs.rglob(".writing-*")) == []
+def test_nothing_half_written_stays(machines, outputs):
+    assert [p for o in (outputs, *machines.values()) for p in o.rglob(".writing-*")] == []
 
 
 def test_second_run_has_nothing_to_do(course, capsys):
-    outputs, record = course
-    again = run_notebooks(NOTEBOOKS, outputs / "pages", smoke_parameters(outputs), timeout=5)
+    project, record = course
+    again = run_notebooks(project / "notebooks", project / "outputs/pages", timeout=5)
     assert again == record
     assert capsys.readouterr().out.count("up to date") == len(record)

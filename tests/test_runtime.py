@@ -1,5 +1,6 @@
-"""The ground floor: whole files or none, the project's folder, seeds, progress, a light report."""
+"""The ground floor: whole files or none, where things lie, seeds, a light report, Colab's setup."""
 
+import importlib.util
 import os
 import random
 import signal
@@ -10,8 +11,8 @@ import types
 import numpy as np
 import pytest
 
-from lstmgan_utils import runtime
-from tools.lessons import code_cells
+from lstmgan_utils import runtime, synthesis
+from tools.build_navigation import setup_source
 
 DIE_WHILE_WRITING = """
 import os, signal, sys
@@ -63,6 +64,14 @@ def test_the_project_is_the_nearest_folder_with_a_pyproject(tmp_path, monkeypatc
     assert runtime.project_root() == (tmp_path / "course").resolve()
 
 
+def test_the_sample_is_found_anywhere_and_the_learners_own_folder_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert len(list(runtime.locate("data_sample/midi").glob("*.mid"))) > 40
+    assert runtime.locate("outputs/songs.store") == tmp_path.resolve() / "outputs" / "songs.store"
+    (tmp_path / "data_sample" / "midi").mkdir(parents=True)
+    assert list(runtime.locate("data_sample/midi").iterdir()) == []
+
+
 def test_one_seed_sets_every_source_of_random_numbers():
     draws = []
     for _ in range(2):
@@ -85,27 +94,92 @@ def test_a_progress_bar_that_stopped_early_says_so(capsys):
     assert capsys.readouterr().out == "songs: 2 of 9 in 0 s\n"
 
 
-def test_the_report_names_versions_and_tools(capsys, monkeypatch):
+def test_the_report_names_versions_and_the_tools_that_are_used(tmp_path, capsys, monkeypatch):
+    program = tmp_path / "fluidsynth"  # a program of that name plays nothing here
+    program.write_text("#!/bin/sh")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("MUSESCORE", str(program))
+    monkeypatch.setattr(synthesis, "has_fluidsynth", lambda: False)
     monkeypatch.setattr(runtime, "PACKAGES", ("numpy", "no-such-package"))
     runtime.report()
     text = capsys.readouterr().out
     assert f"numpy {np.__version__}" in text and "no-such-package absent" in text
-    assert "CPU cores" in text and "MuseScore" in text
+    assert "CPU cores" in text and "MuseScore yes, FluidSynth no" in text
+    monkeypatch.setenv("MUSESCORE", str(tmp_path / "gone"))
+    runtime.report()
+    assert "MuseScore no" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("colab", [False, True], ids=["elsewhere", "colab"])
-def test_setup_cell_installs_on_colab_alone_and_upgrades_nothing(
-    notebook, colab, monkeypatch, capsys
-):
-    commands = []
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
+@pytest.fixture
+def colab(monkeypatch, tmp_path):
+    """A stand-in for google.colab on an empty machine: `commands` were run, `drive` is asked."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LSTMGAN_CACHE", "")  # so that it is put back afterwards
+    monkeypatch.delenv("LSTMGAN_CACHE")
+    here = types.SimpleNamespace(commands=[], drive=lambda place: None)
+    drive = types.SimpleNamespace(mount=lambda place: here.drive(place))
+    for name, module in {"google.colab": here, "google.colab.drive": drive}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    done = types.SimpleNamespace(returncode=0)
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **_: here.commands.append(command) or done
+    )
     monkeypatch.setattr(runtime, "gpu_names", lambda: [])
-    if colab:
-        monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
-    exec(code_cells(notebook, "setup")[0].source, {})
-    said = capsys.readouterr().out
-    assert "tensorflow" in said and ("Change runtime type" in said) == colab
-    assert len(commands) == (2 if colab else 0)
-    for command in commands[1:]:
+    return here
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_setup_cell_installs_the_course_once_and_upgrades_nothing(
+    colab, installed, monkeypatch, capsys
+):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: find(name) if installed or name != "lstmgan_utils" else None,
+    )
+    exec(setup_source(), {})
+    assert "Change runtime type" in capsys.readouterr().out
+    pip = [command for command in colab.commands if not isinstance(command, str)]
+    assert len(pip) == (not installed) and len(colab.commands) == 1 + len(pip)
+    for command in pip:
         assert command[:4] == [sys.executable, "-m", "pip", "install"]
         assert not {"-U", "--upgrade", "--force-reinstall"} & set(command)
+
+
+def test_setup_cell_does_nothing_elsewhere(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", None)
+    exec(setup_source().replace("KEEP_ON_DRIVE = False", "KEEP_ON_DRIVE = True"), {})
+    said = capsys.readouterr().out
+    assert "tensorflow" in said and "runtime type" not in said and os.listdir(tmp_path) == []
+
+
+def test_outputs_outlive_the_machine_on_drive(colab, tmp_path, monkeypatch, capsys):
+    (tmp_path / "Drive").mkdir()
+    for machine in ("monday", "tuesday"):
+        (tmp_path / machine).mkdir()
+        monkeypatch.chdir(tmp_path / machine)
+        colab.drive = lambda place: os.path.lexists(place) or os.symlink(tmp_path / "Drive", place)
+        for _ in range(2):  # the setup cell may run again
+            runtime.prepare_colab(keep_on_drive=True)
+        with open(f"outputs/{machine}.txt", "w"):
+            pass
+    assert sorted(os.listdir("outputs")) == ["monday.txt", "tuesday.txt"]
+    assert os.environ["LSTMGAN_CACHE"].startswith(str(tmp_path / "monday" / "drive"))
+
+
+def test_drive_is_never_required(colab, tmp_path, capsys):
+    def decline(place):
+        raise ValueError("mount failed")
+
+    colab.drive = decline
+    runtime.prepare_colab(keep_on_drive=True)
+    assert "Drive is not used: mount failed" in capsys.readouterr().out
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "mine.txt").touch()
+    colab.drive = lambda place: None
+    runtime.prepare_colab(keep_on_drive=True)
+    assert "rename it" in capsys.readouterr().out
+    assert os.listdir(tmp_path / "outputs") == ["mine.txt"]

@@ -67,10 +67,13 @@ def test_a_broken_zip_is_named(colab, tmp_path):
         transfer.upload(tmp_path)
 
 
-def test_elsewhere_nothing_is_asked(tmp_path, capsys):
-    assert transfer.upload(tmp_path / "midi") == []
+def test_elsewhere_nothing_is_asked(tmp_path, monkeypatch, capsys):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path / "notebooks")  # paths count from the project's folder
+    assert transfer.upload("midi") == []
     (tmp_path / "song.mid").touch()
-    transfer.download(tmp_path / "song.mid")
+    transfer.download("song.mid")
     said = capsys.readouterr().out
     assert str(tmp_path / "midi") in said and str(tmp_path / "song.mid") in said
 

@@ -1,7 +1,8 @@
 """Fill what is written from elsewhere: links from the lessons, scores from the weights' record.
 
 In every notebook: the badge and the lessons before and after, between `<!-- navigation -->` and
-`<!-- /navigation -->`. In the README: the table of lessons, and the scores of the shipped weights.
+`<!-- /navigation -->`, and the setup cell. In the README: the table of lessons, and the scores of
+the shipped weights.
 `make format` writes them; `--check` names the files that differ and fails.
 """
 
@@ -20,6 +21,7 @@ from lstmgan_utils.table import Table
 from tools.lessons import (
     NAVIGATION,
     ROOT,
+    code_cells,
     lesson_paths,
     project_table,
     promise_of,
@@ -31,6 +33,22 @@ LESSONS = re.compile(r"<!-- lessons -->.*?<!-- /lessons -->", re.DOTALL)
 SCORES = re.compile(r"<!-- scores -->.*?<!-- /scores -->", re.DOTALL)
 WEIGHTS = ROOT / "lstmgan_utils" / "weights" / "folk"
 BADGE = "../docs/open_in_colab.svg"  # ours: an open lesson asks nothing of another host
+SETUP = """\
+import importlib.util
+import subprocess
+import sys
+
+KEEP_ON_DRIVE = False  # @param {{type:"boolean"}} on Colab, keep outputs/ in your Google Drive
+COURSE = "lstm-gan[extras] @ git+{repository}@v{version}"
+HELP = "The course is out of reach: run this again, or upload its .zip and %pip install ./NAME.zip"
+if "google.colab" in sys.modules and not importlib.util.find_spec("lstmgan_utils"):
+    pip = subprocess.run([sys.executable, "-m", "pip", "install", "-q", COURSE])
+    assert pip.returncode == 0, HELP
+
+from lstmgan_utils import runtime
+
+runtime.prepare_colab(KEEP_ON_DRIVE)
+runtime.report()"""
 
 
 def colab_address(path):
@@ -39,6 +57,12 @@ def colab_address(path):
     repository = project["urls"]["Repository"].removeprefix("https://github.com/")
     inside = f"blob/v{project['version']}/notebooks/{path.name}"
     return f"https://colab.research.google.com/github/{repository}/{inside}"
+
+
+def setup_source():
+    """Write the setup cell, the same in every lesson, for this repository and version."""
+    project = project_table()
+    return SETUP.format(repository=project["urls"]["Repository"], version=project["version"])
 
 
 def navigation(path, paths, titles):
@@ -62,7 +86,7 @@ def navigation(path, paths, titles):
 
 
 def linked_notebook(path, paths, titles):
-    """Give a lesson's text with its links filled in.
+    """Give a lesson's text with its links and its setup cell filled in.
 
     Raises:
         ValueError: The first cell has no place for them.
@@ -73,6 +97,8 @@ def linked_notebook(path, paths, titles):
         raise ValueError(f"{path.name}: put a line <!-- navigation --> below the title")
     links = navigation(path, paths, titles)
     first.source = NAVIGATION.sub(lambda _: links, first.source)
+    for cell in code_cells(notebook, "setup"):
+        cell.source = setup_source()
     return nbformat.writes(notebook) + "\n"
 
 

@@ -18,11 +18,16 @@ have_musescore() {
         [ -x "/Applications/MuseScore 4.app/Contents/MacOS/mscore" ]
 }
 
+have_fluidsynth() {   # the library that the lessons play with, not the program of that name
+    .venv/bin/python -c 'from lstmgan_utils.synthesis import has_fluidsynth as found
+raise SystemExit(not found())' 2>/dev/null
+}
+
 have_chromium() { have chromium chromium-browser google-chrome; }
 
 missing_packages() {
     have_musescore || echo musescore3
-    have fluidsynth || echo fluidsynth
+    have_fluidsynth || echo fluidsynth
     if [ "$purpose" = test ]; then have_chromium || echo chromium; fi
 }
 
@@ -46,7 +51,7 @@ if [ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1
 fi
 
 have_musescore || echo "MuseScore is missing: the built-in quantiser converts MIDI to MXL instead."
-have fluidsynth || echo "FluidSynth is missing: the built-in synthesiser plays the music instead."
+have_fluidsynth || echo "FluidSynth is missing: the built-in synthesiser plays the music instead."
 if [ "$purpose" = test ]; then
     have_chromium || echo "Chromium is missing: the tests that need a browser are skipped."
 fi

@@ -1,0 +1,115 @@
+"""A stand-in for a machine of Colab: bare but for packages, with Colab's `google.colab`.
+
+Its `pip` unpacks the course's own wheel where the real one would ask the network, its `apt-get` has
+no network, and the repository cannot be imported.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from tools.lessons import NOTEBOOKS, ROOT, read_lesson
+from tools.run_notebooks import inject_parameters
+
+BUILD = """
+import tarfile
+from setuptools import build_meta
+with tarfile.open(build_meta.build_sdist(".")) as sdist:
+    sdist.extractall("unpacked", filter="data")
+"""
+SITE = {
+    "sitecustomize.py": f"""
+import sys
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in str(finder)]
+sys.path[:] = [path for path in sys.path if path != {str(ROOT)!r}]
+import google.colab
+""",
+    "google/colab/__init__.py": "",
+    "pip/__init__.py": "",
+    "google/colab/drive.py": """
+import os, pathlib
+def mount(place):
+    if "DRIVE" not in os.environ:
+        raise ValueError("mount failed")
+    pathlib.Path(place, "MyDrive").mkdir(parents=True)
+""",
+    "pip/__main__.py": """
+import os, pathlib, sys, zipfile
+if "WHEEL" not in os.environ:
+    sys.exit("fatal: unable to access the repository")
+zipfile.ZipFile(os.environ["WHEEL"]).extractall(pathlib.Path(__file__).parents[1])
+""",
+}
+OURS = """
+import lstmgan_utils
+assert lstmgan_utils.__file__.startswith({site!r}), lstmgan_utils.__file__
+"""
+
+
+def build_wheel(folder):
+    """Build the course's wheel as pip does it: from an sdist of what the repository holds.
+
+    Args:
+        folder: Path of an empty folder.
+
+    Returns:
+        Path of the wheel.
+    """
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("lstmgan_utils", "data_sample"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    quiet = {"check": True, "capture_output": True}
+    subprocess.run([sys.executable, "-c", BUILD], cwd=folder, **quiet)
+    (sdist,) = (folder / "unpacked").iterdir()
+    build = "from setuptools import build_meta; build_meta.build_wheel('..')"
+    subprocess.run([sys.executable, "-c", build], cwd=sdist, **quiet)
+    return next(sdist.parent.glob("*.whl"))
+
+
+def make_machine(folder, lesson, parameters):
+    """Make a fresh machine that holds one lesson and nothing else.
+
+    Args:
+        folder: Path of an empty folder.
+        lesson: str, such as "00_start_here".
+        parameters: dict of parameter overrides.
+
+    Returns:
+        Path of the folder where the lesson stands, as `/content` on Colab.
+    """
+    for name, source in SITE.items():
+        path = folder / "site" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, encoding="utf-8")
+    apt = folder / "bin" / "apt-get"
+    apt.parent.mkdir()
+    apt.write_text("#!/bin/sh\nexit 100\n")
+    apt.chmod(0o755)
+    notebook = read_lesson(NOTEBOOKS / f"{lesson}.ipynb")
+    inject_parameters(notebook, parameters)
+    notebook.cells.append(nbformat.v4.new_code_cell(OURS.format(site=str(folder / "site"))))
+    (folder / "content").mkdir()
+    nbformat.write(notebook, folder / "content" / f"{lesson}.ipynb")
+    return folder / "content"
+
+
+@contextlib.contextmanager
+def on_machine(folder, **environment):
+    """Let the kernels that start meanwhile believe that they are on this machine.
+
+    Args:
+        folder: Path that `make_machine` filled.
+        **environment: WHEEL, the course can be fetched; DRIVE, the learner allows the Drive.
+    """
+    path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
+    with pytest.MonkeyPatch.context() as patch:
+        environment |= {"PYTHONPATH": folder / "site", "PATH": path}
+        for name, value in environment.items():
+            patch.setenv(name, str(value))
+        yield

@@ -1,0 +1,52 @@
+"""A lesson makes what it misses, touches nothing that is there, and never deceives about whose."""
+
+import shutil
+
+import pytest
+
+from lstmgan_utils import corpus, needs, runtime
+from lstmgan_utils.manifest import read_manifest
+
+TUNE = "ryan_neal_gows_wife_strathspey"
+
+
+@pytest.fixture
+def midi(tmp_path):
+    """A folder with one file of the sample."""
+    (tmp_path / "midi").mkdir()
+    shutil.copy(runtime.data_sample() / "midi" / f"{TUNE}.mid", tmp_path / "midi")
+    return tmp_path / "midi"
+
+
+def test_the_chain_is_made_once_and_said(midi, tmp_path, capsys):
+    mxl = tmp_path / "outputs" / "mxl"
+    kept = needs.need_kept(mxl, midi)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said] == ["No", "The"]
+    assert [path.stem for path in kept] == [TUNE]
+    assert {row["engine"] for row in read_manifest(mxl / "conversion.csv")} == {"python"}
+    before = {path: path.stat().st_mtime_ns for path in mxl.iterdir()}
+    assert needs.need_kept(mxl, midi) == kept and len(needs.need_scores(mxl, "nowhere")) == 1
+    songs = needs.need_songs(str(mxl.parent / "songs.store"))
+    assert len(songs) == 1 and len(needs.need_songs(str(mxl.parent / "songs.store"))) == 1
+    assert {path: path.stat().st_mtime_ns for path in mxl.iterdir()} == before
+    assert capsys.readouterr().out.count("missing") == 1
+
+
+def test_nobodys_own_store_is_replaced_by_the_sample(tmp_path):
+    with pytest.raises(FileNotFoundError, match="mine.store does not exist; lesson 03"):
+        needs.need_songs(str(tmp_path / "mine.store"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_of_no_songs_is_an_error(midi, tmp_path):
+    store, broken = tmp_path / "songs.store", tmp_path / "broken.mid"
+    broken.write_bytes(b"no MIDI")
+    for files, why in (([], "there are none"), ([broken], "broken.mid")):
+        with pytest.raises(ValueError, match=f"no song for songs.store.*{why}"):
+            corpus.build_store(files, store, progress=False)
+        assert not store.exists()
+    corpus.build_store(midi.iterdir(), store, progress=False)
+    with pytest.raises(ValueError, match="no song"):  # and what was there stays
+        corpus.build_store([], store, progress=False)
+    assert len(corpus.open_store(store)) == 1
