@@ -242,6 +242,8 @@ class _Events:
         notes["onset"], notes["end"], notes["pitch"] = np.array(rows, float).T
         notes["onset"] *= steps_per_tick
         notes["end"] *= steps_per_tick
+        sounds = notes["end"] > notes["onset"]
+        if not is_drum and sounds.mean() > 0.5: notes = notes[sounds]
         return Part(program, is_drum, self.names.get(number, ""), np.sort(notes))
 
 

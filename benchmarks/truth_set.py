@@ -1,0 +1,163 @@
+"""Scores of music21's corpus, rendered to MIDI in three ways, to measure conversion against truth.
+
+exact: as notation programs export (full lengths, one tick short, 95 %; ornaments without length);
+click: played to a click (onsets moved by 6 to 18 ms, notes held for .7 to 1 of their length);
+live: played freely into a recorder that knows no beat. The tempo swells and falls with each phrase
+(Todd's parabolic arcs), wanders (a random walk drawn back to its mean) and slows down at the end
+(Friberg and Sundberg's final ritardando); the file says 120 quarters a minute throughout.
+
+Usage: python benchmarks/truth_set.py folder
+"""
+
+import sys
+import zlib
+from pathlib import Path
+
+import mido
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from data_sample.make_data_sample import merge, read_parts, to_track  # noqa: E402
+
+PIANO = {  # merged into one part, as a piano plays
+    "bach_846": "bach/bwv846.mxl",
+    "mozart_545": "mozart/k545/movement1_exposition.mxl",
+    "joplin_maple": "joplin/maple_leaf_rag.mxl",
+    "chopin_6_2": "chopin/mazurka06-2.krn",
+    "clara_1": "schumann_clara/polonaise_op1n1.mxl",
+    "clara_2": "schumann_clara/polonaise_op1n2.mxl",
+    "clara_3": "schumann_clara/polonaise_op1n3.mxl",
+    "clara_4": "schumann_clara/polonaise_op1n4.mxl",
+    "cpe_bach_186": "cpebach/h186.mxl",
+    "verdi_donna": "verdi/laDonnaEMobile.mxl",
+    "bach_66": "bach/bwv66.6.mxl",
+    "bach_269": "bach/bwv269.mxl",
+    "handel_lascia": "handel/rinaldo/Lascia_chio_pianga.mxl",
+    "schubert_lindenbaum": "schubert/Lindenbaum.xml",
+}
+PARTS = {  # each part on its own channel
+    "haydn_74": "haydn/opus74no1/movement3.mxl",
+    "mozart_458": "mozart/k458/movement2.mxl",
+    "beethoven_132": "beethoven/opus132.mxl",
+    "schumann_41": "schumann_robert/opus41no1/movement2.mxl",
+    "weber_clarinet": "weber/concertino_clarinet.mxl",
+    "corelli_3_1": "corelli/opus3no1/1grave.xml",
+    "monteverdi_5_8": "monteverdi/madrigal.5.8.mxl",
+    "lusitano": "lusitano/allor_che_ignuda.mxl",
+    "aloha_oe": "liliuokalani/aloha_oe.mxl",
+    "lift_every_voice": "johnson_j_r/lift_every_voice.mxl",
+    "beach_prayer": "beach/prayer_of_a_tired_child.musicxml",
+    "foster_brown_hair": "leadSheet/fosterBrownHair.mxl",
+}
+TUNES = ["AndrewCareysSlipjig", "BeebesHornpipe", "BoatieRowsStrathspey", "BonnieKatesReel",
+         "CupOfTeaReel", "IrishWashWomanJig", "JohnnyHandsJig", "LordJamesMurraysReel",
+         "LanigansBallJig", "MinstrelsFancyClog", "OlympicHornpipe", "RakesOfWestmeathJig",
+         "SentinelHornpipe", "WindThatShakesTheBarleyReel"]  # fmt: skip
+LIVE = [*PIANO]  # what is also played freely
+PPQ = (480, 96, 220, 960, 384)
+EXPORTS = {"full": (1.0, 0), "gap": (1.0, 1), "95": (0.95, 0)}  # share of the length, ticks off
+
+
+def read_piece(name):
+    """Give the parts of a piece: list of note arrays, and its steps a measure."""
+    path = PIANO.get(name) or PARTS.get(name) or f"ryansMammoth/{name}.abc"
+    arrays, metre, _ = read_parts(path)
+    beats, unit = map(int, metre.split("/"))
+    arrays = [merge(arrays)] if name in PIANO else [notes for notes in arrays if len(notes)]
+    return arrays, beats * 96 // unit, metre
+
+
+def tempo_curve(n_steps, measure, rng):
+    """Give the seconds at which each time step of a freely played piece comes, ndarray."""
+    step = np.arange(n_steps + 1)
+    place = step % (4 * measure) / (4 * measure)  # in the phrase of four measures
+    arc = 1 + rng.uniform(0.05, 0.15) * (1 - (2 * place - 1) ** 2)
+    wander = np.zeros(n_steps + 1)
+    for beat in range(24, n_steps + 1, 24):
+        wander[beat : beat + 24] = 0.8 * wander[beat - 1] + rng.normal(0, 0.03)
+    near_end = np.clip((step - n_steps + 2 * measure) / (2 * measure), 0, 1)
+    ritardando = np.sqrt(1 - 0.7 * near_end)  # the last speed is .55 of the first
+    speed = rng.uniform(1.1, 2.1) * arc * np.exp(wander) * ritardando  # quarters a second
+    return np.concatenate([[0], np.cumsum(1 / (24 * speed[:-1]))])
+
+
+def render(arrays, measure, metre, way, name):
+    """Play a piece in one way; gives a mido.MidiFile."""
+    rng = np.random.default_rng(zlib.crc32(f"{name} {way}".encode()))
+    ppq = 480 if way == "live" else int(rng.choice(PPQ))
+    midi = mido.MidiFile(ticks_per_beat=ppq)
+    events, tempo = [], float(rng.integers(70, 140))
+    if way != "live":
+        beats, unit = map(int, metre.split("/"))
+        events = [(0, 0, mido.MetaMessage("time_signature", numerator=beats, denominator=unit)),
+                  (0, 0, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)))]  # fmt: skip
+    midi.tracks.append(to_track(events))
+    n_steps = max(int((notes["onset"] + notes["duration"]).max()) for notes in arrays)
+    seconds = tempo_curve(n_steps, measure, rng)
+    articulation, spread = rng.uniform(0.7, 1), rng.uniform(0.006, 0.018)
+    held, off = EXPORTS[way.partition(" ")[2] or "full"]
+    for channel, notes in enumerate(arrays):
+        on, length = notes["onset"].astype(float), notes["duration"].astype(float)
+        if way == "live":
+            share = np.clip(rng.normal(articulation, 0.08, len(on)), 0.3, 1.1)
+            end = np.interp(on + length * share, np.arange(n_steps + 1), seconds)
+            on = seconds[notes["onset"]] + 0.3 + rng.normal(0, 0.012, len(on))
+            on, end = on * 2 * ppq, (end + 0.3) * 2 * ppq  # 120 quarters a minute
+        else:
+            end = (on + length * (held if way != "click" else articulation)) * ppq / 24
+            on = on * ppq / 24
+            end -= off
+            if way == "click":
+                moved = rng.normal(0, spread * tempo / 60 * ppq, (2, len(on))).clip(-80, 80)
+                on, end = on + moved[0], end + moved[1] / 2
+        on = np.rint(np.maximum(on, 0)).astype(int)
+        end = np.maximum(np.rint(end).astype(int), on + 1)
+        track = _note_events(on, end, notes["pitch"], channel + (channel > 8))
+        if way.startswith("exact"):
+            track += _ornaments(on, notes["pitch"], channel + (channel > 8), rng)
+        midi.tracks.append(to_track(track))
+    return midi
+
+
+def _note_events(starts, ends, pitches, channel):
+    """List (tick, order, message); no note runs into the next one of its pitch."""
+    ends = ends.copy()
+    for pitch in np.unique(pitches):
+        same = np.flatnonzero(pitches == pitch)
+        same = same[np.argsort(starts[same], kind="stable")]
+        ends[same[:-1]] = np.minimum(ends[same[:-1]], starts[same[1:]])
+    events = []
+    for start, end, pitch in zip(starts.tolist(), ends.tolist(), pitches.tolist(), strict=True):
+        key = {"channel": channel, "note": pitch}
+        events.append((start, 3, mido.Message("note_on", velocity=80, **key)))
+        events.append((end, 2, mido.Message("note_off", velocity=0, **key)))
+    return events
+
+
+def _ornaments(starts, pitches, channel, rng):
+    """Add a few notes without any length, as grace notes are exported."""
+    events = []
+    for i in np.flatnonzero(rng.random(len(starts)) < 0.02).tolist():
+        key = {"channel": channel, "note": int(pitches[i]) + 1}
+        if not ((pitches == key["note"]) & (abs(starts - starts[i]) < 1000)).any():
+            events.append((int(starts[i]), 4, mido.Message("note_on", velocity=60, **key)))
+            events.append((int(starts[i]), 5, mido.Message("note_off", velocity=0, **key)))
+    return events
+
+
+def main(folder):
+    """Write `way/piece.mid`, and the truth beside it as `piece.npy`."""
+    for number, name in enumerate([*PIANO, *PARTS, *TUNES]):
+        arrays, measure, metre = read_piece(name)
+        export = [*EXPORTS][number % len(EXPORTS)]
+        ways = {"exact": f"exact {export}", "click": "click"}
+        ways |= {"live": "live"} if name in LIVE else {}
+        for way, how in ways.items():
+            path = Path(folder, way, f"{name}.mid")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            render(arrays, measure, metre, how, name).save(path)
+            np.save(path.with_suffix(".npy"), np.concatenate(arrays))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
