@@ -1,3 +1,11 @@
+"""Beats in free playing: where they fall when the file's own ticks know nothing of them.
+
+A recorder that was left at 120 writes whatever the player did in quarters of half a second. Then
+the beat must be heard. Here it is found as the quantiser finds its grids: list the hypotheses (the
+next beat is at this onset, one, two … beats from the last), say how well each explains the onsets
+between, and take the cheapest way through the piece, by dynamic programming over onset and tempo.
+"""
+
 import dataclasses
 
 import numpy as np
@@ -5,114 +13,189 @@ import numpy as np
 from .performance import Performance
 from .pianoroll import RESOLUTION
 
-P = dict(sigma=0.02, centre=0.6, width=0.5, change=0.12, jump=6.0, empty=1.0, salience=1.0, worst=6.0, beat=0.0)
-BITS = {0: 0.0, 12: 0.8, 6: 1.6, 18: 1.6, 8: 2.2, 16: 2.2, 3: 3, 9: 3, 15: 3, 21: 3, 4: 3.2, 20: 3.2}
-TOGETHER = 0.035
-PERIODS = np.geomspace(0.27, 1.6, 64)
-LONGEST, MOST = 3.2, 4
-FINE = 10
+TICKING = 0.35  # how sharply onsets must gather in the file's own beats for these to be believed
+FEWEST = 24  # notes below which nothing can be told
+TOGETHER = 0.035  # seconds within which notes are one chord
+LOOSE = 0.03  # seconds by which an onset misses its place
+BITS = {0: 0, 12: 0.6, 6: 1.3, 18: 1.3, 8: 2.2, 16: 2.2, 3: 3, 9: 3, 15: 3, 21: 3, 4: 3.2, 20: 3.2}
+NO_PLACE = 6.0  # the cost of an onset that fits none of these places in the beat
+PERIODS = np.geomspace(0.27, 1.6, 64)  # seconds a beat
+COMFORT, WIDTH = 0.7, 0.5  # seconds a beat that people like to tap, and octaves around it
+CHANGE, JUMP = 0.1, 8.0  # octaves by which the tempo moves from beat to beat; the cost of a break
+SILENT, SKIPPED = 1.0, 2.0  # the cost of a beat without an onset, of an onset outside all beats
+AHEAD, MOST = 4.5, 6  # the next onset on a beat: at most so many seconds, and beats, from the last
+FINE = 10  # parts of a time step, for the table of costs
+UNCLEAR = 1.1  # cost of an onset above which the beat is not believed
 
 
-def group(times, pitches, ends):
-    order = np.argsort(times)
-    times, pitches, ends = times[order], pitches[order], ends[order]
-    starts = [0]
-    for i in range(1, len(times)):
-        if times[i] - times[starts[-1]] > TOGETHER:
-            starts.append(i)
-    starts = np.array(starts)
-    counts = np.diff(np.append(starts, len(times)))
-    when = np.add.reduceat(times, starts) / counts
-    low = np.minimum.reduceat(pitches, starts).astype(float)
-    long = np.maximum.reduceat(ends - times, starts)
-    return when, counts, low, long
+def find_beat(performance):
+    """Give a performance its beats: as they are if its ticks carry them, else by ear.
+
+    Args:
+        performance: Performance with at least one note.
+
+    Returns:
+        Performance; the same, or one whose times count beats that were found, `by_ear`.
+
+    Raises:
+        ValueError: neither the ticks nor the ear find a steady beat.
+    """
+    notes = np.concatenate([part.notes for part in performance.parts])
+    if len(notes) < FEWEST or gathering(notes["onset"]) >= TICKING:
+        return performance
+    times, ends = (to_seconds(notes[side], performance.tempos) for side in ("onset", "end"))
+    beats, cost = track(*hear(times, notes["pitch"], ends))
+    if cost > UNCLEAR or len(beats) < 8:
+        raise ValueError("no steady beat found: it was played freely, so any score would be noise; "
+                         "play it to a click, or leave it out")  # fmt: skip
+    return follow(performance, beats, times.min(), ends.max())
 
 
-def salience(when, counts, low, long):
-    gap = np.append(np.diff(when), 1.0)
-    window = np.abs(when[:, None] - when) < 2 if len(when) < 3000 else None
-    parts = [np.log(counts), -low / 12, 0.5 * np.log(np.clip(gap, 0.03, 2)), 0.5 * np.log(np.clip(long, 0.05, 4))]
-    total = 0
-    for part in parts:
-        mean = np.array([part[max(0, i - 12) : i + 13].mean() for i in range(len(part))])
-        sd = part.std() + 1e-3
-        total = total + np.clip((part - mean) / sd, -1.5, 1.5)
-    return total / 2
+def gathering(onsets):
+    """Measure how sharply onsets gather at one place of the quarter or of its parts, 0 to 1.
 
+    Args:
+        onsets: float ndarray, shape (notes,), time steps.
 
-def place_costs():
-    phase = np.arange(RESOLUTION * FINE) / FINE
-    table = np.full((len(PERIODS), len(phase)), np.inf)
-    for place, bits in BITS.items():
-        off = np.abs((phase - place + 12) % 24 - 12) / 24
-        table = np.minimum(table, bits + (off * PERIODS[:, None]) ** 2 / (2 * P["sigma"] ** 2))
-    return np.minimum(table, P["worst"])
-
-
-def track(when, strong):
-    n, table = len(when), place_costs()
-    octaves = np.log2(PERIODS)
-    tempo = (octaves - np.log2(P["centre"])) ** 2 / (2 * P["width"] ** 2) + P["beat"]
-    change = np.minimum((octaves[:, None] - octaves) ** 2 / (2 * P["change"] ** 2), P["jump"])
-    best = np.full((n, len(PERIODS)), np.inf)
-    back = np.zeros((n, len(PERIODS), 3), int)
-    best[:8] = np.arange(min(8, n))[:, None] * 2.0
-    back[:, :, 0] = -1
-    for i in range(n - 1):
-        come = best[i] + change.T  # to, from
-        source = come.argmin(axis=1)
-        come = come[np.arange(len(PERIODS)), source]
-        stop = np.searchsorted(when, when[i] + LONGEST)
-        stop = max(stop, i + 2)
-        ahead = when[i + 1 : stop] - when[i]
-        for k in range(1, MOST + 1):
-            period = ahead / k
-            ok = np.flatnonzero((period >= PERIODS[0]) & (period <= PERIODS[-1]))
-            if not len(ok):
-                continue
-            bins = np.searchsorted(PERIODS, period[ok]).clip(0, len(PERIODS) - 1)
-            phase = (ahead / period[ok, None] % 1 * RESOLUTION * FINE).round().astype(int) % (RESOLUTION * FINE)
-            costs = table[bins[:, None], phase]
-            inner = np.arange(len(ahead)) < ok[:, None]
-            cost = (costs * inner).sum(axis=1) + k * tempo[bins] + (k - 1) * P["empty"] - P["salience"] * strong[i + 1 + ok] + come[bins]
-            for j, b, c in zip(i + 1 + ok, bins, cost):
-                if c < best[j, b]:
-                    best[j, b] = c
-                    back[j, b] = i, source[b], k
-    tail = np.arange(n)[::-1][:, None] * 2.0
-    last = best + tail
-    j, b = np.unravel_index(last.argmin(), last.shape)
-    total = last.min() / n
-    beats = [when[j]]
-    while back[j, b, 0] >= 0:
-        i, b2, k = back[j, b]
-        beats += list(np.linspace(when[j], when[i], k + 1)[1:])
-        j, b = i, b2
-    return np.array(beats[::-1]), total
+    Returns:
+        float: 1 when all lie on one grid, near 0 when they lie anywhere.
+    """
+    return max(abs(np.exp(2j * np.pi * onsets / unit).mean()) for unit in (24, 12, 8, 6, 4, 3))
 
 
 def to_seconds(steps, tempos):
-    changes = [(0.0, 120.0), *[(s, b) for s, b in tempos]]
-    at = np.array([s for s, _ in changes]); bpm = np.array([b for _, b in changes])
-    start = np.concatenate([[0], np.cumsum(np.diff(at) * 60 / bpm[:-1] / RESOLUTION)])
+    """Turn time steps into seconds; tempos: list of (time step, quarters a minute)."""
+    at, pace = np.array([(0, 120), *tempos], float).T
+    starts = np.concatenate([[0], np.cumsum(np.diff(at) * 60 / pace[:-1])]) / RESOLUTION
     place = np.searchsorted(at, steps, side="right") - 1
-    return start[place] + (steps - at[place]) * 60 / bpm[place] / RESOLUTION
+    return starts[place] + (steps - at[place]) * 60 / pace[place] / RESOLUTION
 
 
-def follow(performance):
-    notes = np.concatenate([p.notes for p in performance.parts])
-    on, end = (to_seconds(notes[s], performance.tempos) for s in ("onset", "end"))
-    ev = group(on, notes["pitch"], end)
-    beats, cost = track(ev[0], salience(*ev))
+def hear(times, pitches, ends):
+    """Hear notes as chords, and how much each stands out: by its size, its bass and its length.
+
+    Args:
+        times, pitches, ends: ndarrays, shape (notes,); seconds, MIDI pitches, seconds.
+
+    Returns:
+        (float ndarray of shape (chords,): seconds, float ndarray: stress, about -2 to 2).
+    """
+    order = np.argsort(times)
+    times, pitches, ends = times[order], pitches[order].astype(float), ends[order]
+    starts = [0]
+    for place, time in enumerate(times):
+        if time - times[starts[-1]] > TOGETHER:
+            starts.append(place)
+    sizes = np.diff([*starts, len(times)])
+    when = np.add.reduceat(times, starts) / sizes
+    long = np.maximum.reduceat(ends - times, starts).clip(0.05, 4)
+    gap = np.append(np.diff(when), 1.0).clip(0.03, 2)
+    signs = (np.log(sizes), -np.minimum.reduceat(pitches, starts), np.log(gap), np.log(long))
+    return when, sum(map(_standing_out, signs)) / 2
+
+
+def _standing_out(sign, around=12):
+    """Compare each value with those around it, in standard deviations."""
+    total = np.concatenate([[0], np.cumsum(sign)])
+    first = np.maximum(np.arange(len(sign)) - around, 0)
+    last = np.minimum(np.arange(len(sign)) + around + 1, len(sign))
+    mean = (total[last] - total[first]) / (last - first)
+    return ((sign - mean) / (sign.std() + 1e-3)).clip(-1.5, 1.5)
+
+
+def _place_costs():
+    """Tabulate what an onset costs by period and place in the beat: shape (periods, fine steps)."""
+    phase = np.arange(RESOLUTION * FINE) / FINE
+    costs = np.full((len(PERIODS), len(phase)), NO_PLACE)
+    for place, bits in BITS.items():
+        off = ((phase - place + RESOLUTION / 2) % RESOLUTION / RESOLUTION - 0.5) * PERIODS[:, None]
+        costs = np.minimum(costs, bits + off**2 / (2 * LOOSE**2))
+    return costs
+
+
+def track(when, stress):
+    """Find the beats that explain the onsets at the lowest cost.
+
+    Args:
+        when: float ndarray, shape (chords,), seconds, rising.
+        stress: float ndarray, shape (chords,), how much each chord stands out.
+
+    Returns:
+        (float ndarray, shape (beats,): seconds; float, cost of a chord).
+    """
+    octaves = np.log2(PERIODS)
+    change = np.minimum((octaves[:, None] - octaves) ** 2 / (2 * CHANGE**2), JUMP)
+    best = np.tile(SKIPPED * np.arange(len(when))[:, None], len(PERIODS))
+    best[8:] = np.inf  # the first beat is among the first chords
+    back = np.full((*best.shape, 3), -1)  # chord and period of the beat before; beats from there
+    table = _place_costs()
+    for chord in range(len(when) - 1):
+        come = best[chord] + change
+        source = come.argmin(axis=1)
+        come = come.min(axis=1)
+        for n_beats in range(1, MOST + 1):
+            to, period, cost = _next_beats(chord, n_beats, when, table)
+            cost += come[period] - stress[to]
+            better = cost < best[to, period]
+            to, period = to[better], period[better]
+            best[to, period] = cost[better]
+            back[to, period] = np.stack(
+                [np.full(len(to), chord), source[period], np.full(len(to), n_beats)], axis=1
+            )
+    return _way_back(when, best + SKIPPED * np.arange(len(when))[::-1, None], back)
+
+
+def _next_beats(chord, n_beats, when, table):
+    """List where the next beat with an onset may be: (chords, periods' places, costs)."""
+    ahead = when[chord + 1 : np.searchsorted(when, when[chord] + AHEAD)] - when[chord]
+    periods = ahead / n_beats
+    fit = np.flatnonzero((periods >= PERIODS[0]) & (periods <= PERIODS[-1]))
+    place = np.searchsorted(PERIODS, periods[fit])
+    phase = np.rint(ahead / periods[fit, None] * RESOLUTION * FINE).astype(int)
+    costs = table[place[:, None], phase % (RESOLUTION * FINE)]
+    cost = (costs * (np.arange(len(ahead)) < fit[:, None])).sum(axis=1)
+    tempo = np.log2(PERIODS[place] / COMFORT) ** 2 / (2 * WIDTH**2)
+    return chord + 1 + fit, place, cost + n_beats * tempo + (n_beats - 1) * SILENT
+
+
+def _way_back(when, total, back):
+    """Follow the cheapest way from its end to its start."""
+    chord, period = np.unravel_index(total.argmin(), total.shape)
+    beats = [when[chord : chord + 1]]
+    while back[chord, period, 0] >= 0:
+        before, source, n_beats = back[chord, period]
+        beats.append(np.linspace(when[before], when[chord], n_beats, endpoint=False))
+        chord, period = before, source
+    return np.concatenate(beats[::-1]), total.min() / len(when)
+
+
+def follow(performance, beats, start, stop):
+    """Count a performance's times in beats, one a quarter note, and take its tempo from them.
+
+    Args:
+        performance: Performance.
+        beats: float ndarray, seconds, at least two; they are continued at both ends.
+        start, stop: float, seconds, of the first onset and the last end.
+
+    Returns:
+        Performance.
+    """
     first, last = beats[1] - beats[0], beats[-1] - beats[-2]
-    n_before = int(np.ceil(max(beats[0] - on.min(), 0) / first + 0.01))
-    n_after = int(np.ceil(max(end.max() - beats[-1], 0) / last + 0.01))
-    beats = np.concatenate([beats[0] - first * np.arange(n_before, 0, -1), beats, beats[-1] + last * np.arange(1, n_after + 1)])
+    before = np.arange(np.ceil(max(beats[0] - start, 0) / first), 0, -1)
+    after = np.arange(1, np.ceil(max(stop - beats[-1], 0) / last) + 2)
+    beats = np.concatenate([beats[0] - first * before, beats, beats[-1] + last * after])
+
+    def count(steps):
+        seconds = to_seconds(steps, performance.tempos)
+        return np.interp(seconds, beats, np.arange(len(beats)) * RESOLUTION)
+
     parts = []
-    for p in performance.parts:
-        rows = p.notes.copy()
-        for side in ("onset", "end"):
-            rows[side] = np.interp(to_seconds(rows[side], performance.tempos), beats, np.arange(len(beats)) * 24.0)
-        parts.append(dataclasses.replace(p, notes=np.sort(rows)))
-    tempos = [(24.0 * i, 60 / d) for i, d in enumerate(np.diff(beats))]
-    return Performance(parts, [], performance.keys, tempos, performance.text_bytes, performance.flaws), cost
+    for part in performance.parts:
+        notes = part.notes.copy()
+        notes["onset"], notes["end"] = count(notes["onset"]), count(notes["end"])
+        parts.append(dataclasses.replace(part, notes=np.sort(notes)))
+    paces = 240 / (beats[4:] - beats[:-4])[::4]  # one for each measure of four
+    tempos = [(4 * RESOLUTION * measure, pace) for measure, pace in enumerate(paces.tolist())]
+    keys = [(float(count(np.float64(step))), *key) for step, *key in performance.keys]
+    flaws = ("played without a click: its beats were found by ear", *performance.flaws)
+    return Performance(parts, [], keys, tempos, performance.text_bytes, flaws, by_ear=True)
