@@ -1,12 +1,13 @@
-"""Scores of music21's corpus, rendered to MIDI in three ways, to measure conversion against truth.
+"""Scores of music21's corpus, rendered to MIDI in four ways, to measure conversion against truth.
 
 exact: as notation programs export (full lengths, one tick short, 95 %; ornaments without length);
 click: played to a click (onsets moved by 6 to 18 ms, notes held for .7 to 1 of their length);
 live: played freely into a recorder that knows no beat. The tempo swells and falls with each phrase
 (Todd's parabolic arcs), wanders (a random walk drawn back to its mean) and slows down at the end
-(Friberg and Sundberg's final ritardando); the file says 120 quarters a minute throughout.
+(Friberg and Sundberg's final ritardando); the file says 120 quarters a minute throughout;
+free: the same chords at random times, from which no score should be made.
 
-Usage: python benchmarks/truth_set.py folder
+Usage: python -m benchmarks/truth_set folder
 """
 
 import sys
@@ -16,8 +17,7 @@ from pathlib import Path
 import mido
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from data_sample.make_data_sample import merge, read_parts, to_track  # noqa: E402
+from data_sample.make_data_sample import merge, read_parts, to_track
 
 PIANO = {  # merged into one part, as a piano plays
     "bach_846": "bach/bwv846.mxl",
@@ -53,7 +53,6 @@ TUNES = ["AndrewCareysSlipjig", "BeebesHornpipe", "BoatieRowsStrathspey", "Bonni
          "CupOfTeaReel", "IrishWashWomanJig", "JohnnyHandsJig", "LordJamesMurraysReel",
          "LanigansBallJig", "MinstrelsFancyClog", "OlympicHornpipe", "RakesOfWestmeathJig",
          "SentinelHornpipe", "WindThatShakesTheBarleyReel"]  # fmt: skip
-LIVE = [*PIANO]  # what is also played freely
 PPQ = (480, 96, 220, 960, 384)
 EXPORTS = {"full": (1.0, 0), "gap": (1.0, 1), "95": (0.95, 0)}  # share of the length, ticks off
 
@@ -84,39 +83,66 @@ def tempo_curve(n_steps, measure, rng):
 def render(arrays, measure, metre, way, name):
     """Play a piece in one way; gives a mido.MidiFile."""
     rng = np.random.default_rng(zlib.crc32(f"{name} {way}".encode()))
-    ppq = 480 if way == "live" else int(rng.choice(PPQ))
-    midi = mido.MidiFile(ticks_per_beat=ppq)
-    events, tempo = [], float(rng.integers(70, 140))
-    if way != "live":
+    ppq = int(rng.choice(PPQ)) if way in (*EXPORTS, "click") else 480
+    play = {"live": _play_live, "free": _play_free, "click": _play_to_click}.get(way, _export)
+    tempo = int(rng.integers(70, 140))
+    timed = play(arrays, measure, way, tempo, ppq, rng)
+    events = []
+    if way not in ("live", "free"):
         beats, unit = map(int, metre.split("/"))
         events = [(0, 0, mido.MetaMessage("time_signature", numerator=beats, denominator=unit)),
                   (0, 0, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)))]  # fmt: skip
+    midi = mido.MidiFile(ticks_per_beat=ppq)
     midi.tracks.append(to_track(events))
-    n_steps = max(int((notes["onset"] + notes["duration"]).max()) for notes in arrays)
-    seconds = tempo_curve(n_steps, measure, rng)
-    articulation, spread = rng.uniform(0.7, 1), rng.uniform(0.006, 0.018)
-    held, off = EXPORTS[way.partition(" ")[2] or "full"]
-    for channel, notes in enumerate(arrays):
-        on, length = notes["onset"].astype(float), notes["duration"].astype(float)
-        if way == "live":
-            share = np.clip(rng.normal(articulation, 0.08, len(on)), 0.3, 1.1)
-            end = np.interp(on + length * share, np.arange(n_steps + 1), seconds)
-            on = seconds[notes["onset"]] + 0.3 + rng.normal(0, 0.012, len(on))
-            on, end = on * 2 * ppq, (end + 0.3) * 2 * ppq  # 120 quarters a minute
-        else:
-            end = (on + length * (held if way != "click" else articulation)) * ppq / 24
-            on = on * ppq / 24
-            end -= off
-            if way == "click":
-                moved = rng.normal(0, spread * tempo / 60 * ppq, (2, len(on))).clip(-80, 80)
-                on, end = on + moved[0], end + moved[1] / 2
-        on = np.rint(np.maximum(on, 0)).astype(int)
-        end = np.maximum(np.rint(end).astype(int), on + 1)
-        track = _note_events(on, end, notes["pitch"], channel + (channel > 8))
-        if way.startswith("exact"):
-            track += _ornaments(on, notes["pitch"], channel + (channel > 8), rng)
+    for number, (notes, (on, end)) in enumerate(zip(arrays, timed, strict=True)):
+        on = np.rint(np.maximum(on, 0) * ppq).astype(int)
+        end = np.maximum(np.rint(end * ppq).astype(int), on + 1)
+        channel = number + (number > 8)
+        track = _note_events(on, end, notes["pitch"], channel)
+        if way in EXPORTS:
+            track += _ornaments(on, notes["pitch"], channel, rng)
         midi.tracks.append(to_track(track))
     return midi
+
+
+def _export(arrays, _, way, tempo, ppq, rng):
+    """Give each part's onsets and ends in quarters, as a notation program exports them."""
+    held, gap = EXPORTS[way]
+    for notes in arrays:
+        on = notes["onset"] / 24
+        yield on, on + notes["duration"] * held / 24 - gap / ppq
+
+
+def _play_to_click(arrays, measure, way, tempo, ppq, rng):
+    """Move onsets by 6 to 18 ms, as `data_sample` does; hold notes for .7 to 1 of their length."""
+    held, spread = rng.uniform(0.7, 1), rng.uniform(0.006, 0.018) * tempo / 60
+    for notes in arrays:
+        moved = np.clip(rng.normal(0, 1, (2, len(notes))), -2, 2) * spread
+        on = notes["onset"] / 24
+        yield on + moved[0], on + notes["duration"] * held / 24 + moved[1] / 2
+
+
+def _play_live(arrays, measure, way, tempo, ppq, rng):
+    """Play by a tempo curve, chords 12 ms apart, each note held for its own share."""
+    n_steps = max(int((notes["onset"] + notes["duration"]).max()) for notes in arrays)
+    seconds = tempo_curve(n_steps, measure, rng)
+    held = rng.uniform(0.7, 1)
+    for notes in arrays:
+        share = np.clip(rng.normal(held, 0.08, len(notes)), 0.3, 1.1)
+        ends = notes["onset"] + notes["duration"] * share
+        on = seconds[notes["onset"]] + 0.3 + rng.normal(0, 0.012, len(notes))
+        end = np.interp(ends, np.arange(n_steps + 1), seconds) + 0.3
+        yield 2 * on, 2 * end  # the file says 120 quarters a minute
+
+
+def _play_free(arrays, measure, way, tempo, ppq, rng):
+    """Play the same chords at random times: no score can be right."""
+    places = np.unique(np.concatenate([notes["onset"] for notes in arrays]))
+    mean = 2 * tempo_curve(int(places[-1]), measure, rng)[-1] / len(places)
+    times = np.cumsum(rng.exponential(mean, len(places)))
+    for notes in arrays:
+        on = times[np.searchsorted(places, notes["onset"])] + rng.normal(0, 0.01, len(notes))
+        yield on, on + rng.uniform(0.2, 0.8, len(notes))
 
 
 def _note_events(starts, ends, pitches, channel):
@@ -150,8 +176,8 @@ def main(folder):
     for number, name in enumerate([*PIANO, *PARTS, *TUNES]):
         arrays, measure, metre = read_piece(name)
         export = [*EXPORTS][number % len(EXPORTS)]
-        ways = {"exact": f"exact {export}", "click": "click"}
-        ways |= {"live": "live"} if name in LIVE else {}
+        ways = {"exact": export, "click": "click"}
+        ways |= {"live": "live", "free": "free"} if name in PIANO else {}
         for way, how in ways.items():
             path = Path(folder, way, f"{name}.mid")
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ GRIDS = {  # the places inside a quarter note, in time steps, and how likely a b
     "triplet, then binary": ((0, 4, 8, 12, 18), 0.02),
     "binary, then triplet": ((0, 6, 12, 16, 20), 0.02),
     "32nd triplet": (tuple(range(0, 24, 2)), 0.02),
+    "sixteenth and triplet": ((0, 6, 8, 12, 16, 18), 0.02),
     "any step": (tuple(range(24)), 0.01),
 }
 SPREADS = (0.06, 0.15, 0.3, 0.5, 0.7, 0.9, 1.2, 1.6, 2.2)  # of the played onsets, in time steps
@@ -33,6 +34,7 @@ MANNERS = (*((held, 0.0) for held in HELD), *((1.0, gap) for gap in (0.5, 1, 1.5
 LOOSENESS = (0.005, 0.03, 0.06)  # how much that share varies from note to note
 # How likely a note ends at the next onset, the one after, the third; at one multiple of each unit.
 END_CHANCES = np.array([0.5, 0.1, 0.05, *np.multiply(UNITS, (9, 7, 4, 3, 3, 2, 2, 2)) / 9000])
+NEAR = 0.1  # share of its length by which a note may differ and still tell how notes are held
 ODD = -12.0  # log-likelihood below which a note tells nothing about the manner of playing
 N_ROUNDS = 4
 
@@ -140,10 +142,14 @@ def find_ends(onsets, lengths, spread):
     def likelihood(manner, looseness=LOOSENESS[1]):
         return _weigh_ends(onsets, some, spread, manner, looseness)[0]
 
-    manner = max(MANNERS, key=likelihood)
-    looseness = max(LOOSENESS, key=lambda looseness: likelihood(manner, looseness))
-    _, ends, belief = _weigh_ends(onsets, lengths, spread, manner, looseness)
-    ends = ends[np.arange(len(onsets)), belief.argmax(axis=1)]
+    held, gap = max(MANNERS, key=likelihood)
+    _, ends = _weigh_ends(onsets, some, spread, (held, gap), LOOSENESS[1])
+    written, sounding = ends - onsets[: len(some)], some + gap
+    plain = np.abs(sounding - held * written) <= NEAR * written
+    if plain.any():
+        held = sounding[plain].sum() / written[plain].sum()
+    looseness = max(LOOSENESS, key=lambda looseness: likelihood((held, gap), looseness))
+    _, ends = _weigh_ends(onsets, lengths, spread, (held, gap), looseness)
     return np.clip(ends, onsets + 1, onsets + MAX_STEPS)
 
 
@@ -162,7 +168,7 @@ def _weigh_ends(onsets, lengths, spread, manner, looseness):
     evidence += np.log(END_CHANCES) - np.log(variance) / 2
     evidence[:, :3][written[:, :3] > 9 * MAX_STEPS] = -np.inf
     each = np.logaddexp.reduce(evidence, axis=1)
-    return np.maximum(each, ODD).sum(), ends, evidence
+    return np.maximum(each, ODD).sum(), ends[np.arange(len(onset)), evidence.argmax(axis=1)]
 
 
 def keep_apart(onsets, ends, pitches):
