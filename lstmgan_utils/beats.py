@@ -43,12 +43,12 @@ def find_beat(performance):
     notes = np.concatenate([part.notes for part in performance.parts])
     if len(notes) < FEWEST or gathering(notes["onset"]) >= TICKING:
         return performance
-    times, ends = (to_seconds(notes[side], performance.tempos) for side in ("onset", "end"))
-    beats, cost = track(*hear(times, notes["pitch"], ends))
+    times, ends = (_to_seconds(notes[side], performance.tempos) for side in ("onset", "end"))
+    beats, cost = _track(*_hear(times, notes["pitch"], ends))
     if cost > UNCLEAR or len(beats) < 8:
         raise ValueError("no steady beat found: it was played freely, so any score would be noise; "
                          "play it to a click, or leave it out")  # fmt: skip
-    return follow(performance, beats, times.min(), ends.max())
+    return _follow(performance, beats, times.min(), ends.max())
 
 
 def gathering(onsets):
@@ -63,7 +63,7 @@ def gathering(onsets):
     return max(abs(np.exp(2j * np.pi * onsets / unit).mean()) for unit in (24, 12, 8, 6, 4, 3))
 
 
-def to_seconds(steps, tempos):
+def _to_seconds(steps, tempos):
     """Turn time steps into seconds; tempos: list of (time step, quarters a minute)."""
     at, pace = np.array([(0, 120), *tempos], float).T
     starts = np.concatenate([[0], np.cumsum(np.diff(at) * 60 / pace[:-1])]) / RESOLUTION
@@ -71,15 +71,8 @@ def to_seconds(steps, tempos):
     return starts[place] + (steps - at[place]) * 60 / pace[place] / RESOLUTION
 
 
-def hear(times, pitches, ends):
-    """Hear notes as chords, and how much each stands out: by its size, its bass and its length.
-
-    Args:
-        times, pitches, ends: ndarrays, shape (notes,); seconds, MIDI pitches, seconds.
-
-    Returns:
-        (float ndarray of shape (chords,): seconds, float ndarray: stress, about -2 to 2).
-    """
+def _hear(times, pitches, ends):
+    """Hear notes as chords: when each comes (seconds), and how much it stands out, -3 to 3."""
     order = np.argsort(times)
     times, pitches, ends = times[order], pitches[order].astype(float), ends[order]
     starts = [0]
@@ -113,16 +106,8 @@ def _place_costs():
     return costs
 
 
-def track(when, stress):
-    """Find the beats that explain the onsets at the lowest cost.
-
-    Args:
-        when: float ndarray, shape (chords,), seconds, rising.
-        stress: float ndarray, shape (chords,), how much each chord stands out.
-
-    Returns:
-        (float ndarray, shape (beats,): seconds; float, cost of a chord).
-    """
+def _track(when, stress):
+    """Find the cheapest beats: (seconds of each, cost of a chord), in one pass over the chords."""
     octaves = np.log2(PERIODS)
     change = np.minimum((octaves[:, None] - octaves) ** 2 / (2 * CHANGE**2), JUMP)
     best = np.tile(SKIPPED * np.arange(len(when))[:, None], len(PERIODS))
@@ -146,11 +131,13 @@ def track(when, stress):
 
 
 def _next_beats(chord, n_beats, when, table):
-    """List where the next beat with an onset may be: (chords, periods' places, costs)."""
-    ahead = when[chord + 1 : np.searchsorted(when, when[chord] + AHEAD)] - when[chord]
+    """List where the next beat with an onset may be: (chords, places in PERIODS, costs)."""
+    stop = max(np.searchsorted(when, when[chord] + AHEAD), chord + 2)
+    ahead = when[chord + 1 : stop] - when[chord]
     periods = ahead / n_beats
-    fit = np.flatnonzero((periods >= PERIODS[0]) & (periods <= PERIODS[-1]))
-    place = np.searchsorted(PERIODS, periods[fit])
+    pause = (np.arange(len(ahead)) == 0) & (n_beats == MOST)  # however long it may be
+    fit = np.flatnonzero((periods >= PERIODS[0]) & (pause | (periods <= PERIODS[-1])))
+    place = np.searchsorted(PERIODS[:-1], periods[fit])
     phase = np.rint(ahead / periods[fit, None] * RESOLUTION * FINE).astype(int)
     costs = table[place[:, None], phase % (RESOLUTION * FINE)]
     cost = (costs * (np.arange(len(ahead)) < fit[:, None])).sum(axis=1)
@@ -169,24 +156,15 @@ def _way_back(when, total, back):
     return np.concatenate(beats[::-1]), total.min() / len(when)
 
 
-def follow(performance, beats, start, stop):
-    """Count a performance's times in beats, one a quarter note, and take its tempo from them.
-
-    Args:
-        performance: Performance.
-        beats: float ndarray, seconds, at least two; they are continued at both ends.
-        start, stop: float, seconds, of the first onset and the last end.
-
-    Returns:
-        Performance.
-    """
+def _follow(performance, beats, start, stop):
+    """Count a performance's times in beats, one a quarter note; continue them at both ends."""
     first, last = beats[1] - beats[0], beats[-1] - beats[-2]
     before = np.arange(np.ceil(max(beats[0] - start, 0) / first), 0, -1)
     after = np.arange(1, np.ceil(max(stop - beats[-1], 0) / last) + 2)
     beats = np.concatenate([beats[0] - first * before, beats, beats[-1] + last * after])
 
     def count(steps):
-        seconds = to_seconds(steps, performance.tempos)
+        seconds = _to_seconds(steps, performance.tempos)
         return np.interp(seconds, beats, np.arange(len(beats)) * RESOLUTION)
 
     parts = []

@@ -243,6 +243,7 @@ def test_beats_are_heard_where_the_ticks_carry_none(tmp_path):
         1 + 0.15 * np.sin(np.arange(256) / 20)
     )  # seconds a sixteenth: 77 to 104 a minute
     live = np.cumsum(pace) + rng.normal(0, 0.01, 256)
+    live[160:] += 20  # a pause, which is written as six beats
     play_live(tmp_path / "live.mid", live)
     play_live(tmp_path / "free.mid", np.cumsum(rng.exponential(0.3, 256)))
     for engine in ("auto", "musescore") if HAS_MUSESCORE else ("auto",):
@@ -257,10 +258,11 @@ def test_beats_are_heard_where_the_ticks_carry_none(tmp_path):
     row = next(row for row in read_manifest(tmp_path / "auto" / "conversion.csv") if row["output"])
     assert row["engine"] == "python" and "beats were found by ear" in row["reason"]
     onsets = np.array([on for on, _, _ in written_rows(tmp_path / "auto" / "live.mxl")])
-    assert (onsets - onsets[0] == np.arange(256) * 6).mean() > 0.98
+    ahead = onsets - onsets[0] - np.arange(256) * 6
+    assert (ahead == np.repeat([0, 6 * 24], [160, 96])).mean() > 0.98
     xml = read_musicxml(tmp_path / "auto" / "live.mxl").decode()
     tempos = [float(tempo) for tempo in re.findall(r'<sound tempo="([0-9.]+)"', xml)]
-    assert len(tempos) == 16 and 70 < min(tempos) < 85 and 95 < max(tempos) < 110
+    assert 75 < np.quantile(tempos, 0.2) < 90 and 95 < max(tempos) < 110
 
 
 def test_ticks_that_carry_the_beat_are_believed():
