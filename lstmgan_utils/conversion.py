@@ -29,6 +29,7 @@ from .musicxml import write_mxl
 from .mxl_safety import read_musicxml
 from .performance import read_performance
 from .quantize import quantize
+from .rolls import MAX_STEPS
 from .runtime import progress_bar, put_in_place
 from .score_check import check_score
 
@@ -208,6 +209,9 @@ class _Batch:
         performance = read_performance(self.midi_folder / name)
         if not performance.parts:
             raise ValueError("it holds no notes, so there is nothing to write down")
+        if min(part.notes["onset"][0] for part in performance.parts) >= MAX_STEPS:
+            raise ValueError("its first note comes after 800 quarters of silence, past the end of "
+                             "what a song can hold; cut the silence in an editor")  # fmt: skip
         check_size(performance)
         performance = find_beat(performance)
         if performance.by_ear:

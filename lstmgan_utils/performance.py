@@ -165,7 +165,7 @@ class _Events:
             self._channel_event(number, tick, status, port, values, sounding)
             place += size
         last = max((end for _, end, *_ in self.notes[before:]), default=0)
-        self._close_all(number, tick, sounding, last, LONGEST * last_tick // MAX_QUARTERS)
+        self._close_all(number, tick, sounding, last, last_tick // MAX_QUARTERS)
 
     def _channel_event(self, number, tick, status, port, values, sounding):
         """Take in one event of a channel: a note starts or ends, or its program changes."""
@@ -188,12 +188,13 @@ class _Events:
             )
         self.notes.append((start, end, pitch, number, channel))
 
-    def _close_all(self, number, tick, sounding, last, longest):
+    def _close_all(self, number, tick, sounding, last, quarter):
         """End the notes that were never ended where the music does, or the track before it."""
         for (channel, pitch), starts in sounding.items():
             for start in starts:
                 self.unclosed += 1
-                self._add(start, min(tick, max(last, start + longest)), pitch, number, channel)
+                end = min(max(tick, start + quarter), max(last, start + LONGEST * quarter))
+                self._add(start, end, pitch, number, channel)
 
     def _meta_or_system(self, number, tick, status, port, data, place):
         """Take in one meta event, or skip a system event; gives (port, next place)."""

@@ -138,6 +138,18 @@ def test_a_track_ends_at_its_end_and_a_note_without_end_with_the_music(tmp_path)
     )
     (part,), _ = quantize.quantize(performance)
     assert part.notes[-1].tolist() == [192, 288, 48] and len(part.notes) == 9
+    ends = quantize.find_ends(np.array([0, 24, 48]), np.zeros(3), 0.1)  # all without length
+    assert ends[-1] <= 72
+
+
+def test_a_file_that_begins_past_the_end_of_any_song_is_not_kept(tmp_path):
+    silence = (480 * 900, b"\xb0\x40\0")
+    (tmp_path / "a.mid").write_bytes(midi(track(silence, *play(scale(8)))))
+    path = conversion.convert_folder(
+        tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
+    )
+    (row,) = read_manifest(path)
+    assert row["status"] == "failed" and "cut the silence" in row["reason"]
 
 
 def test_repeated_notes_stay_apart_and_doubled_ones_merge():
