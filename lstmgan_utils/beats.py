@@ -39,6 +39,8 @@ def find_beat(performance):
 
     Raises:
         ValueError: neither the ticks nor the ear find a steady beat.
+
+    Introduced in lesson 01.
     """
     notes = np.concatenate([part.notes for part in performance.parts])
     if len(notes) < FEWEST or gathering(notes["onset"]) >= TICKING:
@@ -159,7 +161,7 @@ def _way_back(when, total, back):
 def _follow(performance, beats, start, stop):
     """Count a performance's times in beats, one a quarter note; continue them at both ends."""
     first, last = beats[1] - beats[0], beats[-1] - beats[-2]
-    before = np.arange(np.ceil(max(beats[0] - start, 0) / first), 0, -1)
+    before = np.arange(np.ceil(max(beats[0] - start - TOGETHER, 0) / first), 0, -1)
     after = np.arange(1, np.ceil(max(stop - beats[-1], 0) / last) + 2)
     beats = np.concatenate([beats[0] - first * before, beats, beats[-1] + last * after])
 

@@ -225,6 +225,7 @@ class _Batch:
         return attempt(self.timeout, self._write_own, number, performance)
 
     def _write_own(self, number, performance):
+        """Write a score with the quantiser and check it: (path, Check)."""
         path = self.work / f"{number}.python.mxl"
         write_mxl(quantize(performance)[0], performance, path)
         return path, check_loss(check_score(performance, read_musicxml(path)))
@@ -269,7 +270,7 @@ class _Batch:
 
 
 def is_in_doubt(own):
-    """Tell whether MuseScore is to be asked: our quantiser made no score, or a dear one.
+    """Tell whether MuseScore is to be asked: our quantiser made no score, or a costly one.
 
     Args:
         own: (path, Check), or None.

@@ -30,7 +30,10 @@ GRIDS = {  # the places inside a quarter note, in time steps, and how likely a b
 SPREADS = (0.06, 0.15, 0.3, 0.5, 0.7, 0.9, 1.2, 1.6, 2.2)  # of the played onsets, in time steps
 UNITS = (24, 12, 6, 8, 3, 4, 2, 1)  # a note may end at a multiple of these
 HELD = (1.0, 0.98, 0.95, 0.93, 0.9, 0.87, 0.83, 0.78, 0.72, 0.65, 0.55, 0.45)  # played / written
-MANNERS = (*((held, 0.0) for held in HELD), *((1.0, gap) for gap in (0.5, 1, 1.5, 2, 3)))  # , cut
+MANNERS = (
+    *((held, 0.0) for held in HELD),
+    *((1.0, gap) for gap in (0.5, 1, 1.5, 2, 3)),
+)  # … or cut
 LOOSENESS = (0.005, 0.03, 0.06)  # how much that share varies from note to note
 # How likely a note ends at the next onset, the one after, the third; at one multiple of each unit.
 END_CHANCES = np.array([0.5, 0.1, 0.05, *np.multiply(UNITS, (9, 7, 4, 3, 3, 2, 2, 2)) / 9000])
@@ -154,7 +157,7 @@ def find_ends(onsets, lengths, spread):
 
 
 def _weigh_ends(onsets, lengths, spread, manner, looseness):
-    """Weigh the ends of the first notes, if all are held for this share of their length."""
+    """Find the likeliest ends of the first notes, all held in one manner: (likelihood, ends)."""
     held, gap = manner
     places = np.append(np.unique(onsets), [onsets.max() + 10 * MAX_STEPS] * 3)  # the last: never
     onset = onsets[: len(lengths)]
