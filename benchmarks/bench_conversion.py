@@ -4,7 +4,6 @@ Usage: python benchmarks/bench_conversion.py [number of files for the speeds, 34
 """
 
 import collections
-import csv
 import shutil
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import truth_set
 from lstmgan_utils import conversion, musescore, runtime
 from lstmgan_utils.manifest import read_manifest
 from lstmgan_utils.mxl_safety import read_musicxml
@@ -30,12 +30,6 @@ def f1(found, truth):
     return 2 * sum((found & truth).values()) / max(found.total() + truth.total(), 1)
 
 
-def read_truth(name):
-    """Read (onset, duration, pitch) rows of the truth, in time steps."""
-    with open(SAMPLE / "truth" / name, newline="") as stream:
-        return [tuple(map(int, row)) for row in list(csv.reader(stream))[1:]]
-
-
 def read_written(path):
     """Read (onset, duration, pitch) rows of a score, in time steps."""
     notes, _ = read_notes(read_musicxml(path))
@@ -43,21 +37,38 @@ def read_written(path):
     return [tuple(row) for row in np.round(rows).astype(int).tolist()]
 
 
-def fidelity(engine, folder):
-    """Convert the sample with one engine; gives {file: (jitter, onset F1, note F1)}, seconds."""
+def compare(found, truth, may_shift=False):
+    """Give (F1 of onset and pitch, F1 of onset, duration and pitch).
+
+    Without a click nobody knows where the first measure began: then all notes together may be
+    moved by whole steps, and the best of the eight likeliest moves counts. Nothing else is
+    forgiven: a piece at half or twice its tempo, or one beat lost on the way, counts as wrong.
+    """
+    shifts = [0]
+    if may_shift:
+        places = {}
+        for onset, _, pitch in truth:
+            places.setdefault(pitch, []).append(onset)
+        moves = (there - onset for onset, _, pitch in found for there in places.get(pitch, ()))
+        shifts = [shift for shift, _ in collections.Counter(moves).most_common(8)] or [0]
+    scores = []
+    for shift in shifts:
+        moved = [(onset + shift, duration, pitch) for onset, duration, pitch in found]
+        onsets = [[(on, pitch) for on, _, pitch in notes] for notes in (moved, truth)]
+        scores.append((f1(*onsets), f1(moved, truth)))
+    return max(scores)
+
+
+def fidelity(way, engine, folder):
+    """Convert the set of one way; gives ({piece: (onset F1, note F1)}, refused, seconds)."""
     start = time.perf_counter()
-    manifest = convert(engine, folder)
-    seconds = time.perf_counter() - start
-    rows, scores = {row["file"]: row for row in read_manifest(manifest)}, {}
-    with open(SAMPLE / "manifest.csv", newline="") as stream:
-        pieces = [piece for piece in csv.DictReader(stream) if piece["truth"]]
-    for piece in pieces:
-        truth = read_truth(piece["truth"])
-        output = rows[piece["file"]]["output"]
-        found = read_written(folder / output) if output else []
-        onsets = [[(on, pitch) for on, _, pitch in notes] for notes in (found, truth)]
-        scores[piece["file"]] = (int(piece["jitter_ms"]), f1(*onsets), f1(found, truth))
-    return scores, seconds
+    rows = read_manifest(convert(engine, folder / engine / way, 1, folder / way))
+    seconds, scores = time.perf_counter() - start, {}
+    for row in rows:
+        truth = np.load((folder / way / row["file"]).with_suffix(".npy")).tolist()
+        written = read_written(folder / engine / way / row["output"]) if row["output"] else []
+        scores[row["file"]] = compare(written, truth, way == "live")
+    return scores, sum(not row["output"] for row in rows), seconds
 
 
 def convert(engine, folder, n_jobs=None, midi_folder=SAMPLE / "midi"):
@@ -68,37 +79,20 @@ def convert(engine, folder, n_jobs=None, midi_folder=SAMPLE / "midi"):
 
 
 def print_fidelity():
-    """Print the mean F1 of each engine for each amount of jitter."""
+    """Print the mean F1 of each engine for each way of playing, and where auto chose badly."""
     engines = ["python", "musescore", "auto"] if musescore.find_musescore() else ["python"]
-    found = {}
+    print("F1 over (onset, pitch), over (onset, duration, pitch); a refused piece counts as 0")
     with tempfile.TemporaryDirectory() as folder:
-        for engine in engines:
-            found[engine] = fidelity(engine, Path(folder, engine))
-    print("F1 over (onset, pitch) and over (onset, duration, pitch), mean over pieces")
-    print("jitter  pieces  " + "  ".join(f"{engine:>15}" for engine in engines))
-    jitters = sorted({row[0] for row in found["python"][0].values()})
-    for jitter in jitters:
-        cells, n_pieces = [], 0
-        for engine in engines:
-            rows = [row for row in found[engine][0].values() if row[0] == jitter]
-            n_pieces = len(rows)
-            cells.append("  ".join(f"{np.mean([row[i] for row in rows]):.4f}" for i in (1, 2)))
-        print(f"{jitter:3} ms  {n_pieces:6}  " + "  ".join(f"{cell:>15}" for cell in cells))
-    for engine in engines:
-        print(f"{engine}: the whole sample in {found[engine][1]:.1f} s")
-    if len(engines) > 1:
-        _print_choice(found)
-    return found
-
-
-def _print_choice(found):
-    """Print how often "auto", which knows no truth, took the engine that was truly better."""
-    right = clear = 0
-    for name, row in found["auto"][0].items():
-        python, other = (sum(found[engine][0][name][1:3]) for engine in ("python", "musescore"))
-        clear += python != other
-        right += python != other and sum(row[1:3]) == max(python, other)
-    print(f"auto took the truly better score in {right} of {clear} pieces where they differ")
+        truth_set.main(folder)
+        for way in ("exact", "click", "live", "free"):
+            found = {engine: fidelity(way, engine, Path(folder)) for engine in engines}
+            for engine, (scores, refused, seconds) in found.items():
+                onset, note = np.mean([*scores.values()], axis=0)
+                print(f"{way:6} {engine:10} {len(scores):3} pieces  {onset:.4f}  {note:.4f}  "
+                      f"{refused:2} refused  {seconds:5.1f} s")  # fmt: skip
+            best = {n: max(found[e][0][n] for e in engines) for n in found[engines[-1]][0]}
+            worse = [n for n, score in found[engines[-1]][0].items() if score < best[n]]
+            print(f"{way:6} {engines[-1]} took the worse score of {len(worse)}: {worse}")
 
 
 def timed(function, *arguments):

@@ -1,7 +1,8 @@
 """A folder of MIDI files to a folder of scores (MXL), in batches that survive any file.
 
-Two engines write scores: MuseScore, and the quantiser of this package. Each score is read back and
-compared with its MIDI file before it counts as made. What was done, and why not, stands in
+Two engines write scores: the quantiser of this package, and MuseScore. Each score is read back and
+compared with its MIDI file before it counts as made. What was played without a click gets its beats
+by ear, or no score. What was done, and why not, stands in
 `conversion.csv` in the folder of scores; from there the job goes on after any interruption.
 """
 
@@ -11,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from . import musescore
+from .beats import find_beat
 from .folder_jobs import (
     attempt,
     check_room,
@@ -27,6 +29,7 @@ from .musicxml import write_mxl
 from .mxl_safety import read_musicxml
 from .performance import read_performance
 from .quantize import quantize
+from .rolls import MAX_STEPS
 from .runtime import progress_bar, put_in_place
 from .score_check import check_score
 
@@ -37,6 +40,8 @@ COLUMNS = ("file", "status", "reason", "engine", "seconds", "notes", "measures",
 MAX_LOST = 0.1  # share of its notes that a score may lose and still count
 LONG_TEXT = 2**16  # bytes of lyrics beyond which MuseScore needs minutes
 LONGEST_NAME = 255  # bytes that a file system allows
+DOUBT = 2.5  # cost of our own score above which MuseScore is asked as well
+NO_TICKS = "musescore: played without a click, which it cannot follow; use engine='python'"
 TOO_MUCH_TEXT = "musescore: more lyrics than it can read in time"
 
 
@@ -49,8 +54,9 @@ def convert_folder(
     Args:
         midi_folder: the folder to read; links to folders are not followed.
         mxl_folder: the folder to write, with the same folders in it.
-        engine: "musescore", "python" (the quantiser of this package), or "auto": both where both
-            are there, and for each file the score with the lower cost (see `score_check`).
+        engine: "musescore", "python" (the quantiser of this package), or "auto": the
+            quantiser, and MuseScore where it is there and the first score is in doubt; then the
+            score with the lower cost (see `score_check`).
         n_jobs: int, processes; None for all cores, or what `joblib.parallel_config` says.
         timeout: float, seconds that one file may take.
         progress: bool, show a progress bar.
@@ -183,36 +189,60 @@ class _Batch:
 
     def rows(self):
         """Convert, and give one row a file."""
-        results = [attempt(self.timeout, self._read, job[0]) for job in self.batch]
-        by_musescore = self._run_musescore(results) if self.program else {}
-        for number, (job, (performance, reason, seconds)) in enumerate(
-            zip(self.batch, results, strict=True)
+        read = [attempt(self.timeout, self._read, job[0]) for job in self.batch]
+        own = (self._try_own(number, result[0]) for number, result in enumerate(read))
+        by_musescore = {}
+        if self.program:
+            own = list(own)  # MuseScore is asked for all in doubt at once: its start is slow
+            by_musescore = self._run_musescore(read, own)
+        for number, ((name, output, source), (performance, reason, seconds), mine) in enumerate(
+            zip(self.batch, read, own, strict=True)
         ):
-            name, output, source = job
             row = {"file": name, "status": "failed", "asked": self.engine, "source": source}
             if performance is not None:
+                others = by_musescore.get(number)
                 found, reason, more = attempt(
-                    self.timeout, self._finish, number, performance, by_musescore, output
+                    self.timeout, self._finish, performance, mine, others, output
                 )
                 row |= found or {}
-                seconds += more
+                seconds += mine[2] + more
             yield row | {"reason": reason or row.get("reason"), "seconds": f"{seconds:.3f}"}
 
     def _read(self, name):
-        """Read one MIDI file; it must hold a note."""
+        """Read one MIDI file; it must hold a note, and a beat in its ticks or to be heard."""
         performance = read_performance(self.midi_folder / name)
         if not performance.parts:
             raise ValueError("it holds no notes, so there is nothing to write down")
+        if min(part.notes["onset"][0] for part in performance.parts) >= MAX_STEPS:
+            raise ValueError("its first note comes after 800 quarters of silence, past the end of "
+                             "what a song can hold; cut the silence in an editor")  # fmt: skip
         check_size(performance)
+        performance = find_beat(performance)
+        if performance.by_ear:
+            check_size(performance)
         return performance
 
-    def _run_musescore(self, results):
-        """Let MuseScore convert what it can read within the limit: {number: (path, reason)}."""
+    def _try_own(self, number, performance):
+        """Write a score with the quantiser: ((path, Check) or None, reason, seconds)."""
+        if performance is None or self.engine == "musescore":
+            return None, "", 0.0
+        return attempt(self.timeout, self._write_own, number, performance)
+
+    def _write_own(self, number, performance):
+        """Write a score with the quantiser and check it: (path, Check)."""
+        path = self.work / f"{number}.python.mxl"
+        write_mxl(quantize(performance)[0], performance, path)
+        return path, check_loss(check_score(performance, read_musicxml(path)))
+
+    def _run_musescore(self, read, own):
+        """Ask MuseScore about the files in doubt: {number: (path, reason)}."""
         chosen = [
             number
-            for number, (performance, *_) in enumerate(results)
-            if performance and performance.text_bytes <= LONG_TEXT
+            for number, (performance, *_) in enumerate(read)
+            if performance and is_in_doubt(own[number][0]) and not _unfit(performance)
         ]
+        if not chosen:
+            return {}
         files = [self.midi_folder / self.batch[number][0] for number in chosen]
         made = musescore.convert_batch(self.program, files, self.work, self.timeout)
         made = {chosen[place]: (path, reason) for place, path, reason in made}
@@ -220,27 +250,43 @@ class _Batch:
             check_room(self.work)
         return made
 
-    def _finish(self, number, performance, by_musescore, output):
-        """Check the scores of one file, take the better one, and put it in its place."""
-        scores, problems = {}, []
-        if self.engine != "musescore":
-            scores["python"] = self.work / f"{number}.python.mxl"
-            write_mxl(quantize(performance)[0], performance, scores["python"])
-        if self.program:
-            scores["musescore"], problem = by_musescore.get(number, (None, TOO_MUCH_TEXT))
-            problems += [problem] if problem else []
-        checks = {}
-        for engine, path in scores.items():
+    def _finish(self, performance, own, by_musescore, output):
+        """Take the better score of one file, and put it in its place."""
+        result, problem, _ = own
+        scores, problems = {}, [f"python: {problem}"] if problem else []
+        if result:
+            scores["python"] = result
+        if self.program and is_in_doubt(result):
+            path, problem = by_musescore or (None, _unfit(performance))
             try:
                 if path is not None:
-                    checks[engine] = check_loss(check_score(performance, read_musicxml(path)))
+                    check = check_loss(check_score(performance, read_musicxml(path)))
+                    scores["musescore"] = path, check
             except ValueError as error:
-                problems.append(f"{engine}: {error}")
-        if not checks:
+                problem = f"musescore: {error}"
+            problems += [problem] if problem else []
+        if not scores:
             raise ValueError("; ".join(problems))
-        engine, reason = choose(checks)
-        put_in_place(scores[engine], self.mxl_folder / output)
-        return _row(performance, checks[engine], engine, "; ".join([reason, *problems]), output)
+        engine, reason = choose({name: check for name, (_, check) in scores.items()})
+        path, check = scores[engine]
+        put_in_place(path, self.mxl_folder / output)
+        return _row(performance, check, engine, "; ".join([reason, *problems]), output)
+
+
+def is_in_doubt(own):
+    """Tell whether MuseScore is to be asked: our quantiser made no score, or a costly one.
+
+    Args:
+        own: (path, Check), or None.
+    """
+    return own is None or own[1].cost > DOUBT
+
+
+def _unfit(performance):
+    """Say why a file is nothing for MuseScore: "" where it is."""
+    if performance.by_ear:
+        return NO_TICKS
+    return TOO_MUCH_TEXT if performance.text_bytes > LONG_TEXT else ""
 
 
 def check_loss(check):
@@ -266,6 +312,7 @@ def list_losses(check):
     off = check.length_error
     return [text for text, is_so in (
         (f"{check.n_missing} notes missing", check.n_missing),
+        (f"{check.n_doubled} struck twice at once, written once", check.n_doubled),
         (f"{check.n_extra} notes too many", check.n_extra),
         (f"it ends {abs(off):.1f} quarters {'late' if off > 0 else 'early'}", abs(off) >= 1),
     ) if is_so]  # fmt: skip

@@ -20,6 +20,7 @@ from .rolls import RESOLUTION
 MAX_BYTES = 8 * 2**20
 MAX_NOTES = 50_000
 MAX_QUARTERS = 10_000  # 83 minutes at 120 quarters a minute
+LONGEST = 4  # quarters that a note without end may sound on when all others are over
 TIMED_NOTE = np.dtype([("onset", "f8"), ("end", "f8"), ("pitch", "i2")])  # fractions of steps
 
 
@@ -43,6 +44,7 @@ class Performance:
     tempos: list
     text_bytes: int = 0
     flaws: tuple = ()
+    by_ear: bool = False  # times count beats that `beats` found, not those of the file
 
     @property
     def n_notes(self):
@@ -133,12 +135,12 @@ class _Events:
         self.notes = []  # (start tick, end tick, pitch, track, channel)
         self.programs = {}  # channel -> [(tick, program)]
         self.names, self.metres, self.keys, self.tempos = {}, [], [], []
-        self.text_bytes = self.clipped = self.unclosed = 0
+        self.text_bytes = self.clipped = self.unclosed = self.silent = self.unheard = 0
 
     def read_track(self, number, data, last_tick):
         """Read one track; its time may not pass `last_tick`."""
         place = tick = status = port = 0
-        sounding = {}
+        sounding, before = {}, len(self.notes)
         while place < len(data):
             delta, place = _number(data, place)
             tick += delta
@@ -162,7 +164,8 @@ class _Events:
             values = data[place : place + size]
             self._channel_event(number, tick, status, port, values, sounding)
             place += size
-        self._close_all(number, tick, sounding)
+        last = max((end for _, end, *_ in self.notes[before:]), default=0)
+        self._close_all(number, tick, sounding, last, last_tick // MAX_QUARTERS)
 
     def _channel_event(self, number, tick, status, port, values, sounding):
         """Take in one event of a channel: a note starts or ends, or its program changes."""
@@ -185,12 +188,13 @@ class _Events:
             )
         self.notes.append((start, end, pitch, number, channel))
 
-    def _close_all(self, number, tick, sounding):
-        """End the notes that were never ended where the track does."""
+    def _close_all(self, number, tick, sounding, last, quarter):
+        """End the notes that were never ended where the music does, or the track before it."""
         for (channel, pitch), starts in sounding.items():
             for start in starts:
                 self.unclosed += 1
-                self._add(start, tick, pitch, number, channel)
+                end = min(max(tick, start + quarter), max(last, start + LONGEST * quarter))
+                self._add(start, end, pitch, number, channel)
 
     def _meta_or_system(self, number, tick, status, port, data, place):
         """Take in one meta event, or skip a system event; gives (port, next place)."""
@@ -207,6 +211,9 @@ class _Events:
             self.names.setdefault(number, body[:60].decode("latin-1").strip())
         elif kind == 0x21 and size:
             port = body[0] & 15
+        elif kind == 0x2F and place < len(data):
+            self.unheard += 1
+            place = len(data)
         elif kind == 0x51 and size == 3 and any(body):
             self.tempos.append((tick, 60_000_000 / int.from_bytes(body, "big")))
         elif kind == 0x58 and size >= 2 and 1 <= body[0] <= 32 and body[1] <= 5:
@@ -231,6 +238,8 @@ class _Events:
         flaws = [f"{count} {what}" for count, what in (
             (self.unclosed, "notes were never ended"),
             (self.clipped, "events had values over 127 and were skipped"),
+            (self.unheard, "tracks went on after their end and were cut there"),
+            (self.silent, "ornaments without length were left out"),
         ) if count]  # fmt: skip
         maps = [[(tick * steps_per_tick, *values) for tick, *values in sorted(rows)]
                 for rows in (self.metres, self.keys, self.tempos)]  # fmt: skip
@@ -242,6 +251,9 @@ class _Events:
         notes["onset"], notes["end"], notes["pitch"] = np.array(rows, float).T
         notes["onset"] *= steps_per_tick
         notes["end"] *= steps_per_tick
+        sounds = notes["end"] > notes["onset"]
+        if not is_drum and sounds.mean() > 0.5:  # the others are ornaments
+            notes, self.silent = notes[sounds], self.silent + int((~sounds).sum())
         return Part(program, is_drum, self.names.get(number, ""), np.sort(notes))
 
 

@@ -24,14 +24,21 @@ GRIDS = {  # the places inside a quarter note, in time steps, and how likely a b
     "triplet, then binary": ((0, 4, 8, 12, 18), 0.02),
     "binary, then triplet": ((0, 6, 12, 16, 20), 0.02),
     "32nd triplet": (tuple(range(0, 24, 2)), 0.02),
+    "sixteenth and triplet": ((0, 6, 8, 12, 16, 18), 0.02),
     "any step": (tuple(range(24)), 0.01),
 }
 SPREADS = (0.06, 0.15, 0.3, 0.5, 0.7, 0.9, 1.2, 1.6, 2.2)  # of the played onsets, in time steps
 UNITS = (24, 12, 6, 8, 3, 4, 2, 1)  # a note may end at a multiple of these
-HELD = (1.0, 0.97, 0.94, 0.92, 0.9, 0.87, 0.83, 0.78, 0.72, 0.65, 0.55, 0.45)  # played / written
+HELD = (1.0, 0.98, 0.95, 0.93, 0.9, 0.87, 0.83, 0.78, 0.72, 0.65, 0.55, 0.45)  # played / written
+MANNERS = (
+    *((held, 0.0) for held in HELD),
+    *((1.0, gap) for gap in (0.5, 1, 1.5, 2, 3)),
+)  # … or cut
 LOOSENESS = (0.005, 0.03, 0.06)  # how much that share varies from note to note
-# How likely a note ends at the next onset, the one after, the third; or at a multiple of each unit.
-END_CHANCES = np.array([0.5, 0.1, 0.05, 0.1, 0.08, 0.05, 0.03, 0.03, 0.02, 0.02, 0.02])
+# How likely a note ends at the next onset, the one after, the third; at one multiple of each unit.
+END_CHANCES = np.array([0.5, 0.1, 0.05, *np.multiply(UNITS, (9, 7, 4, 3, 3, 2, 2, 2)) / 9000])
+NEAR = 0.1  # share of its length by which a note may differ and still tell how notes are held
+ODD = -12.0  # log-likelihood below which a note tells nothing about the manner of playing
 N_ROUNDS = 4
 
 
@@ -135,31 +142,36 @@ def find_ends(onsets, lengths, spread):
     """
     some = lengths[:1000]  # enough to learn how the piece is played
 
-    def likelihood(held, looseness=LOOSENESS[1]):
-        return _weigh_ends(onsets, some, spread, held, looseness)[0]
+    def likelihood(manner, looseness=LOOSENESS[1]):
+        return _weigh_ends(onsets, some, spread, manner, looseness)[0]
 
-    held = max(HELD, key=likelihood)
-    looseness = max(LOOSENESS, key=lambda looseness: likelihood(held, looseness))
-    _, ends, belief = _weigh_ends(onsets, lengths, spread, held, looseness)
-    ends = ends[np.arange(len(onsets)), belief.argmax(axis=1)]
+    held, gap = max(MANNERS, key=likelihood)
+    _, ends = _weigh_ends(onsets, some, spread, (held, gap), LOOSENESS[1])
+    written, sounding = ends - onsets[: len(some)], some + gap
+    plain = np.abs(sounding - held * written) <= NEAR * written
+    if plain.any():
+        held = sounding[plain].sum() / written[plain].sum()
+    looseness = max(LOOSENESS, key=lambda looseness: likelihood((held, gap), looseness))
+    _, ends = _weigh_ends(onsets, lengths, spread, (held, gap), looseness)
     return np.clip(ends, onsets + 1, onsets + MAX_STEPS)
 
 
-def _weigh_ends(onsets, lengths, spread, held, looseness):
-    """Weigh the ends of the first notes, if notes are held for this share of their length."""
+def _weigh_ends(onsets, lengths, spread, manner, looseness):
+    """Find the likeliest ends of the first notes, all held in one manner: (likelihood, ends)."""
+    held, gap = manner
     places = np.append(np.unique(onsets), [onsets.max() + 10 * MAX_STEPS] * 3)  # the last: never
     onset = onsets[: len(lengths)]
     following = np.searchsorted(places, onset, side="right")[:, None] + np.arange(3)
-    meant = onset + lengths / held
-    nearest = [np.round(meant / unit).astype(int) * unit for unit in UNITS]
-    ends = np.column_stack([places[following], *nearest])
-    written = np.maximum(ends - onset[:, None], 1)
+    meant = onset + (lengths + gap) / held
+    nearest = [np.maximum(np.round(meant / unit), onset // unit + 1) * unit for unit in UNITS]
+    ends = np.column_stack([places[following], *nearest]).astype(int)
+    written = ends - onset[:, None]
     variance = 2 * max(spread, 0.1) ** 2 + (looseness * written) ** 2
-    evidence = -((lengths[:, None] - held * written) ** 2) / (2 * variance) - np.log(variance) / 2
-    evidence += np.log([1, 1, 1, *(unit / (4 * RESOLUTION) for unit in UNITS)])  # one of how many
-    evidence[ends <= onset[:, None]] = -np.inf
-    likelihood, belief = weigh(np.maximum(evidence, -1e6), END_CHANCES)
-    return likelihood, ends, belief
+    evidence = -((lengths[:, None] + gap - held * written) ** 2) / (2 * variance)
+    evidence += np.log(END_CHANCES) - np.log(variance) / 2
+    evidence[:, :3][written[:, :3] > 9 * MAX_STEPS] = -np.inf
+    each = np.logaddexp.reduce(evidence, axis=1)
+    return np.maximum(each, ODD).sum(), ends[np.arange(len(onset)), evidence.argmax(axis=1)]
 
 
 def keep_apart(onsets, ends, pitches):

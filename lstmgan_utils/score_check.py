@@ -16,6 +16,9 @@ from .pianoroll import RESOLUTION
 REACH = 6.0  # time steps that a note may have been moved and still be the same note
 LOST = 12.0  # the cost of a note that is not there
 LENGTH_BITS = 4.0  # the cost of a note twice as long as it was meant
+HELD = np.log2([0.7, 1.05])  # what share of its length a player may hold a note
+END_BITS, LATEST = 0.1, 20.0  # the cost of each quarter that a score ends late or early, and most
+TWICE = 1.5  # time steps between two strikes of a key that are one: no finger is so fast
 PLACE_BITS = np.array([min(b for size, b in ((24, 0), (12, 1), (6, 2), (8, 2.5), (3, 3.5), (4, 3.5),
                                              (2, 5), (1, 6)) if place % size == 0)
                        for place in range(RESOLUTION)])  # fmt: skip
@@ -31,6 +34,7 @@ class Check:
     n_extra: int
     length_error: float  # quarter notes by which the score is longer (or, below 0, shorter)
     cost: float
+    n_doubled: int = 0  # struck twice at once, and written once
 
 
 def read_notes(xml):
@@ -113,14 +117,33 @@ def check_score(performance, xml):
     written, n_measures = read_notes(xml)
     partner = match(played, written)
     found = partner >= 0
-    n_missing = int((~found).sum())
+    doubled = find_doubled(played, found)
+    n_missing = int((~found & ~doubled).sum())
     n_extra = len(written) - int(found.sum())
     ends = [notes["end"].max() if len(notes) else 0.0 for notes in (written, played)]
     length_error = float(ends[0] - ends[1]) / RESOLUTION
     cost = LOST * (n_missing + n_extra) / max(len(played), 1) + rhythm_bits(written)
+    cost += END_BITS * min(abs(length_error), LATEST)
     if found.any():
         cost += distance(played[found], written[partner[found]])
-    return Check(len(written), n_measures, n_missing, n_extra, length_error, float(cost))
+    n_doubled = int(doubled.sum())
+    return Check(len(written), n_measures, n_missing, n_extra, length_error, float(cost), n_doubled)
+
+
+def find_doubled(played, found):
+    """Find the missing notes whose pitch was struck at the same time by a note that is there.
+
+    Args:
+        played: ndarray of TIMED_NOTE, sorted.
+        found: bool ndarray, shape (played notes,).
+
+    Returns:
+        bool ndarray, shape (played notes,).
+    """
+    place = played["pitch"] * 1e7 + played["onset"]
+    there = np.sort(place[found])
+    first, last = np.searchsorted(there, place - TWICE), np.searchsorted(there, place + TWICE)
+    return ~found & (last > first)
 
 
 def match(played, written):
@@ -150,7 +173,8 @@ def distance(played, written):
     """Count how far notes were moved, and how unevenly lengths were changed.
 
     A player who holds every note for nine tenths of its length holds all of them alike; a note that
-    is written twice as long as meant stands out from the others.
+    is written twice as long as meant stands out from the others. Nobody holds all notes for half of
+    their length: then they are written too long.
 
     Args:
         played, written: ndarrays of TIMED_NOTE, note for note the same.
@@ -163,7 +187,7 @@ def distance(played, written):
     moved = np.abs(written["onset"] - played["onset"]).mean()
     lengths = [np.maximum(notes["end"] - notes["onset"], 0.5) for notes in (played, written)]
     held = np.log2(lengths[0] / lengths[1])
-    return moved + LENGTH_BITS * np.abs(held - np.median(held)).mean()
+    return moved + LENGTH_BITS * np.abs(held - np.median(held).clip(*HELD)).mean()
 
 
 def rhythm_bits(written):

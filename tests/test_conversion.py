@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import bench_faults
-from lstmgan_utils import conversion, layout, musescore, musicxml, pianoroll, quantize, score_check
+from lstmgan_utils import (
+    beats,
+    conversion,
+    layout,
+    musescore,
+    musicxml,
+    pianoroll,
+    quantize,
+    score_check,
+)
 from lstmgan_utils.manifest import read_manifest
 from lstmgan_utils.mxl_safety import read_musicxml
 from lstmgan_utils.performance import Part, Performance, read_performance
@@ -84,6 +94,62 @@ def test_an_even_performance_is_lengthened_and_a_rest_stays_a_rest():
     lengths[::4] = 0.9 * 12  # these are eighths, followed by a rest
     ends = quantize.find_ends(onsets, lengths, 0.1)
     assert (ends - onsets).tolist() == [12, 24, 24, 24] * 4
+
+
+@pytest.mark.parametrize(("held", "gap"), [(1, 0), (1, 1), (1, 10), (0.95, 0), (0.8, 0)])
+def test_exported_notes_keep_their_lengths_and_ornaments_have_no_say(tmp_path, held, gap):
+    lengths = np.tile([1, 0.5, 0.5, 0.25, 0.25, 0.5, 2, 3], 12)
+    onsets = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    pitches = 60 + np.arange(96) % 12
+    rows = list(zip(onsets, lengths * held - gap / 480, pitches.tolist(), strict=True))
+    ornaments = [(on, 80) for on in onsets[::8]]  # struck and let go at one tick
+    silent = [(round(on * 480), data) for on, p in ornaments
+              for data in (bytes([0x90, p, 60]), bytes([0x80, p, 0]))]  # fmt: skip
+    deltas = np.diff([0, *(tick for tick, _ in silent)])
+    events = [(delta, data) for delta, (_, data) in zip(deltas.tolist(), silent, strict=True)]
+    (tmp_path / "a.mid").write_bytes(midi(merge_tracks(play(rows), events)))
+    performance = read_performance(tmp_path / "a.mid")
+    (part,), _ = quantize.quantize(performance)
+    truth = np.column_stack([onsets * 24, (onsets + lengths) * 24, pitches])
+    assert part.notes.tolist() == truth.tolist()
+    assert performance.flaws == ("12 ornaments without length were left out",)
+
+
+def merge_tracks(*lists):
+    """Join lists of (delta ticks, bytes) into one track."""
+    timed = []
+    for events in lists:
+        ticks = np.cumsum([delta for delta, _ in events]).tolist()
+        timed += [(tick, data) for tick, (_, data) in zip(ticks, events, strict=True)]
+    timed.sort(key=lambda event: event[0])
+    deltas = np.diff([0, *(tick for tick, _ in timed)]).tolist()
+    return track(*((delta, data) for delta, (_, data) in zip(deltas, timed, strict=True)))
+
+
+def test_a_track_ends_at_its_end_and_a_note_without_end_with_the_music(tmp_path):
+    over = (0, b"\xff\x2f\0")
+    unheard = [(0, b"\x90\x48\x50"), (480, b"\x80\x48\0")]
+    hangs = [(0, b"\x90\x30\x50"), (480 * 900, b"\xb0\x40\0")]  # the pedal, 900 quarters later
+    (tmp_path / "a.mid").write_bytes(midi(track(*play(scale(8)), *hangs, over, *unheard)))
+    performance = read_performance(tmp_path / "a.mid")
+    assert performance.flaws == (
+        "1 notes were never ended",
+        "1 tracks went on after their end and were cut there",
+    )
+    (part,), _ = quantize.quantize(performance)
+    assert part.notes[-1].tolist() == [192, 288, 48] and len(part.notes) == 9
+    ends = quantize.find_ends(np.array([0, 24, 48]), np.zeros(3), 0.1)  # all without length
+    assert ends[-1] <= 72
+
+
+def test_a_file_that_begins_past_the_end_of_any_song_is_not_kept(tmp_path):
+    silence = (480 * 900, b"\xb0\x40\0")
+    (tmp_path / "a.mid").write_bytes(midi(track(silence, *play(scale(8)))))
+    path = conversion.convert_folder(
+        tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
+    )
+    (row,) = read_manifest(path)
+    assert row["status"] == "failed" and "cut the silence" in row["reason"]
 
 
 def test_repeated_notes_stay_apart_and_doubled_ones_merge():
@@ -160,13 +226,61 @@ def test_each_engine_writes_the_tune_that_was_played(tmp_path, engine):
 
 
 @needs_musescore
-def test_auto_writes_down_which_engine_it_took_and_why(tmp_path):
+def test_auto_asks_musescore_only_in_doubt_and_writes_down_why(tmp_path, monkeypatch):
     tune(tmp_path / "a.mid")
-    (row,) = read_manifest(
-        conversion.convert_folder(tmp_path, tmp_path / "mxl", n_jobs=1, progress=False)
-    )
-    assert row["engine"] in ("python", "musescore")
-    assert "python" in row["reason"] and "musescore" in row["reason"]
+
+    def convert(folder):
+        path = conversion.convert_folder(tmp_path, tmp_path / folder, n_jobs=1, progress=False)
+        (row,) = read_manifest(path)
+        return row["engine"], "musescore" in row["reason"]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(musescore, "convert_batch", None)  # calling it would be an error
+        assert convert("sure") == ("python", False)
+    monkeypatch.setattr(conversion, "DOUBT", -1)
+    assert convert("doubt")[1]
+
+
+def play_live(path, seconds, pitches=(60, 64, 67, 72)):
+    """Write notes at these seconds into a file that says 120 quarters a minute; four a beat."""
+    lengths = [*np.diff(seconds) * 0.9, 0.2]
+    rows = [(2 * on, 2 * length, pitches[i % 4] + 5 * (i // 16 % 2) - 12 * (i % 4 == 0))
+            for i, (on, length) in enumerate(zip(seconds, lengths, strict=True))]  # fmt: skip
+    path.write_bytes(midi(track(*play(rows))))
+
+
+def test_beats_are_heard_where_the_ticks_carry_none(tmp_path):
+    rng = np.random.default_rng(0)
+    pace = 0.17 * (
+        1 + 0.15 * np.sin(np.arange(256) / 20)
+    )  # seconds a sixteenth: 77 to 104 a minute
+    live = np.cumsum(pace) + rng.normal(0, 0.01, 256)
+    live[160:] += 20  # a pause, which is written as six beats
+    play_live(tmp_path / "live.mid", live)
+    play_live(tmp_path / "free.mid", np.cumsum(rng.exponential(0.3, 256)))
+    for engine in ("auto", "musescore") if HAS_MUSESCORE else ("auto",):
+        path = conversion.convert_folder(
+            tmp_path, tmp_path / engine, engine=engine, n_jobs=1, progress=False
+        )
+        rows = {row["file"]: row for row in read_manifest(path)}
+        assert rows["free.mid"]["status"] == "failed"
+        assert rows["free.mid"]["reason"].startswith("no steady beat found")
+        if engine == "musescore":  # it would count the recorder's beats
+            assert rows["live.mid"]["status"] == "failed"
+    row = next(row for row in read_manifest(tmp_path / "auto" / "conversion.csv") if row["output"])
+    assert row["engine"] == "python" and "beats were found by ear" in row["reason"]
+    onsets = np.array([on for on, _, _ in written_rows(tmp_path / "auto" / "live.mxl")])
+    ahead = onsets - onsets[0] - np.arange(256) * 6
+    assert (ahead == np.repeat([0, 6 * 24], [160, 96])).mean() > 0.98
+    xml = read_musicxml(tmp_path / "auto" / "live.mxl").decode()
+    tempos = [float(tempo) for tempo in re.findall(r'<sound tempo="([0-9.]+)"', xml)]
+    assert 75 < np.quantile(tempos, 0.2) < 90 and 95 < max(tempos) < 110
+
+
+def test_ticks_that_carry_the_beat_are_believed():
+    for piece in sample_pieces():
+        performance = read_performance(SAMPLE / "midi" / piece["file"])
+        assert beats.find_beat(performance) is performance, piece["file"]
 
 
 def test_the_cheaper_score_is_chosen():
@@ -195,6 +309,17 @@ def test_the_cost_knows_a_good_score_from_bad_ones():
     )
 
 
+def test_lengths_written_double_cost_more_than_right_ones():
+    played = np.zeros(8, score_check.TIMED_NOTE)
+    played["onset"] = np.arange(8) * 24
+    played["end"] = played["onset"] + 12  # eighths and rests, or quarters held for their half
+    right, double = played.copy(), played.copy()
+    double["end"] += 12
+    assert score_check.distance(played, right) == 0
+    excess = 1 + np.log2(0.7)  # an octave too long, less what a player may let go early
+    assert score_check.distance(played, double) == pytest.approx(4 * excess)
+
+
 def test_what_a_score_lost_or_added_is_written_down():
     played = np.zeros(4, score_check.TIMED_NOTE)
     played["onset"], played["end"] = np.arange(4) * 24, np.arange(4) * 24 + 24
@@ -208,6 +333,17 @@ def test_what_a_score_lost_or_added_is_written_down():
     assert losses(whole) == []
     assert losses(whole[:3]) == ["1 notes missing", "it ends 1.0 quarters early"]
     assert losses([*whole, (96, 144, 0)]) == ["1 notes too many", "it ends 2.0 quarters late"]
+
+
+def test_a_key_struck_twice_at_once_is_no_loss(tmp_path):
+    twice = [(0, b"\x90\x3c\x50"), (0, b"\x90\x3c\x50"), (480, b"\x80\x3c\0"), (0, b"\x80\x3c\0")]
+    (tmp_path / "a.mid").write_bytes(midi(track(*twice, *play(scale(8)))))
+    path = conversion.convert_folder(
+        tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
+    )
+    (row,) = read_manifest(path)
+    assert (row["missing"], row["notes"]) == ("0", "9")
+    assert "1 struck twice at once, written once" in row["reason"]
 
 
 @needs_musescore
