@@ -30,7 +30,9 @@ const STYLE = `
 class Recording {
   constructor(bytes, mime, onend, place) {
     this.url = URL.createObjectURL(new Blob([bytes], { type: mime }));
-    this.element = place.appendChild(new Audio(this.url));
+    // One element for all takes: Safari lets an element play again that a click has played once.
+    this.element = place.querySelector("audio") ?? place.appendChild(new Audio());
+    this.element.src = this.url;
     this.element.onended = onend;
   }
   get time() { return this.element.currentTime; }
@@ -38,7 +40,7 @@ class Recording {
   get playing() { return !this.element.paused; }
   play() { return this.element.play(); }
   pause() { this.element.pause(); }
-  close() { this.pause(); this.element.remove(); URL.revokeObjectURL(this.url); }
+  close() { this.pause(); URL.revokeObjectURL(this.url); }
 }
 
 /** The same interface where the kernel sent no sound: oscillators, planned a moment ahead. */
@@ -112,10 +114,24 @@ function readSong(model) {
     steps: measures * perMeasure, duration: measures * perMeasure * secondsPerStep };
 }
 
+/** Keys pressed in the player or its panel are theirs, not the notebook's: an arrow in a menu picks
+no other cell. Lumino asks the focused element itself, and before it the window is asked. */
+function ownKeys(root, { target, key, shiftKey, ctrlKey, metaKey, altKey }) {
+  const command = ctrlKey || metaKey || altKey || (shiftKey && key === "Enter");
+  if (root.contains(target)) target.toggleAttribute("data-lm-suppress-shortcuts", !command);
+}
+
+/** Tell screen readers what each slider of the panel moves; ipywidgets does not. */
+function nameSliders(root) {
+  for (const slider of root.querySelectorAll(".widget-slider"))
+    slider.querySelector(".noUi-handle, .ui-slider-handle")
+      ?.setAttribute("aria-label", slider.querySelector(".widget-label").textContent);
+}
+
 /** Build the elements once; their texts carry the labels for screen readers. */
 function build(el) {
   el.innerHTML = `<style>${STYLE}</style>
-  <div class="roll-player" role="group" data-lm-suppress-shortcuts="true">
+  <div class="roll-player" role="group">
     <div class="bar">
       <button class="play" type="button">▶ Play</button>
       <button class="loop" type="button" aria-pressed="false"
@@ -246,19 +262,22 @@ function render({ model, el }) {
     parts.wide.style.width = `${KEYS + song.steps * 60 / song.perMeasure}px`;
     if (!keepPlace) parts.scroll.scrollLeft = 0;
     parts.root.dataset.take = model.get("take");
-    if (wasPlaying && song.notes.length) start(); else refresh();
+    if (keepPlace && (wasPlaying || model.get("autoplay"))) start(); else refresh();
   }
 
   async function start() {
-    if (!song.notes.length) return;
+    if (!song.notes.length) return refresh();
     if (sound.time >= song.duration) sound.time = 0;
     const here = measureAt(sound.time) + 1;
     if (loop.length && (here < loop[0] || here > loop[1])) sound.time = startOf(loop[0] - 1);
-    await sound.play();
+    window.dispatchEvent(new CustomEvent("roll-player", { detail: parts }));
+    try { await sound.play(); } catch { return refresh(); } // the browser waits for a click
     cancelAnimationFrame(frame);
     tick();
   }
-  const toggle = () => (sound.playing ? (sound.pause(), tell(), refresh()) : start());
+  const stop = () => { sound.pause(); tell(); refresh(); };
+  const toggle = () => (sound.playing ? stop() : start());
+  const yieldTo = ({ detail }) => { if (detail !== parts && sound.playing) stop(); };
 
   function seek(seconds) {
     sound.time = clamp(seconds, 0, song.duration - 0.01);
@@ -336,6 +355,7 @@ function render({ model, el }) {
   };
   window.addEventListener("pointermove", move);
   window.addEventListener("pointerup", drop);
+  window.addEventListener("roll-player", yieldTo);
 
   parts.root.onkeydown = (event) => {
     const here = measureAt(sound.time);
@@ -365,7 +385,10 @@ function render({ model, el }) {
   const reload = () => load(true);
   model.on("change:take", reload);
   model.on("change:position", jump);
-  const resized = new ResizeObserver(() => refresh());
+  const panel = () => el.closest(".resampling-panel") ?? el;
+  const keys = (event) => ownKeys(panel(), event);
+  window.addEventListener("keydown", keys, true);
+  const resized = new ResizeObserver(() => { nameSliders(panel()); refresh(); });
   const themed = new MutationObserver(() => refresh());
   load(false);
   resized.observe(parts.scroll);
@@ -375,6 +398,8 @@ function render({ model, el }) {
     model.off("change:position", jump);
     window.removeEventListener("pointermove", move);
     window.removeEventListener("pointerup", drop);
+    window.removeEventListener("roll-player", yieldTo);
+    window.removeEventListener("keydown", keys, true);
     resized.disconnect();
     themed.disconnect();
     cancelAnimationFrame(frame);
