@@ -4,7 +4,8 @@
 const STEPS_PER_BEAT = 24;
 const RULER = 20; // pixels above the notes, for the measure numbers
 const KEYS = 34; // pixels left of the notes, for the names of the Cs
-const HEIGHT = 240;
+const ROW = 5, LEAST = 220; // pixels: a pitch at least, all pitches at least
+const MEASURE = 60; // pixels at least; more where notes are short
 const LIGHT = { paper: "#ffffff", row: "#f2f4f7", beat: "#e7eaee", bar: "#b9c0c9", text: "#5a6472",
   note: "#0072b2", lit: "#d55e00", head: "#d55e00", loop: "rgba(0,114,178,.13)" };
 const DARK = { paper: "#16191d", row: "#1e2227", beat: "#262b31", bar: "#4a525c", text: "#a4afbb",
@@ -17,7 +18,8 @@ const STYLE = `
 .roll-player button { font: inherit; color: inherit; background: transparent; cursor: pointer;
   border: 1px solid rgba(128,128,128,.5); border-radius: 4px; padding: 2px 10px;
   box-sizing: border-box; min-height: 28px; }
-.roll-player button:hover { background: rgba(128,128,128,.15); }
+.roll-player button:disabled { opacity: .4; cursor: default; }
+.roll-player button:hover:enabled { background: rgba(128,128,128,.15); }
 .roll-player button[aria-pressed=true] { background: #0072b2; color: #fff; }
 .roll-player .play { min-width: 86px; font-weight: 600; }
 .roll-player .title { margin-left: auto; opacity: .8; }
@@ -110,7 +112,10 @@ function readSong(model) {
   let low = pitches.length ? pitches.reduce((a, b) => Math.min(a, b)) - 2 : 55;
   let high = pitches.length ? pitches.reduce((a, b) => Math.max(a, b)) + 2 : 79;
   while (high - low < 24) { if (low > 0) low -= 1; if (high < 127) high += 1; }
-  return { notes, perMeasure, measures, low, high, secondsPerStep,
+  const middle = notes.map((note) => note.duration).sort((a, b) => a - b)[notes.length >> 1];
+  const leastWidth = Math.min(160, Math.max(MEASURE, 8 * perMeasure / (middle ?? perMeasure)));
+  return { notes, perMeasure, measures, low, high, secondsPerStep, leastWidth,
+    height: RULER + Math.max(LEAST, ROW * (high - low + 1)),
     steps: measures * perMeasure, duration: measures * perMeasure * secondsPerStep };
 }
 
@@ -163,17 +168,17 @@ function draw(parts, song, now, loop) {
   const { canvas, scroll, root } = parts;
   const width = scroll.clientWidth, ratio = window.devicePixelRatio || 1;
   if (!width) return;
-  if (canvas.width !== Math.round(width * ratio)) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = HEIGHT * ratio;
+  const { height } = song, size = [width, height].map((pixels) => Math.round(pixels * ratio));
+  if (canvas.width !== size[0] || canvas.height !== size[1]) {
+    [canvas.width, canvas.height] = size;
     canvas.style.width = `${width}px`;
-    canvas.style.height = `${HEIGHT}px`;
+    canvas.style.height = `${height}px`;
   }
   const pen = canvas.getContext("2d"), colour = palette(root);
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   const scale = stepWidth(parts, song), left = scroll.scrollLeft;
   const x = (step) => KEYS + step * scale - left;
-  const row = (HEIGHT - RULER) / (song.high - song.low + 1);
+  const row = (height - RULER) / (song.high - song.low + 1);
   const y = (pitch) => RULER + (song.high - pitch) * row;
   drawGrid(pen, { song, colour, x, y, row, width, scale, loop });
   const step = now / song.secondsPerStep;
@@ -187,21 +192,21 @@ function draw(parts, song, now, loop) {
     pen.fill();
   }
   pen.fillStyle = colour.head;
-  pen.fillRect(x(step) - 1, 0, 2, HEIGHT);
+  pen.fillRect(x(step) - 1, 0, 2, height);
   drawKeys(pen, { song, colour, y, row });
 }
 
 /** Paper, black-key rows, beat and measure lines, measure numbers, the selection. */
 function drawGrid(pen, { song, colour, x, y, row, width, scale, loop }) {
   pen.fillStyle = colour.paper;
-  pen.fillRect(0, 0, width, HEIGHT);
+  pen.fillRect(0, 0, width, song.height);
   pen.fillStyle = colour.row;
   for (let pitch = song.low; pitch <= song.high; pitch++)
     if ([1, 3, 6, 8, 10].includes(pitch % 12)) pen.fillRect(0, y(pitch), width, row);
   if (loop.length) {
     pen.fillStyle = colour.loop;
     const from = x((loop[0] - 1) * song.perMeasure);
-    pen.fillRect(from, 0, x(loop[1] * song.perMeasure) - from, HEIGHT);
+    pen.fillRect(from, 0, x(loop[1] * song.perMeasure) - from, song.height);
   }
   pen.font = "11px system-ui, sans-serif";
   const numbersApart = Math.ceil(28 / (scale * song.perMeasure));
@@ -210,7 +215,7 @@ function drawGrid(pen, { song, colour, x, y, row, width, scale, loop }) {
     if (at < KEYS - 60 || at > width) continue;
     if (!isBar && scale * STEPS_PER_BEAT < 8) continue;
     pen.fillStyle = isBar ? colour.bar : colour.beat;
-    pen.fillRect(at, isBar ? 0 : RULER, 1, HEIGHT);
+    pen.fillRect(at, isBar ? 0 : RULER, 1, song.height);
     const measure = step / song.perMeasure;
     if (!isBar || step === song.steps || measure % numbersApart) continue;
     pen.fillStyle = colour.text;
@@ -221,17 +226,17 @@ function drawGrid(pen, { song, colour, x, y, row, width, scale, loop }) {
 /** The names of the Cs, on a strip that stays while the roll scrolls. */
 function drawKeys(pen, { song, colour, y, row }) {
   pen.fillStyle = colour.paper;
-  pen.fillRect(0, 0, KEYS, HEIGHT);
+  pen.fillRect(0, 0, KEYS, song.height);
   pen.fillStyle = colour.text;
   for (let pitch = song.low; pitch <= song.high; pitch++)
     if (pitch % 12 === 0) pen.fillText(`C${pitch / 12 - 1}`, 8, y(pitch) + row / 2 + 4);
   pen.fillStyle = colour.bar;
-  pen.fillRect(KEYS - 1, 0, 1, HEIGHT);
+  pen.fillRect(KEYS - 1, 0, 1, song.height);
 }
 
-/** Pixels a step: the song fills the width, but a measure is never narrower than 60 pixels. */
+/** Pixels a step: the song fills the width, but a measure is never narrower than its notes need. */
 function stepWidth({ scroll }, song) {
-  return Math.max((scroll.clientWidth - KEYS - 1) / song.steps, 60 / song.perMeasure);
+  return Math.max((scroll.clientWidth - KEYS - 1) / song.steps, song.leastWidth / song.perMeasure);
 }
 
 function render({ model, el }) {
@@ -259,7 +264,7 @@ function render({ model, el }) {
       : new Oscillators(song.notes, song.duration, end);
     if (keepPlace && size === song.steps && place < 1) sound.time = place * song.duration;
     if (loop[1] > song.measures) choose([]);
-    parts.wide.style.width = `${KEYS + song.steps * 60 / song.perMeasure}px`;
+    parts.wide.style.width = `${KEYS + song.measures * song.leastWidth}px`;
     if (!keepPlace) parts.scroll.scrollLeft = 0;
     parts.root.dataset.take = model.get("take");
     if (keepPlace && (wasPlaying || model.get("autoplay"))) start(); else refresh();

@@ -45,9 +45,10 @@ STYLE = """<style>
 .resampling-panel .knobs .widget-inline-hbox > .widget-label { flex: 1 1 0; width: auto !important;
   text-align: left; height: 22px; line-height: 22px; }
 .resampling-panel .knobs .widget-inline-hbox > :is(input, select) { flex: 1 0 100%; height: 28px; }
-.resampling-panel .knobs .slider-container { order: 1; margin: 0 12px;
+.resampling-panel .knobs .slider-container { order: 1; margin: 4px 12px 0;
   flex: 1 0 calc(100% - 24px); }
 .resampling-panel .knobs .widget-readout { height: 22px; line-height: 22px; min-width: 44px; }
+.resampling-panel .widget-checkbox input { vertical-align: middle; }
 .resampling-panel .hint { display: block; line-height: 1.35; white-space: normal; }
 </style>"""
 
