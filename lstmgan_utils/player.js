@@ -112,8 +112,8 @@ function readSong(model) {
   let low = pitches.length ? pitches.reduce((a, b) => Math.min(a, b)) - 2 : 55;
   let high = pitches.length ? pitches.reduce((a, b) => Math.max(a, b)) + 2 : 79;
   while (high - low < 24) { if (low > 0) low -= 1; if (high < 127) high += 1; }
-  const middle = notes.map((note) => note.duration).sort((a, b) => a - b)[notes.length >> 1];
-  const leastWidth = Math.min(160, Math.max(MEASURE, 8 * perMeasure / (middle ?? perMeasure)));
+  const short = notes.map((note) => note.duration).sort((a, b) => a - b)[notes.length >> 2];
+  const leastWidth = Math.min(160, Math.max(MEASURE, 8 * perMeasure / (short ?? perMeasure)));
   return { notes, perMeasure, measures, low, high, secondsPerStep, leastWidth,
     height: RULER + Math.max(LEAST, ROW * (high - low + 1)),
     steps: measures * perMeasure, duration: measures * perMeasure * secondsPerStep };
