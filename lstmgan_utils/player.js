@@ -24,7 +24,8 @@ const STYLE = `
 .roll-player .play { min-width: 86px; font-weight: 600; }
 .roll-player .title { margin-left: auto; opacity: .8; }
 .roll-player .time { font-variant-numeric: tabular-nums; }
-.roll-player .scroll { overflow-x: auto; overflow-y: hidden; position: relative; cursor: pointer; }
+.roll-player .scroll { width: 0; min-width: 100%; /* a long roll widens no page */
+  overflow-x: auto; overflow-y: hidden; position: relative; cursor: pointer; }
 .roll-player canvas { position: sticky; left: 0; display: block; }
 .roll-player :focus-visible { outline: 2px solid #d55e00; outline-offset: -2px; }`;
 

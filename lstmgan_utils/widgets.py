@@ -128,7 +128,7 @@ def make_controls(knobs):
         "seed": w.BoundedIntText(description="seed (names a song)", **seeds),
         "other_seed": w.BoundedIntText(description="other seed (to blend with)", **seeds),
         "amount": w.FloatSlider(description="blend with the other seed", max=1, **fine, **late),
-        "walk": w.Checkbox(description="walk to the other seed, beat by beat", indent=False),
+        "walk": w.Checkbox(description="walk to the other seed", indent=False),
         "weights": w.Dropdown(description="weights (a trained generator)", options=menu),
         "measures": w.IntSlider(description="measures", min=1, max=200, **late),
         "temperature": w.FloatSlider(description="temperature", max=2, step=0.05, **late),
