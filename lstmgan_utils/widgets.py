@@ -49,6 +49,9 @@ STYLE = """<style>
   flex: 1 0 calc(100% - 24px); }
 .resampling-panel .knobs .widget-readout { height: 22px; line-height: 22px; min-width: 44px; }
 .resampling-panel .widget-checkbox input { vertical-align: middle; }
+.resampling-panel .jupyter-widgets-disconnected::before { display: none; }
+.resampling-panel.jupyter-widgets-disconnected::before {
+  content: "The kernel has stopped, the roll still plays: run this cell again for a new panel."; }
 .resampling-panel .hint { display: block; line-height: 1.35; white-space: normal; }
 </style>"""
 
@@ -242,6 +245,8 @@ class ResamplingPanel(ipywidgets.VBox):
         self.controls, self.buttons = make_controls(knobs), make_buttons()
         self.status, self.score = ipywidgets.HTML(), ipywidgets.HTML()
         self.pick = {side: ipywidgets.Dropdown(options=[("-", None)]) for side in "AB"}
+        for side, menu in self.pick.items():
+            menu.add_class(f"pick-{side}")
         super().__init__(arrange(self))
         self.add_class("resampling-panel")
         self.sample_now()

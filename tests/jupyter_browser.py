@@ -222,10 +222,11 @@ def roll(player):
 
 
 def start_playing(page, inside, seconds=0.5):
-    """Click Play in a part of the page and wait until so much of its sound was heard."""
+    """Click Play in a part of the page, unless it plays, and wait until so much was heard."""
     button = page.locator(f"{inside} .play").first
     button.scroll_into_view_if_needed()
-    button.click()
+    if "Play" in button.inner_text():
+        button.click()
     heard = f"document.querySelector('{inside} audio').currentTime > {seconds}"
     page.wait_for_function(heard, timeout=20_000)
     return button
@@ -242,9 +243,10 @@ def next_take(page, act, panel=".resampling-panel"):
 
 # What has the focus: the class that the panel gave it, or that of a part of the player.
 FOCUSED = r"""() => { const focus = document.activeElement;
-  const own = focus.closest(".resampling-panel [class*=knob-], .resampling-panel [class*=button-]");
+  const own = focus.closest(".resampling-panel") &&
+    focus.closest("[class*=knob-], [class*=button-], [class*=pick-]");
   const part = focus.closest(".roll-player") && "player-" + focus.className;
-  return own?.className.match(/\b(knob|button)-[a-z-]+$/i)?.[0] ?? part ?? ""; }"""
+  return own?.className.match(/\b(knob|button|pick)-[a-z-]+$/i)?.[0] ?? part ?? ""; }"""
 KEYS = {  # each is reached by Tab and brings another take
     "knob-seed": "ArrowUp+Enter",
     "button-dice": "Enter",
@@ -259,7 +261,9 @@ KEYS = {  # each is reached by Tab and brings another take
     "knob-transpose": "End",
     "knob-program": "ArrowDown",
     "button-resample": "Enter",
+    "pick-A": "ArrowDown",
     "button-A": "Enter",
+    "pick-B": "ArrowDown",
     "button-B": "Enter",
 }
 OTHER_STOPS = ["knob-weights", "button-play", "button-export", "button-score"]
