@@ -17,21 +17,10 @@ SOUND_ONLY = {"tempo", "program"}  # these knobs change no note: nothing is samp
 REDRAWN = {"local_latent": None, "global_latent": None}  # what a new seed takes back
 SCORE_MEASURES = 16  # as many are engraved; more take seconds
 INSTRUMENTS = {
-    "piano": 0,
-    "music box": 10,
-    "organ": 19,
-    "accordion": 21,
-    "guitar": 24,
-    "violin": 40,
-    "strings": 48,
-    "choir": 52,
-    "trumpet": 56,
-    "clarinet": 71,
-    "flute": 73,
-    "recorder": 74,
-    "bagpipe": 109,
-    "fiddle": 110,
-}
+    "piano": 0, "music box": 10, "organ": 19, "accordion": 21, "guitar": 24, "violin": 40,
+    "strings": 48, "choir": 52, "trumpet": 56, "clarinet": 71, "flute": 73, "recorder": 74,
+    "bagpipe": 109, "fiddle": 110,
+}  # fmt: skip
 LATENT_HINT = (
     "The <i>global latent</i>, 24 values, is heard by every beat; the <i>local latent</i> is "
     "24 values for each beat."
@@ -150,31 +139,21 @@ def make_buttons():
     """Build the buttons and switches of the panel: dict of name to widget."""
     texts = {
         "dice": ("⚄ any seed", "draw a seed at random"),
-        "local_latent": (
-            "new local latent",
-            "same global latent, new random values for each beat: the same manner, other notes",
-        ),
-        "global_latent": (
-            "new global latent",
-            "new values that every beat hears, same random values for each beat",
-        ),
+        "local_latent": ("new local latent", "new values for each beat, same global latent"),
+        "global_latent": ("new global latent", "new values for all beats, same local latent"),
         "resample": ("Resample", "sample the next seed"),
         "export": ("Export", "save as MIDI, MXL, sound and picture"),
         "A": ("hear A", "bring take A into the player"),
         "B": ("hear B", "bring take B into the player"),
     }
-    auto = {"width": "auto"}
+    w, auto = ipywidgets, ipywidgets.Layout(width="auto")
     buttons = {
-        name: ipywidgets.Button(description=text, tooltip=tip, layout=ipywidgets.Layout(**auto))
+        name: w.Button(description=text, tooltip=tip, layout=auto)
         for name, (text, tip) in texts.items()
     }
     buttons["resample"].button_style = "primary"
-    buttons["score"] = ipywidgets.ToggleButton(
-        description="show score", layout=ipywidgets.Layout(**auto)
-    )
-    buttons["play"] = ipywidgets.Checkbox(
-        description="play at once", indent=False, layout=ipywidgets.Layout(**auto)
-    )
+    buttons["score"] = w.ToggleButton(description="show score", layout=auto)
+    buttons["play"] = w.Checkbox(description="play at once", indent=False, layout=auto)
     for name, button in buttons.items():
         button.add_class(f"button-{name.replace('_', '-')}")
     return buttons

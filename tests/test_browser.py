@@ -157,6 +157,7 @@ def test_wrong_weights_are_said(panel):
 
 def test_a_and_b_bring_takes_back(panel):
     title = panel.locator(".resampling-panel .title").first
+    next_take(panel, lambda: panel.click(".button-A"))
     before = title.inner_text()
     next_take(panel, lambda: panel.click(".button-resample"))
     newest = title.inner_text()
