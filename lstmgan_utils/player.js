@@ -4,7 +4,8 @@
 const STEPS_PER_BEAT = 24;
 const RULER = 20; // pixels above the notes, for the measure numbers
 const KEYS = 34; // pixels left of the notes, for the names of the Cs
-const HEIGHT = 240;
+const ROW = 5, LEAST = 220; // pixels: a pitch at least, all pitches at least
+const MEASURE = 60; // pixels at least; more where notes are short
 const LIGHT = { paper: "#ffffff", row: "#f2f4f7", beat: "#e7eaee", bar: "#b9c0c9", text: "#5a6472",
   note: "#0072b2", lit: "#d55e00", head: "#d55e00", loop: "rgba(0,114,178,.13)" };
 const DARK = { paper: "#16191d", row: "#1e2227", beat: "#262b31", bar: "#4a525c", text: "#a4afbb",
@@ -17,12 +18,14 @@ const STYLE = `
 .roll-player button { font: inherit; color: inherit; background: transparent; cursor: pointer;
   border: 1px solid rgba(128,128,128,.5); border-radius: 4px; padding: 2px 10px;
   box-sizing: border-box; min-height: 28px; }
-.roll-player button:hover { background: rgba(128,128,128,.15); }
+.roll-player button:disabled { opacity: .4; cursor: default; }
+.roll-player button:hover:enabled { background: rgba(128,128,128,.15); }
 .roll-player button[aria-pressed=true] { background: #0072b2; color: #fff; }
 .roll-player .play { min-width: 86px; font-weight: 600; }
 .roll-player .title { margin-left: auto; opacity: .8; }
 .roll-player .time { font-variant-numeric: tabular-nums; }
-.roll-player .scroll { overflow-x: auto; overflow-y: hidden; position: relative; cursor: pointer; }
+.roll-player .scroll { width: 0; min-width: 100%; /* a long roll widens no page */
+  overflow-x: auto; overflow-y: hidden; position: relative; cursor: pointer; }
 .roll-player canvas { position: sticky; left: 0; display: block; }
 .roll-player :focus-visible { outline: 2px solid #d55e00; outline-offset: -2px; }`;
 
@@ -30,7 +33,9 @@ const STYLE = `
 class Recording {
   constructor(bytes, mime, onend, place) {
     this.url = URL.createObjectURL(new Blob([bytes], { type: mime }));
-    this.element = place.appendChild(new Audio(this.url));
+    // One element for all takes: Safari lets an element play again that a click has played once.
+    this.element = place.querySelector("audio") ?? place.appendChild(new Audio());
+    this.element.src = this.url;
     this.element.onended = onend;
   }
   get time() { return this.element.currentTime; }
@@ -38,7 +43,7 @@ class Recording {
   get playing() { return !this.element.paused; }
   play() { return this.element.play(); }
   pause() { this.element.pause(); }
-  close() { this.pause(); this.element.remove(); URL.revokeObjectURL(this.url); }
+  close() { this.pause(); URL.revokeObjectURL(this.url); }
 }
 
 /** The same interface where the kernel sent no sound: oscillators, planned a moment ahead. */
@@ -108,14 +113,31 @@ function readSong(model) {
   let low = pitches.length ? pitches.reduce((a, b) => Math.min(a, b)) - 2 : 55;
   let high = pitches.length ? pitches.reduce((a, b) => Math.max(a, b)) + 2 : 79;
   while (high - low < 24) { if (low > 0) low -= 1; if (high < 127) high += 1; }
-  return { notes, perMeasure, measures, low, high, secondsPerStep,
+  const short = notes.map((note) => note.duration).sort((a, b) => a - b)[notes.length >> 2];
+  const leastWidth = Math.min(160, Math.max(MEASURE, 8 * perMeasure / (short ?? perMeasure)));
+  return { notes, perMeasure, measures, low, high, secondsPerStep, leastWidth,
+    height: RULER + Math.max(LEAST, ROW * (high - low + 1)),
     steps: measures * perMeasure, duration: measures * perMeasure * secondsPerStep };
+}
+
+/** Keys pressed in the player or its panel are theirs, not the notebook's: an arrow in a menu picks
+no other cell. Lumino asks the focused element itself, and before it the window is asked. */
+function ownKeys(root, { target, key, shiftKey, ctrlKey, metaKey, altKey }) {
+  const command = ctrlKey || metaKey || altKey || (shiftKey && key === "Enter");
+  if (root.contains(target)) target.toggleAttribute("data-lm-suppress-shortcuts", !command);
+}
+
+/** Tell screen readers what each slider of the panel moves; ipywidgets does not. */
+function nameSliders(root) {
+  for (const slider of root.querySelectorAll(".widget-slider"))
+    slider.querySelector(".noUi-handle, .ui-slider-handle")
+      ?.setAttribute("aria-label", slider.querySelector(".widget-label").textContent);
 }
 
 /** Build the elements once; their texts carry the labels for screen readers. */
 function build(el) {
   el.innerHTML = `<style>${STYLE}</style>
-  <div class="roll-player" role="group" data-lm-suppress-shortcuts="true">
+  <div class="roll-player" role="group">
     <div class="bar">
       <button class="play" type="button">▶ Play</button>
       <button class="loop" type="button" aria-pressed="false"
@@ -147,17 +169,17 @@ function draw(parts, song, now, loop) {
   const { canvas, scroll, root } = parts;
   const width = scroll.clientWidth, ratio = window.devicePixelRatio || 1;
   if (!width) return;
-  if (canvas.width !== Math.round(width * ratio)) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = HEIGHT * ratio;
+  const { height } = song, size = [width, height].map((pixels) => Math.round(pixels * ratio));
+  if (canvas.width !== size[0] || canvas.height !== size[1]) {
+    [canvas.width, canvas.height] = size;
     canvas.style.width = `${width}px`;
-    canvas.style.height = `${HEIGHT}px`;
+    canvas.style.height = `${height}px`;
   }
   const pen = canvas.getContext("2d"), colour = palette(root);
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   const scale = stepWidth(parts, song), left = scroll.scrollLeft;
   const x = (step) => KEYS + step * scale - left;
-  const row = (HEIGHT - RULER) / (song.high - song.low + 1);
+  const row = (height - RULER) / (song.high - song.low + 1);
   const y = (pitch) => RULER + (song.high - pitch) * row;
   drawGrid(pen, { song, colour, x, y, row, width, scale, loop });
   const step = now / song.secondsPerStep;
@@ -171,21 +193,21 @@ function draw(parts, song, now, loop) {
     pen.fill();
   }
   pen.fillStyle = colour.head;
-  pen.fillRect(x(step) - 1, 0, 2, HEIGHT);
+  pen.fillRect(x(step) - 1, 0, 2, height);
   drawKeys(pen, { song, colour, y, row });
 }
 
 /** Paper, black-key rows, beat and measure lines, measure numbers, the selection. */
 function drawGrid(pen, { song, colour, x, y, row, width, scale, loop }) {
   pen.fillStyle = colour.paper;
-  pen.fillRect(0, 0, width, HEIGHT);
+  pen.fillRect(0, 0, width, song.height);
   pen.fillStyle = colour.row;
   for (let pitch = song.low; pitch <= song.high; pitch++)
     if ([1, 3, 6, 8, 10].includes(pitch % 12)) pen.fillRect(0, y(pitch), width, row);
   if (loop.length) {
     pen.fillStyle = colour.loop;
     const from = x((loop[0] - 1) * song.perMeasure);
-    pen.fillRect(from, 0, x(loop[1] * song.perMeasure) - from, HEIGHT);
+    pen.fillRect(from, 0, x(loop[1] * song.perMeasure) - from, song.height);
   }
   pen.font = "11px system-ui, sans-serif";
   const numbersApart = Math.ceil(28 / (scale * song.perMeasure));
@@ -194,7 +216,7 @@ function drawGrid(pen, { song, colour, x, y, row, width, scale, loop }) {
     if (at < KEYS - 60 || at > width) continue;
     if (!isBar && scale * STEPS_PER_BEAT < 8) continue;
     pen.fillStyle = isBar ? colour.bar : colour.beat;
-    pen.fillRect(at, isBar ? 0 : RULER, 1, HEIGHT);
+    pen.fillRect(at, isBar ? 0 : RULER, 1, song.height);
     const measure = step / song.perMeasure;
     if (!isBar || step === song.steps || measure % numbersApart) continue;
     pen.fillStyle = colour.text;
@@ -205,17 +227,17 @@ function drawGrid(pen, { song, colour, x, y, row, width, scale, loop }) {
 /** The names of the Cs, on a strip that stays while the roll scrolls. */
 function drawKeys(pen, { song, colour, y, row }) {
   pen.fillStyle = colour.paper;
-  pen.fillRect(0, 0, KEYS, HEIGHT);
+  pen.fillRect(0, 0, KEYS, song.height);
   pen.fillStyle = colour.text;
   for (let pitch = song.low; pitch <= song.high; pitch++)
     if (pitch % 12 === 0) pen.fillText(`C${pitch / 12 - 1}`, 8, y(pitch) + row / 2 + 4);
   pen.fillStyle = colour.bar;
-  pen.fillRect(KEYS - 1, 0, 1, HEIGHT);
+  pen.fillRect(KEYS - 1, 0, 1, song.height);
 }
 
-/** Pixels a step: the song fills the width, but a measure is never narrower than 60 pixels. */
+/** Pixels a step: the song fills the width, but a measure is never narrower than its notes need. */
 function stepWidth({ scroll }, song) {
-  return Math.max((scroll.clientWidth - KEYS - 1) / song.steps, 60 / song.perMeasure);
+  return Math.max((scroll.clientWidth - KEYS - 1) / song.steps, song.leastWidth / song.perMeasure);
 }
 
 function render({ model, el }) {
@@ -243,22 +265,25 @@ function render({ model, el }) {
       : new Oscillators(song.notes, song.duration, end);
     if (keepPlace && size === song.steps && place < 1) sound.time = place * song.duration;
     if (loop[1] > song.measures) choose([]);
-    parts.wide.style.width = `${KEYS + song.steps * 60 / song.perMeasure}px`;
+    parts.wide.style.width = `${KEYS + song.measures * song.leastWidth}px`;
     if (!keepPlace) parts.scroll.scrollLeft = 0;
     parts.root.dataset.take = model.get("take");
-    if (wasPlaying && song.notes.length) start(); else refresh();
+    if (keepPlace && (wasPlaying || model.get("autoplay"))) start(); else refresh();
   }
 
   async function start() {
-    if (!song.notes.length) return;
+    if (!song.notes.length) return refresh();
     if (sound.time >= song.duration) sound.time = 0;
     const here = measureAt(sound.time) + 1;
     if (loop.length && (here < loop[0] || here > loop[1])) sound.time = startOf(loop[0] - 1);
-    await sound.play();
+    window.dispatchEvent(new CustomEvent("roll-player", { detail: parts }));
+    try { await sound.play(); } catch { return refresh(); } // the browser waits for a click
     cancelAnimationFrame(frame);
     tick();
   }
-  const toggle = () => (sound.playing ? (sound.pause(), tell(), refresh()) : start());
+  const stop = () => { sound.pause(); tell(); refresh(); };
+  const toggle = () => (sound.playing ? stop() : start());
+  const yieldTo = ({ detail }) => { if (detail !== parts && sound.playing) stop(); };
 
   function seek(seconds) {
     sound.time = clamp(seconds, 0, song.duration - 0.01);
@@ -336,6 +361,7 @@ function render({ model, el }) {
   };
   window.addEventListener("pointermove", move);
   window.addEventListener("pointerup", drop);
+  window.addEventListener("roll-player", yieldTo);
 
   parts.root.onkeydown = (event) => {
     const here = measureAt(sound.time);
@@ -365,7 +391,10 @@ function render({ model, el }) {
   const reload = () => load(true);
   model.on("change:take", reload);
   model.on("change:position", jump);
-  const resized = new ResizeObserver(() => refresh());
+  const panel = () => el.closest(".resampling-panel") ?? el;
+  const keys = (event) => ownKeys(panel(), event);
+  window.addEventListener("keydown", keys, true);
+  const resized = new ResizeObserver(() => { nameSliders(panel()); refresh(); });
   const themed = new MutationObserver(() => refresh());
   load(false);
   resized.observe(parts.scroll);
@@ -375,6 +404,8 @@ function render({ model, el }) {
     model.off("change:position", jump);
     window.removeEventListener("pointermove", move);
     window.removeEventListener("pointerup", drop);
+    window.removeEventListener("roll-player", yieldTo);
+    window.removeEventListener("keydown", keys, true);
     resized.disconnect();
     themed.disconnect();
     cancelAnimationFrame(frame);

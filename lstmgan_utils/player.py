@@ -41,6 +41,7 @@ class PianoRollPlayer(anywidget.AnyWidget):
     title = traitlets.Unicode("").tag(sync=True)
     position = traitlets.Float(0.0).tag(sync=True)  # seconds; told once a second
     loop = traitlets.List(traitlets.Int()).tag(sync=True)  # [first, last] from 1, or []
+    autoplay = traitlets.Bool(False).tag(sync=True)  # whether the next take plays at once
     take = traitlets.Int(0).tag(sync=True)  # counts the songs shown; the browser waits for it
 
     def __init__(self, notes=(), tempo=120, program=0, *, metre="4/4", title="", sound=True):
@@ -48,19 +49,31 @@ class PianoRollPlayer(anywidget.AnyWidget):
         self.layout.width = "100%"
         self.show(notes, tempo, program, metre=metre, title=title, sound=sound, quick=False)
 
-    def show(self, notes, tempo=120, program=0, *, metre="4/4", title="", sound=True, quick=True):
+    def show(
+        self,
+        notes,
+        tempo=120,
+        program=0,
+        *,
+        metre="4/4",
+        title="",
+        sound=True,
+        quick=True,
+        play=False,
+    ):
         """Put another song into the player; one that plays goes on at the same place.
 
         Args:
             notes, tempo, program, metre, title, sound: as for the class.
             quick: False encodes ten times as long for a third of the bytes.
+            play: True plays it at once, where the browser allows.
         """
         notes = notes if len(notes) else pianoroll.note_array([])
         audible = sound and len(notes)
         data, mime = encode_song(notes, tempo, program, quick) if audible else (b"", "")
         with self.hold_sync():
             self.rows, self.audio, self.mime = pack_notes(notes), data, mime
-            self.tempo, self.title = float(tempo), title
+            self.tempo, self.title, self.autoplay = float(tempo), title, play
             self.steps_per_measure = pianoroll.steps_of(metre)
             self.take += 1
         self._song = notes, tempo, program, title
@@ -130,4 +143,5 @@ def still_player(notes, tempo=120, program=0, title=""):
     if not len(notes):
         return sound
     picture = audio.data_uri(roll_png(notes), "image/png")
-    return f'<img alt="Piano roll of {len(notes)} notes" src="{picture}">{sound}'
+    style = "max-width:100%"
+    return f'<img alt="Piano roll of {len(notes)} notes" style="{style}" src="{picture}">{sound}'

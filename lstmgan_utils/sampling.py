@@ -179,7 +179,7 @@ def load_pretrained(name="folk"):
     """
     names = sorted(path.parent.name for path in WEIGHTS.glob("*/config.json"))
     if name not in names:
-        raise ValueError(f"no weights named {name!r} are shipped; choose from {names}")
+        raise ValueError(f"no weights named {name!r}; choose from {names} or give a run folder")
     return load_generator(WEIGHTS / name, WEIGHTS / name / "generator.weights.h5")
 
 

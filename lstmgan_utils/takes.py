@@ -20,8 +20,8 @@ class Knobs:
     other_seed: int = 1
     amount: float = 0.0  # of the other seed: 0 none of it, 1 nothing else
     walk: bool = False  # morph from one seed to the other, measure by measure
-    details: int | None = None  # seed of new details under the same song latent
-    song: int | None = None  # seed of a new song latent over the same details
+    local_latent: int | None = None  # seed of a new local latent under the same global latent
+    global_latent: int | None = None  # seed of a new global latent over the same local latent
     temperature: float = 1.0
     transpose: int = 0  # semitones
     tempo: int = 120  # beats a minute
@@ -47,10 +47,10 @@ def latent_of(knobs, metre="4/4"):
         latent = sampling.walk(latent, other)
     elif knobs.amount:
         latent = sampling.blend(latent, other, knobs.amount)
-    if knobs.details is not None:
-        latent = sampling.new_details(latent, knobs.details)
-    if knobs.song is not None:
-        latent = sampling.new_song(latent, knobs.song)
+    if knobs.local_latent is not None:
+        latent = sampling.new_details(latent, knobs.local_latent)
+    if knobs.global_latent is not None:
+        latent = sampling.new_song(latent, knobs.global_latent)
     return latent
 
 
@@ -94,15 +94,15 @@ def file_stem(knobs):
     if knobs.walk:
         parts.append(f"walk_to_{knobs.other_seed:04d}")
     elif knobs.amount:
-        parts.append(f"blend_{knobs.amount:.2f}_of_{knobs.other_seed:04d}")
-    for name in ("details", "song"):
+        parts.append(f"blend_{knobs.amount:.3f}_of_{knobs.other_seed:04d}")
+    for name in ("local_latent", "global_latent"):
         if getattr(knobs, name) is not None:
             parts.append(f"{name}_{getattr(knobs, name)}")
     if knobs.temperature != 1:
         parts.append(f"temperature_{knobs.temperature:.2f}")
     if knobs.transpose:
         parts.append(f"key_{knobs.transpose:+d}")
-    if knobs.weights != "folk":
+    if knobs.weights != Knobs.weights:
         parts.append(Path(knobs.weights).name)
     return "_".join([*parts, f"{knobs.measures}_measures"])
 

@@ -40,12 +40,13 @@ RUN_ALL = "() => { jupyterapp.commands.execute('notebook:run-all-cells'); }"  # 
 INTERRUPT = "jupyterapp.commands.execute('notebook:interrupt-kernel')"
 
 
-def make_project(root, lessons):
+def make_project(root, lessons, last=None):
     """Make a project folder of its own: lessons with smoke parameters, no outputs yet.
 
     Args:
         root: Path of an empty folder.
         lessons: dict of lesson name to dict of parameter overrides.
+        last: dict of lesson name to the source of one more cell, or None.
 
     Returns:
         Path, `root`.
@@ -56,6 +57,8 @@ def make_project(root, lessons):
     for name, parameters in lessons.items():
         notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
         inject_parameters(notebook, parameters)
+        if source := (last or {}).get(name):
+            notebook.cells.append(nbformat.v4.new_code_cell(source))
         nbformat.write(notebook, root / "notebooks" / f"{name}.ipynb")
     return root
 
@@ -219,19 +222,72 @@ def roll(player):
 
 
 def start_playing(page, inside, seconds=0.5):
-    """Click Play in a part of the page and wait until so much of its sound was heard."""
+    """Click Play in a part of the page, unless it plays, and wait until so much was heard."""
     button = page.locator(f"{inside} .play").first
     button.scroll_into_view_if_needed()
-    button.click()
+    if "Play" in button.inner_text():
+        button.click()
     heard = f"document.querySelector('{inside} audio').currentTime > {seconds}"
     page.wait_for_function(heard, timeout=20_000)
     return button
 
 
-def next_take(page, act):
+def next_take(page, act, panel=".resampling-panel"):
     """Act, wait for the next take, and tell whether it has another roll."""
-    player = page.locator(".resampling-panel .roll-player")
+    player = page.locator(f"{panel} .roll-player").first
     take, before = int(player.get_attribute("data-take")), roll(player)
     act()
-    page.wait_for_selector(f'.resampling-panel .roll-player[data-take="{take + 1}"]')
+    page.wait_for_selector(f'{panel} .roll-player[data-take="{take + 1}"]')
     return roll(player) != before
+
+
+# What has the focus: the class that the panel gave it, or that of a part of the player.
+FOCUSED = r"""() => { const focus = document.activeElement;
+  const own = focus.closest(".resampling-panel") &&
+    focus.closest("[class*=knob-], [class*=button-], [class*=pick-]");
+  const part = focus.closest(".roll-player") && "player-" + focus.className;
+  return own?.className.match(/\b(knob|button|pick)-[a-z-]+$/i)?.[0] ?? part ?? ""; }"""
+KEYS = {  # each is reached by Tab and brings another take
+    "knob-seed": "ArrowUp+Enter",
+    "button-dice": "Enter",
+    "button-local-latent": " ",
+    "button-global-latent": "Enter",
+    "knob-other-seed": "ArrowUp+Enter",
+    "knob-amount": "ArrowRight",
+    "knob-walk": " ",
+    "knob-measures": "ArrowRight",
+    "knob-temperature": "ArrowLeft",
+    "knob-tempo": "Home",
+    "knob-transpose": "End",
+    "knob-program": "ArrowDown",
+    "button-resample": "Enter",
+    "pick-A": "ArrowDown",
+    "button-A": "Enter",
+    "pick-B": "ArrowDown",
+    "button-B": "Enter",
+}
+OTHER_STOPS = ["knob-weights", "button-play", "button-export", "button-score"]
+OTHER_STOPS += ["player-play", "player-loop", "player-scroll"]
+
+
+def press_through(page):
+    """Go through the panel by Tab and press a key on each control: the names of the stops.
+
+    Every control of `KEYS` has to bring a take; "b", which JupyterLab takes for a new cell, has to
+    do nothing.
+    """
+
+    def press():
+        for key in KEYS[name].split("+"):
+            page.keyboard.press(key)
+
+    page.focus(".resampling-panel .knob-seed input")
+    stops = []
+    while name := page.evaluate(FOCUSED):
+        if name in KEYS and name not in stops:
+            next_take(page, press)
+            if name.startswith("button"):
+                page.keyboard.press("b")
+        stops.append(name)
+        page.keyboard.press("Tab")
+    return stops

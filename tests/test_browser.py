@@ -1,5 +1,8 @@
-"""Lessons in a real browser: JupyterLab 4 in headless Chromium, from Run All to a saved file."""
+"""Lessons in a real browser: JupyterLab 4 in headless Chromium, every control of the panel."""
 
+import os
+import re
+import signal
 import sys
 import time
 from functools import partial
@@ -7,22 +10,30 @@ from functools import partial
 import nbformat
 import pytest
 from jupyter_browser import (
+    CELLS,
     CHROMIUM,
     DONE,
     INTERRUPT,
+    KERNEL,
+    KEYS,
     LESSONS,
+    OTHER_STOPS,
     RUN_ALL,
     TEXT,
     errors_of,
     lab_command,
     make_home,
     make_project,
+    next_take,
     open_lesson,
+    open_page,
+    press_through,
     roll,
     run_all,
     served,
     start_playing,
 )
+from tensorboard import manager
 from toy_tunes import toy_songs
 
 from lstmgan_utils import pianoroll
@@ -34,6 +45,12 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
 ]
+LESSON = "07_resample"
+SECOND = """from lstmgan_utils.widgets import resampling_panel
+
+second = resampling_panel(folder="outputs/second")
+second.add_class("second")
+second"""
 ENDLESS = 100_000  # batches: only Interrupt stops it
 TRAINING = {
     "PRESET": "smoke",
@@ -41,15 +58,19 @@ TRAINING = {
     "WARM_UP": 90,
     "BATCHES": ENDLESS,
     "EVERY": 10,
+    "TENSORBOARD": True,
 }
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A project folder: lessons with smoke parameters, and a few toy tunes to train on."""
-    lessons = LESSONS | {"06_training": TRAINING}
-    root = make_project(tmp_path_factory.mktemp("project"), lessons)
+    """A project folder: two lessons, a damaged run folder, a few toy tunes to train on."""
+    lessons = {LESSON: LESSONS[LESSON], "06_training": TRAINING}
+    root = make_project(tmp_path_factory.mktemp("project"), lessons, {LESSON: SECOND})
     cut(root / "notebooks" / "06_training.ipynb", "## Break it")
+    broken = root / "outputs" / "runs" / "broken" / "config.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{}")
     tunes = list(toy_songs(12))
     write_store(root / "outputs" / "songs.store", ((tune, song_row(tune)) for tune in tunes))
     return root
@@ -73,34 +94,27 @@ def lab(project, tmp_path_factory):
         yield address
 
 
-@pytest.fixture(scope="module", params=LESSONS, ids=str)
-def run(request, lab, chromium, pictures):
-    """A lesson in JupyterLab after Run All: (name, page, hosts asked for)."""
-    page, hosts = run_all(chromium, lab, request.param, pictures / f"{request.param}_top.png")
-    page.wait_for_selector(".roll-player[data-take]")
-    yield request.param, page, hosts
+@pytest.fixture(scope="module")
+def run(lab, chromium, pictures):
+    """Lesson 07 in JupyterLab after Run All, a second panel below: (name, page, hosts asked)."""
+    page, hosts = run_all(chromium, lab, LESSON, pictures / f"{LESSON}_top.png")
+    page.wait_for_selector(".resampling-panel .roll-player[data-take]")
+    page.evaluate("jupyterapp.shell.collapseLeft()")
+    yield LESSON, page, hosts
     page.close()
 
 
-def take_of(player):
-    return int(player.get_attribute("data-take"))
-
-
 def panel_player(page):
-    return page.locator(".resampling-panel .roll-player")
+    return page.locator(".resampling-panel .roll-player").first
 
 
-def wait_for_take(page, take):
-    page.wait_for_selector(f'.resampling-panel .roll-player[data-take="{take}"]', timeout=60_000)
+def status(page):
+    return page.locator(".resampling-panel [aria-live=polite]:not(.title)").first
 
 
-def test_every_widget_is_drawn(run):
-    _, page, _ = run
+def test_lesson_is_drawn_plays_and_asks_no_other_host(run, pictures):
+    name, page, hosts = run
     assert page.locator(".jp-OutputArea-output:has-text('Error displaying widget')").count() == 0
-
-
-def test_player_plays_in_the_page(run, pictures):
-    name, page, _ = run
     player = page.locator(".roll-player").first
     before = roll(player)
     button = start_playing(page, ".roll-player")
@@ -108,112 +122,161 @@ def test_player_plays_in_the_page(run, pictures):
     page.screenshot(path=pictures / f"{name}_playing.png")
     button.click()
     assert player.locator("audio").evaluate("(audio) => audio.paused")
-
-
-def test_plain_players_hold_sound(run):
-    _, page, _ = run
     plain = page.locator(".jp-OutputArea-output figure audio").first
     plain.scroll_into_view_if_needed()
     page.wait_for_function(
         "document.querySelector('.jp-OutputArea-output figure audio').readyState >= 1"
     )
     assert plain.evaluate("(audio) => audio.duration") > 4
-
-
-def test_nothing_is_asked_of_another_host(run):
-    _, _, hosts = run
     assert "127.0.0.1" in hosts and hosts <= {"127.0.0.1", None, ""}
 
 
-def test_resample_brings_another_roll(panel, pictures):
-    player = panel_player(panel)
-    take, before = take_of(player), roll(player)
-    panel.screenshot(path=pictures / "panel_before.png")
-    panel.click(".button-resample")
-    wait_for_take(panel, take + 1)
-    assert roll(player) != before
-    panel.screenshot(path=pictures / "panel_after.png")
+def test_first_take_is_silent_and_the_next_plays_at_once(panel):
+    assert panel.locator(".resampling-panel audio").first.evaluate("(audio) => audio.paused")
+    assert next_take(panel, lambda: panel.click(".button-resample"))
+    panel.wait_for_function("document.querySelector('.resampling-panel audio').currentTime > 0.3")
+    panel.click(".resampling-panel .play")
 
 
-def test_sound_of_the_new_take_plays(panel):
-    start_playing(panel, ".resampling-panel", 0.3).click()
+def test_every_control_is_reached_and_turned_by_keyboard_alone(panel):
+    cells = f"{CELLS}.length"
+    before = panel.evaluate(cells)
+    stops = press_through(panel)
+    assert {*KEYS, *OTHER_STOPS} == set(stops)
+    assert panel.evaluate(cells) == before  # "b" on a button made no cell
+    clock = panel.locator(".resampling-panel .time").first.inner_text()
+    assert "of 9" in clock and "/ 0:5" in clock  # 9 measures at tempo 40 last 54 s
 
 
-def test_sliders_reach_the_kernel(panel):
-    player, clock = panel_player(panel), panel.locator(".resampling-panel .time")
-    for knob, key in {"tempo": "Home", "measures": "ArrowRight"}.items():
-        take, before = take_of(player), clock.inner_text()
-        panel.focus(f".knob-{knob} .noUi-handle")
-        panel.keyboard.press(key)
-        wait_for_take(panel, take + 1)
-        assert clock.inner_text() != before
-    assert "of 9" in clock.inner_text()
+def test_wrong_weights_are_said(panel):
+    panel.locator(".resampling-panel .knob-weights select").first.focus()
+    panel.keyboard.press("End")  # the last of the menu: a run folder without settings
+    panel.wait_for_selector(".resampling-panel :text('broken/config.json holds no settings')")
+    assert "comes with the course" in panel.locator(".knob-weights select").first.input_value()
 
 
 def test_a_and_b_bring_takes_back(panel):
-    player = panel_player(panel)
-    take, newest = take_of(player), roll(player)
-    panel.click(".button-B")
-    wait_for_take(panel, take + 1)
-    older = roll(player)
-    panel.click(".button-A")
-    wait_for_take(panel, take + 2)
-    assert roll(player) == newest != older
+    title = panel.locator(".resampling-panel .title").first
+    next_take(panel, lambda: panel.click(".button-A"))
+    before = title.inner_text()
+    next_take(panel, lambda: panel.click(".button-resample"))
+    newest = title.inner_text()
+    next_take(panel, lambda: panel.click(".button-B"))
+    assert title.inner_text() == before != newest
+    next_take(panel, lambda: panel.click(".button-A"))
+    assert title.inner_text() == newest
 
 
-def test_export_gives_files_with_music(panel, project):
+WIDTHS = """() => { const panel = document.querySelector(".resampling-panel");
+  const width = (element) => element.getBoundingClientRect().width;
+  const sliders = [...panel.querySelectorAll(".slider-container > *")];
+  const columns = sliders.map((slider) => slider.closest("[class*=knob-]"));
+  const parts = [...panel.querySelectorAll("[class*=knob-], button, select, input, .roll-player")];
+  return { sliders: sliders.map(width), columns: columns.map(width),
+    right: Math.max(...parts.map((part) => part.getBoundingClientRect().right)),
+    edge: panel.getBoundingClientRect().right, hidden: panel.scrollWidth - panel.clientWidth,
+    text: getComputedStyle(panel.querySelector(".widget-label")).color }; }"""
+PAPER = "(c) => [...c.getContext('2d').getImageData(2, 2, 1, 1).data.slice(0, 3)]"
+
+
+def set_theme(page, theme):
+    """Change the theme and wait until the roll has its paper in that colour."""
+    command = f"jupyterapp.commands.execute('apputils:change-theme', {{ theme: '{theme}' }})"
+    page.evaluate(command)
+    bright = "> 200" if theme.endswith("Light") else "< 64"
+    page.wait_for_function(
+        "() => { const c = document.querySelector('.resampling-panel canvas');"
+        f" return ({PAPER})(c)[0] {bright}; }}",
+        timeout=20_000,
+    )
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+@pytest.mark.parametrize("width", [1280, 480])
+def test_panel_fits_the_page_and_can_be_read(panel, pictures, width, theme):
+    panel.set_viewport_size({"width": width, "height": 1000})
+    set_theme(panel, f"JupyterLab {theme}")
+    panel.locator(".resampling-panel").first.scroll_into_view_if_needed()
+    panel.screenshot(path=pictures / f"panel_{width}_{theme.lower()}.png")
+    found = panel.evaluate(WIDTHS)
+    shares = [s / c for s, c in zip(found["sliders"], found["columns"], strict=True)]
+    assert len(shares) == 5 and min(found["sliders"]) > 200 and min(shares) > 0.85
+    assert found["right"] <= found["edge"] + 1 and found["hidden"] <= 1
+    text = max(map(int, re.findall(r"\d+", found["text"])[:3]))
+    assert text > 200 if theme == "Dark" else text < 64
+
+
+def test_export_gives_files_with_music(panel, project, tmp_path):
+    panel.set_viewport_size({"width": 1280, "height": 1000})
+    set_theme(panel, "JupyterLab Light")
     folder = project / "outputs" / "generated"
     before = set(folder.iterdir())
     panel.click(".button-export")
     panel.wait_for_selector(".resampling-panel :text('saved in generated')", timeout=60_000)
     new = {path.suffix: path for path in set(folder.iterdir()) - before}
     assert {".mid", ".mxl", ".png"} < set(new) and len(new) == 4
-    assert all(path.name.startswith("seed_") for path in new.values())
+    assert status(panel).inner_text().count(new[".mid"].stem) == 1
     notes = pianoroll.read_midi(new[".mid"])
     assert len(notes) >= 9 and pianoroll.n_steps(notes) > 8 * pianoroll.STEPS_PER_MEASURE
-
-
-def test_exported_files_come_through_the_browser(panel, project, tmp_path):
     with panel.expect_download() as download:
         panel.click(".resampling-panel a[download$='.mid']")
-    name = download.value.suggested_filename
-    download.value.save_as(tmp_path / name)
-    assert (tmp_path / name).read_bytes() == (project / "outputs/generated" / name).read_bytes()
+    download.value.save_as(tmp_path / "copy.mid")
+    assert (tmp_path / "copy.mid").read_bytes() == new[".mid"].read_bytes()
 
 
 def test_score_is_engraved(panel, pictures):
     panel.click(".button-score")
-    panel.wait_for_selector(".resampling-panel img[alt^='Score of']", timeout=60_000)
-    panel.locator(".resampling-panel img[alt^='Score of']").scroll_into_view_if_needed()
+    score = panel.locator(".resampling-panel img[alt^='Score of']").first
+    score.scroll_into_view_if_needed(timeout=60_000)
     panel.screenshot(path=pictures / "panel_score.png")
+    panel.click(".button-score")
 
 
-def test_lesson_with_ten_takes_saves_small(panel, project):
-    player = panel_player(panel)
-    takes = panel.locator(".resampling-panel select").last.locator("option")
-    while takes.count() < 10:
-        take = take_of(player)
-        panel.click(".button-resample")
-        wait_for_take(panel, take + 1)
+def test_two_panels_do_not_meddle(panel):
+    take = panel_player(panel).get_attribute("data-take")
+    start_playing(panel, ".resampling-panel", 0.1)
+    assert next_take(panel, lambda: panel.click(".second .button-resample"), ".second")
+    panel.wait_for_function("!document.querySelector('.second audio').paused")
+    assert panel.locator(".resampling-panel audio").first.evaluate("(audio) => audio.paused")
+    assert panel_player(panel).get_attribute("data-take") == take
+    panel.click(".second .play")
+
+
+def test_reopened_without_a_kernel_it_is_a_picture_and_a_sound(panel, project, lab, pictures):
     panel.evaluate("jupyterapp.commands.execute('docmanager:save')")
-    size = (project / "notebooks" / "07_resample.ipynb").stat().st_size
-    assert 500_000 < size < 3_000_000  # pictures and sounds are in it
+    path = project / "notebooks" / f"{LESSON}.ipynb"
+    panel.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
+    assert 500_000 < path.stat().st_size < 3_000_000  # pictures and sounds are in it
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.kernelspec = {"name": "gone", "display_name": "Gone", "language": "gone"}
+    notebook.metadata.pop("language_info", None)
+    nbformat.write(notebook, path.with_name("reopened.ipynb"))
+    page, _ = open_page(panel.context.browser)
+    page.goto(f"{lab}/lab/workspaces/again/tree/notebooks/reopened.ipynb", timeout=120_000)
+    page.locator(".jp-Dialog button:has-text('No Kernel')").click()
+    still = page.locator(".jp-OutputArea-output img[alt^='Piano roll']")
+    still.last.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "without_kernel.png")
+    assert still.count() == 5 and still.last.evaluate("(image) => image.naturalWidth") > 500
+    assert page.locator(".jp-OutputArea-output:has-text('isplaying widget')").count() == 0
+    page.close()
 
 
-def test_player_follows_the_dark_theme(panel, pictures):
-    player = panel_player(panel)
-    light = roll(player)
-    panel.evaluate("jupyterapp.commands.execute('apputils:change-theme',"
-                   " { theme: 'JupyterLab Dark' })")  # fmt: skip
-    brightest = "Math.max(...c.getContext('2d').getImageData(2, 2, 1, 1).data.slice(0, 3))"
-    panel.wait_for_function(
-        "() => { const c = document.querySelector('.resampling-panel canvas');"
-        f" return {brightest} < 64; }}",
-        timeout=20_000,
-    )
-    assert roll(player) != light
-    panel.locator(".resampling-panel").first.scroll_into_view_if_needed()
-    panel.screenshot(path=pictures / "panel_dark.png")
+def test_after_a_restart_the_sound_plays_on_and_a_cell_brings_the_panel_back(panel, pictures):
+    panel.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    panel.wait_for_function(KERNEL)
+    start_playing(panel, ".resampling-panel", 0.1).click()
+    old = panel.locator(".resampling-panel.jupyter-widgets-disconnected").first
+    said = old.evaluate("(panel) => getComputedStyle(panel, '::before').content")
+    assert "run this cell again" in said
+    old.scroll_into_view_if_needed()
+    panel.screenshot(path=pictures / "restarted.png")
+    panel.wait_for_timeout(1000)
+    panel.evaluate("() => { const book = jupyterapp.shell.currentWidget.content;"
+                   " book.activeCellIndex = book.widgets.length - 1;"
+                   " jupyterapp.commands.execute('notebook:run-cell'); }")  # fmt: skip
+    panel.wait_for_selector(".second:not(.jupyter-widgets-disconnected) .roll-player[data-take]")
+    assert next_take(panel, lambda: panel.click(".second .button-resample"), ".second")
 
 
 def wait_for_batch(folder, number, loss, seconds=300):
@@ -227,7 +290,18 @@ def wait_for_batch(folder, number, loss, seconds=300):
     raise TimeoutError(f"batch {number} was not reached in {seconds} s")
 
 
-def test_training_is_watched_interrupted_and_taken_up_again(lab, chromium, project, pictures):
+@pytest.fixture
+def no_board_stays(project):
+    """TensorBoard outlives its kernel: stop those that show this project."""
+    yield
+    for board in manager.get_all():
+        if board.logdir.startswith(str(project)):
+            os.kill(board.pid, signal.SIGTERM)
+
+
+def test_training_is_watched_interrupted_and_taken_up_again(
+    lab, chromium, project, pictures, no_board_stays
+):
     from playwright.sync_api import expect
 
     run_folder = project / "outputs" / "runs" / "lesson_06"
@@ -247,6 +321,10 @@ def test_training_is_watched_interrupted_and_taken_up_again(lab, chromium, proje
     said = page.evaluate(TEXT)
     assert errors_of(page) == [] and said.count("call train again to go on") == 2
     assert "no gap: True" in said and hosts <= {"127.0.0.1", None, ""}
+    board = page.wait_for_selector("iframe[id^=tensorboard]")
+    board.content_frame().wait_for_selector("text=d_loss", timeout=60_000)
+    board.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "06_tensorboard.png")
     sounds = page.locator(".jp-OutputArea-output figure audio")
     assert sounds.count() >= 2
     sounds.last.scroll_into_view_if_needed()

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from lstmgan_utils import audio, player
-from lstmgan_utils.pianoroll import note_array
+from lstmgan_utils.pianoroll import note_array, read_midi
+from tools.lessons import ROOT
 
 SONG = note_array((24 * i, 24, 60 + i * 5 % 13) for i in range(32))  # 8 measures
 SHORT = note_array((24 * i, 24, 72 - i % 5) for i in range(8))  # 2 measures
@@ -112,7 +113,7 @@ def chromium():
 def state_of(notes, sound=True, **changes):
     """The traits that player.js reads, as JSON text."""
     widget = player.PianoRollPlayer(notes, sound=sound)
-    names = ["mime", "tempo", "steps_per_measure", "title", "position", "loop", "take"]
+    names = ["mime", "tempo", "steps_per_measure", "title", "position", "loop", "take", "autoplay"]
     state = {name: getattr(widget, name) for name in names} | changes
     state |= {n: base64.b64encode(getattr(widget, n)).decode() for n in ("rows", "audio")}
     return json.dumps(state)
@@ -238,12 +239,10 @@ def test_light_and_dark(open_page):
 @pytest.mark.browser
 def test_200_measures_scroll_and_follow(open_page):
     long = note_array((24 * i, 24, 60 + i % 12) for i in range(800))
-    page = open_page(long, sound=False)
-    width = "document.querySelector('.scroll').scrollWidth"
-    assert (
-        page.evaluate(width) > 10_000
-        and page.evaluate("document.querySelector('canvas').width") < 2000
-    )
+    page = open_page(long, sound=False, style="display:flex")  # as JupyterLab 3 lays outputs out
+    assert page.evaluate("document.querySelector('.scroll').scrollWidth") > 10_000
+    assert page.evaluate("document.querySelector('canvas').width") < 900
+    assert page.evaluate("document.documentElement.scrollWidth") <= 900
     page.focus(".scroll")
     page.keyboard.press("End")
     assert page.evaluate("document.querySelector('.scroll').scrollLeft") > 9000
@@ -257,17 +256,54 @@ def test_silence_is_said(open_page):
     assert BLUE not in colours(page)
 
 
+def send_take(page, notes, take, autoplay):
+    """Send another song, as the kernel does: its traits, then the number of the take."""
+    rows = base64.b64encode(player.pack_notes(notes)).decode()
+    page.evaluate("rows => model.send('rows', bytes(rows))", rows)
+    page.evaluate(f"model.send('autoplay', {json.dumps(autoplay)}); model.send('take', {take})")
+    page.wait_for_selector(f'.roll-player[data-take="{take}"]')
+
+
 @pytest.mark.browser
-def test_a_new_take_goes_on_at_the_same_place(open_page):
+def test_a_new_take_goes_on_at_the_same_place_or_plays_at_once(open_page):
+    page, other = open_page(sound=False), note_array((24 * i, 24, 50) for i in range(32))
+    send_take(page, other, 2, autoplay=False)
+    assert "Play" in page.inner_text(".play")
+    page.keyboard.press("Tab")  # as any key or click, it lets the page sound
+    send_take(page, SONG, 3, autoplay=True)
+    page.wait_for_function("document.querySelector('.roll-player').dataset.time > 0.6")
+    send_take(page, other, 4, autoplay=False)
+    assert "Pause" in page.inner_text(".play") and seconds(page) >= 0.5
+    send_take(page, EMPTY, 5, autoplay=True)
+    assert "Play" in page.inner_text(".play") and page.inner_text(".title") == audio.SILENT
+
+
+@pytest.mark.browser
+def test_a_browser_that_wants_a_click_gets_one(open_page):
+    page = open_page(autoplay=True)
+    page.evaluate("() => { HTMLMediaElement.prototype.play = () => Promise.reject(Error()); }")
+    send_take(page, SONG, 2, autoplay=True)
+    assert "Play" in page.inner_text(".play")
+
+
+@pytest.mark.browser
+def test_one_player_plays_at_a_time(open_page):
     page = open_page(sound=False)
     page.click(".play")
-    page.wait_for_function("document.querySelector('.roll-player').dataset.time > 0.6")
-    page.evaluate(
-        "rows => model.send('rows', bytes(rows))",
-        base64.b64encode(
-            player.pack_notes(note_array((24 * i, 24, 50) for i in range(32)))
-        ).decode(),
-    )
-    page.evaluate("model.send('take', 2)")
-    page.wait_for_selector('.roll-player[data-take="2"]')
-    assert "Pause" in page.inner_text(".play") and seconds(page) >= 0.5
+    page.evaluate("dispatchEvent(new CustomEvent('roll-player', { detail: 'another' }))")
+    assert "Play" in page.inner_text(".play")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("piece", ["joplin_maple_leaf_rag", "mozart_sonata_k545"])
+def test_piano_music_has_room(open_page, pictures, piece):
+    notes = read_midi(ROOT / "data_sample" / "midi" / f"{piece}.mid")
+    page = open_page(notes, sound=False, width=480)
+    page.screenshot(path=pictures / f"{piece}.png")
+    size = "(() => { const c = document.querySelector('canvas'); return c.height; })()"
+    rows = int(np.ptp(notes["pitch"])) + 5
+    assert page.evaluate(size) == 20 + max(220, 5 * rows) > 240
+    wide = page.evaluate("document.querySelector('.scroll').scrollWidth")
+    measures = -(-int((notes["onset"] + notes["duration"]).max()) // 96)
+    assert wide / measures > 100  # pixels; a melody in eighths has 60
+    assert f"{len(notes)} notes" in page.inner_text(".title") and BLUE in colours(page, 0.1, 1)

@@ -1,14 +1,13 @@
 """The panel: each knob reaches the plain functions, takes are kept, errors are said, files made."""
 
 import base64
-import json
 import re
 
 import ipywidgets
 import numpy as np
 import pytest
 
-from lstmgan_utils import controls, pianoroll, player, sampling, takes, widgets
+from lstmgan_utils import pianoroll, player, sampling, takes, widgets
 from lstmgan_utils.takes import Knobs
 
 
@@ -38,13 +37,31 @@ def pitches(panel):
     return np.frombuffer(panel.player.rows, "<i4").reshape(-1, 3)[:, 2].tolist()
 
 
-def test_first_take_is_shown_at_once(panel):
-    assert len(panel.takes) == 1 and len(pitches(panel)) == 32
-    assert "<b>32</b> notes, 4.0 a measure" in panel.count.value
+def said(panel):
+    """The words of the status line, without markup."""
+    return re.sub("<[^>]*>", "", panel.status.value).strip()
+
+
+def test_first_take_waits_for_a_click_and_later_ones_play_at_once(panel):
+    assert len(panel.takes) == 1 and len(pitches(panel)) == 32 and not panel.player.autoplay
+    panel.buttons["resample"].click()
+    assert panel.player.autoplay and panel.player.title == "#2 seed 1"
+    panel.buttons["play"].value = False
+    panel.buttons["resample"].click()
+    assert not panel.player.autoplay and said(panel) == ""
+
+
+def test_fine_steps_and_the_terms_of_the_field(panel):
+    amount, temperature = (panel.controls[name] for name in ("amount", "temperature"))
+    assert (amount.step, amount.readout_format) == (0.001, ".3f") and temperature.step == 0.05
+    names = {name: panel.buttons[name].description for name in ("local_latent", "global_latent")}
+    assert names == {"local_latent": "new local latent", "global_latent": "new global latent"}
+    assert all(widget.description and widget.layout.width == "auto" for widget in
+               panel.controls.values())  # fmt: skip
 
 
 EXTREMES = {
-    "seed": (0, controls.LARGEST_SEED),
+    "seed": (0, widgets.LARGEST_SEED),
     "measures": (1, 200),
     "amount": (0.5, 1.0),
     "walk": (True,),
@@ -64,7 +81,7 @@ def test_knobs_reach_the_sampler(panel, name, value):
 
 @pytest.mark.parametrize("name", ["measures", "amount", "temperature", "tempo", "transpose"])
 def test_sliders_stop_where_the_functions_do(name):
-    control = controls.make_controls(Knobs())[name]
+    control = widgets.make_controls(Knobs())[name]
     control.value = 1e9
     assert control.value == control.max
     assert (name != "measures") or (control.min, control.max) == (1, 200)
@@ -85,16 +102,16 @@ def test_tempo_and_instrument_change_the_sound_and_no_note(panel):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_details_and_song_redraw_their_own_rows(panel, seed):
+def test_latents_redraw_their_own_rows(panel, seed):
     panel.controls["seed"].value = seed
     drawn = sampling.draw_latent(seed)
-    panel.buttons["details"].click()
+    panel.buttons["local_latent"].click()
     other_details = takes.latent_of(panel.knobs)
     assert (other_details[0] == drawn[0]).all() and (other_details[1:] != drawn[1:]).all()
     panel.buttons["resample"].click()
-    assert panel.knobs.details is None and panel.knobs.seed == seed + 1
+    assert panel.knobs.local_latent is None and panel.knobs.seed == seed + 1
     drawn = sampling.draw_latent(seed + 1)
-    panel.buttons["song"].click()
+    panel.buttons["global_latent"].click()
     other_song = takes.latent_of(panel.knobs)
     assert (other_song[0] != drawn[0]).all() and (other_song[1:] == drawn[1:]).all()
 
@@ -137,6 +154,7 @@ def test_export_names_its_files_after_the_seed(panel, tmp_path):
     names = sorted(path.name for path in (tmp_path / "generated").iterdir())
     assert [name.rsplit(".", 1)[0] for name in names] == ["seed_0007_key_+2_8_measures"] * 4
     assert {name.rsplit(".", 1)[1] for name in names} >= {"mid", "mxl", "png"}
+    assert said(panel).count("seed_0007") == 1
     links = dict(
         re.findall(r'download="([^"]+)" [^>]*href="data:[^,]+,([^"]+)"', panel.status.value)
     )
@@ -152,10 +170,11 @@ def test_file_stem_tells_takes_apart():
         Knobs(),
         Knobs(seed=1),
         Knobs(amount=0.5),
+        Knobs(amount=0.501),
         Knobs(amount=0.5, other_seed=2),
         Knobs(walk=True),
-        Knobs(details=1),
-        Knobs(song=1),
+        Knobs(local_latent=1),
+        Knobs(global_latent=1),
         Knobs(temperature=1.1),
         Knobs(transpose=-1),
         Knobs(measures=9),
@@ -168,35 +187,58 @@ def test_file_stem_tells_takes_apart():
 def test_silence_is_said_and_not_exported(panel, monkeypatch):
     monkeypatch.setattr(sampling, "sample", lambda *_, **__: pianoroll.note_array([]))
     panel.buttons["resample"].click()
-    assert "<b>0</b> notes" in panel.count.value and panel.player.rows == b""
+    assert panel.player.rows == panel.player.audio == b""
     panel.buttons["export"].click()
-    assert "silent" in panel.status.value and not panel.folder.exists()
+    assert "silent" in said(panel) and not panel.folder.exists()
 
 
-def test_unknown_weights_are_named_and_the_knobs_go_back(panel, monkeypatch):
-    def refuse(name):
-        raise FileNotFoundError(f"{name} is not there; choose folk")
-
-    monkeypatch.setattr(sampling, "load_pretrained", refuse)
-    panel.controls["weights"].value = "jazz"
-    assert "jazz is not there" in panel.status.value
-    assert panel.controls["weights"].value == "folk" and len(panel.takes) == 1
-
-
-def test_run_folders_are_offered_and_loaded_once(panel, monkeypatch, tmp_path):
-    run = tmp_path / "outputs" / "runs" / "mine"
-    run.mkdir(parents=True)
-    (run / "config.json").write_text(json.dumps({}))
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """Run folders "good" and "early" (no save yet); shipped weights are two, "folk" and "piano"."""
+    for name in ("outputs/runs/good", "outputs/runs/early", "shipped/folk", "shipped/piano"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.json").write_text("{}")
+    (tmp_path / "outputs" / "runs" / "no run").mkdir()
     monkeypatch.setattr(widgets.runtime, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(sampling, "WEIGHTS", tmp_path / "shipped")
     loaded = []
-    monkeypatch.setattr(sampling, "load_run", lambda folder: loaded.append(folder) or 2.0)
-    assert controls.known_weights() == ["folk", "outputs/runs/mine"]
-    panel.controls["weights"].value = "outputs/runs/mine"
+
+    def load(folder):
+        loaded.append(folder.name)
+        if folder.name == "early":
+            raise FileNotFoundError(f"{folder} holds no save yet; train on to the first one")
+        return 2.0
+
+    monkeypatch.setattr(sampling, "load_run", load)
+    return loaded
+
+
+def test_weights_are_a_menu_of_what_ships_and_what_was_trained(panel, runs, tmp_path):
+    panel.buttons["resample"].click()  # the menu finds what was trained since the panel opened
+    menu = panel.controls["weights"]
+    assert dict(menu.options) == {
+        "folk (comes with the course)": "folk",
+        "piano (comes with the course)": "piano",
+        "early (trained here)": "outputs/runs/early",
+        "good (trained here)": "outputs/runs/good",
+    }
+    menu.value = "outputs/runs/good"
     panel.buttons["resample"].click()
-    assert loaded == [run]
-    np.testing.assert_array_equal(
-        notes_of(panel), takes.sample_take(2.0, Knobs(seed=1, weights="outputs/runs/mine"))
-    )
+    assert runs == ["good"]  # loaded once
+    expected = takes.sample_take(2.0, Knobs(seed=2, weights="outputs/runs/good"))
+    np.testing.assert_array_equal(notes_of(panel), expected)
+    menu.value = "outputs/runs/early"
+    assert "early holds no save yet; train on" in said(panel)
+    assert menu.value == panel.knobs.weights == "outputs/runs/good" and len(panel.takes) == 4
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    other = widgets.resampling_panel(weights=elsewhere, folder=tmp_path)
+    assert other.controls["weights"].value == str(elsewhere) and runs[-1] == "elsewhere"
+
+
+def test_wrong_weights_are_said_at_once(tmp_path):
+    with pytest.raises(ValueError, match="no weights named 'jazz'.*'folk'.*run folder"):
+        widgets.resampling_panel(weights="jazz", folder=tmp_path)
 
 
 def test_score_appears_when_asked_for(panel, monkeypatch):
