@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import truth_set
-from lstmgan_utils import conversion, musescore, runtime
-from lstmgan_utils.manifest import read_manifest
-from lstmgan_utils.mxl_safety import read_musicxml
-from lstmgan_utils.score_check import read_notes
+from lstmgan_utils import runtime
+from lstmgan_utils.conversion import engines, musescore
+from lstmgan_utils.conversion.score_check import read_notes
+from lstmgan_utils.folder_jobs import read_manifest
+from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 
 SAMPLE = runtime.project_root() / "data_sample"
 COPIES = 4  # of the sample, to time processes with
@@ -73,9 +74,7 @@ def fidelity(way, engine, folder):
 
 def convert(engine, folder, n_jobs=None, midi_folder=SAMPLE / "midi"):
     """Convert the sample, or another folder, with one engine; gives the manifest."""
-    return conversion.convert_folder(
-        midi_folder, folder, engine=engine, n_jobs=n_jobs, progress=False
-    )
+    return engines.convert_folder(midi_folder, folder, engine=engine, n_jobs=n_jobs, progress=False)
 
 
 def print_fidelity():
@@ -113,9 +112,9 @@ def by_music21(files, folder):
 def by_quantizer(files, folder):
     """Read, quantise and write with the fallback of the package."""
     for number, file in enumerate(files):
-        performance = conversion.read_performance(file)
-        parts, _ = conversion.quantize(performance)
-        conversion.write_mxl(parts, performance, folder / f"{number}.mxl")
+        performance = engines.read_performance(file)
+        parts, _ = engines.quantize(performance)
+        engines.write_mxl(parts, performance, folder / f"{number}.mxl")
 
 
 def one_by_one(files, folder):

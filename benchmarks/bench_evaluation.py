@@ -8,9 +8,10 @@ import time
 import numpy as np
 import pytest
 
-from lstmgan_utils import corpus, evaluation, league, statistics
+from lstmgan_utils import corpus, evaluation
+from lstmgan_utils.evaluation import descriptors, league
+from lstmgan_utils.evaluation.baselines import Markov, MeasureShuffle, Noise
 from lstmgan_utils.pianoroll import transpose
-from lstmgan_utils.rivals import Markov, MeasureShuffle, Noise
 
 pytestmark = pytest.mark.benchmark
 N_PIECES = 1000
@@ -71,5 +72,5 @@ def test_a_planted_copy_is_caught_in_a_minute(songs, writers):
     print(f"\nnovelty of {N_PIECES} pieces against {len(songs[0])} tunes in {processor:.1f} s "
           f"({clock:.1f} s on the clock); the copy shares {found['run'][500]} notes")  # fmt: skip
     assert int(np.argmax(found["run"])) == 500
-    assert found["run"][500] == len(statistics.melody(clip))
+    assert found["run"][500] == len(descriptors.melody(clip))
     assert processor < LIMIT

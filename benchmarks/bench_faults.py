@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from lstmgan_utils.mxl_safety import read_musicxml
-from lstmgan_utils.score_check import read_notes
-from lstmgan_utils.table import Table
+from lstmgan_utils.conversion.score_check import read_notes
+from lstmgan_utils.evaluation.table import Table
+from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 from tests.midi_builder import midi as midi_file
 from tests.midi_builder import play, track
 from tests.test_hostile_input import BAD_MIDI

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from lstmgan_utils import sampling
 from lstmgan_utils.config import LATENT_SIZE, PRESETS
-from lstmgan_utils.first_try import build_first_try
+from lstmgan_utils.generator import build_first_try
 
 pytestmark = pytest.mark.benchmark
 N_BEATS = 800  # 200 measures of 4/4: 19,200 time steps

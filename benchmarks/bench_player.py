@@ -6,9 +6,9 @@ from time import perf_counter
 import pytest
 
 from lstmgan_utils import audio, sampling
-from lstmgan_utils.player import encode_song
-from lstmgan_utils.takes import Knobs, sample_take
-from lstmgan_utils.widgets import resampling_panel
+from lstmgan_utils.sampling import Knobs, sample_take
+from lstmgan_utils.widgets.player import encode_song
+from lstmgan_utils.widgets.resampling import resampling_panel
 
 pytestmark = pytest.mark.benchmark
 TARGETS = {8: 0.5, 200: 5.0}  # seconds, on two cores with nothing else to do

@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from benchmarks import report
-from lstmgan_utils import evaluation, league
+from lstmgan_utils import evaluation
+from lstmgan_utils.evaluation import league
 from lstmgan_utils.runtime import project_root
 
 RIVALS = ("Markov chain", "shuffled measures", "likelihood LSTM")

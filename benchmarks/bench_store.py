@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstmgan_utils import corpus, pianoroll, store, tunes, windows
+from lstmgan_utils import corpus, pianoroll, windows
+from lstmgan_utils.corpus import store, tunes
 from lstmgan_utils.pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION
 
 N_SONGS = 20_000  # as many as the first attempt had

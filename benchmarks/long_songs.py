@@ -5,9 +5,8 @@ the README shows; `make weights` calls it.
 """
 
 from lstmgan_utils import corpus, sampling
-from lstmgan_utils.clipping import home_tunes
-from lstmgan_utils.continuity import blend_continuity
-from lstmgan_utils.longform import drift, long_form
+from lstmgan_utils.evaluation.clipping import home_tunes
+from lstmgan_utils.evaluation.long_pieces import blend_continuity, drift, long_form
 from lstmgan_utils.pianoroll import MAX_STEPS, n_steps
 
 LONG_SEEDS = range(50)

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rivals import line_up
-from lstmgan_utils import audio, corpus, evaluation, league, plotting, runtime, sampling
+from lstmgan_utils import audio, corpus, evaluation, plotting, runtime, sampling
+from lstmgan_utils.evaluation import league
 from lstmgan_utils.runtime import atomic_path
 
 MEASURES = 8

@@ -4,8 +4,7 @@ import time
 
 import numpy as np
 
-from lstmgan_utils.rival_lstm import LikelihoodLSTM
-from lstmgan_utils.rivals import Markov, MeasureShuffle, Noise
+from lstmgan_utils.evaluation.baselines import LikelihoodLSTM, Markov, MeasureShuffle, Noise
 
 __all__ = ["LikelihoodLSTM", "Markov", "MeasureShuffle", "Noise", "line_up"]
 

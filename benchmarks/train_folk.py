@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks import long_songs
 from lstmgan_utils import corpus, evaluation, plotting, runtime, sampling, training
-from lstmgan_utils.calibration import calibrate_copies
 from lstmgan_utils.config import PRESETS
+from lstmgan_utils.evaluation.calibration import calibrate_copies
 
 SEEDS = range(1000)
 PICTURE_SEED = 0

@@ -33,7 +33,7 @@ from lstmgan_utils import (
 )
 from lstmgan_utils.config import LATENT_SIZE, PRESETS
 from lstmgan_utils.discriminator import build_discriminator
-from lstmgan_utils.first_try import relu6_sixth
+from lstmgan_utils.generator import relu6_sixth
 
 EXPERIMENTS = Path(__file__).parent / "experiments.csv"
 SCORES = {  # column of experiments.csv: row of the scorecard
@@ -315,7 +315,7 @@ def run(name, warm_up, folder, steps, seconds):
     config = dataclasses.replace(config, warm_up_steps=0, softness=1.0)
     model = build(config, vocabulary)
     if goes_on:
-        what, start = f"from {Path(warm_up).name}: {what}", gan.load_run(warm_up)
+        what, start = f"from {Path(warm_up).name}: {what}", gan.load_training(warm_up)
         for part in ("generator", "average", "encoder"):
             getattr(model, part).set_weights(getattr(start, part).get_weights())
     model.compile()

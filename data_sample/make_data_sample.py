@@ -20,7 +20,8 @@ from pathlib import Path
 import mido
 import numpy as np
 
-from lstmgan_utils import pianoroll, runtime, tunes
+from lstmgan_utils import pianoroll, runtime
+from lstmgan_utils.corpus import tunes
 
 SEED = 2026
 HERE = Path(__file__).parent

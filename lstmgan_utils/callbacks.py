@@ -1,5 +1,6 @@
 """What happens while a model trains: samples, saves, logs, warnings in words, a progress bar."""
 
+import csv
 import math
 from pathlib import Path
 
@@ -229,3 +230,41 @@ class History(keras.callbacks.Callback):
             with self.path.open("a") as file:
                 for name, value in (logs or {}).items():
                     file.write(f"{number},{self.model.phase},{name},{value:.6g}\n")
+
+
+def read_history(run_folder):
+    """Read what a run has written about its losses.
+
+    Args:
+        run_folder: str or Path.
+
+    Returns:
+        dict from the name of a loss to (batch numbers, values), two float ndarrays; the last row
+        counts where a batch was written twice. Empty before the first row.
+
+    Introduced in lesson 06.
+    """
+    path, found = Path(run_folder) / "history.csv", {}
+    if path.is_file():
+        with path.open(newline="") as file:
+            for number, _, name, value in csv.reader(file):
+                found.setdefault(name, {})[int(number)] = float(value)
+    return {
+        name: (np.array(sorted(rows), float), np.array([rows[n] for n in sorted(rows)]))
+        for name, rows in found.items()
+    }
+
+
+def read_samples(run_folder):
+    """Read the samples that a run has written.
+
+    Args:
+        run_folder: str or Path.
+
+    Returns:
+        dict from batch number to note array, in order.
+
+    Introduced in lesson 06.
+    """
+    files = sorted((Path(run_folder) / "samples").glob("step_*.mid"))
+    return {int(file.stem.split("_")[1]): pianoroll.read_midi(file) for file in files}

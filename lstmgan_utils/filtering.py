@@ -9,16 +9,18 @@ a change of program.
 import tempfile
 from pathlib import Path
 
-from .abc_notation import read_abc, read_abc_text
 from .folder_jobs import (
+    Manifest,
     attempt,
     find_files,
     fingerprint,
+    read_manifest,
     record_folders,
     told_when_full,
     work_folder,
 )
-from .instruments import (
+from .pianoroll.abc_notation import read_abc, read_abc_text
+from .pianoroll.instruments import (
     PERCUSSION,
     count_notes,
     find_players,
@@ -27,10 +29,9 @@ from .instruments import (
     parse,
     take_part,
 )
-from .manifest import Manifest, read_manifest
-from .musicxml import zip_score
-from .mxl_safety import read_musicxml
-from .rolls import RESOLUTION, count_pitches, list_flaws, n_steps
+from .pianoroll.musicxml import zip_score
+from .pianoroll.rolls import RESOLUTION, count_pitches, list_flaws, n_steps
+from .pianoroll.safe_reading import read_musicxml
 from .runtime import progress_bar, put_in_place
 
 ABC = ".abc"

@@ -13,8 +13,7 @@ import tensorflow as tf
 from . import runs
 from .config import LATENT_SIZE
 from .discriminator import GENERATED, REAL, build_discriminator
-from .encoder import Encoder
-from .generator import build_generator
+from .generator import Encoder, build_generator
 from .pianoroll import RESOLUTION
 
 WARM_UP, ADVERSARIAL = "warm-up", "adversarial"
@@ -300,7 +299,7 @@ class LSTMGAN(keras.Model):
         return path
 
 
-def load_run(run_folder):
+def load_training(run_folder):
     """Load a training run as it was last saved, ready to train on.
 
     Args:

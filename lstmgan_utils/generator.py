@@ -1,16 +1,182 @@
-"""The generator: an LSTM that reads 24 random values a beat and chooses a word of music a beat."""
+"""The generator as it was first described: an LSTM that paints cells, a step at a time."""
 
 import functools
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from .config import LATENT_SIZE
-from .dice import choose_word, dice_landscapes, throw_dice
-from .first_try import build_first_try
-from .lookback import LOOKBACK, N_BLANKS, echo, embed, fold, offer, shift
 from .pianoroll import N_PITCHES, RESOLUTION
 from .vocabulary import BEATS_PER_MEASURE, METRES, SECTION
+
+
+def relu6_sixth(x):
+    """Clip to 0..6 and divide by 6: the activation of the first try, relu6(x) / 6.
+
+    Introduced in lesson 05.
+    """
+    return keras.ops.relu6(x) / 6
+
+
+def build_first_try(config):
+    """Build the generator as it was first described: one LSTM step a time step, one cell a pitch.
+
+    Args:
+        config: Config; only `units` matters here.
+
+    Returns:
+        keras.Model: latent, shape (batch, beats, 24), read as 24 * beats random values, to
+        roll, shape (batch, 24 * beats, 128), each cell from 0 to 1.
+
+    Introduced in lesson 05.
+    """
+    latent = keras.Input((None, LATENT_SIZE), name="latent")
+    x = keras.layers.Reshape((-1, 1), name="one_value_a_step")(latent)
+    x = keras.layers.LSTM(config.units, return_sequences=True, name="lstm")(x)
+    roll = keras.layers.Dense(N_PITCHES, activation=relu6_sixth, name="pitches")(x)
+    return keras.Model(latent, roll, name="first_try")
+
+
+class Encoder(keras.Model):
+    """Reads a section of a tune into a song latent; training needs it, playing does not.
+
+    Args:
+        config: Config.
+
+    Introduced in lesson 06.
+    """
+
+    def __init__(self, config):
+        super().__init__(name="encoder")
+        self.listen = keras.layers.Dense(128, activation="tanh", name="listen")
+        self.summary = keras.layers.Dense(2 * LATENT_SIZE, name="summary")
+        self.listen.build((None, None, 2 * config.embedding))
+        self.summary.build((None, 128))
+        self.built = True
+
+    def call(self, meanings, mask):
+        """Summarise embedded words, shape (batch, beats, embedding), where the mask is 1.
+
+        Returns:
+            (mean, log variance), each of shape (batch, 24).
+        """
+        pairs = tf.concat([meanings[:, :-1], meanings[:, 1:]], axis=-1)  # rhythm lives in pairs
+        mask = mask[:, 1:, None]
+        n_pairs = tf.maximum(tf.reduce_sum(mask, axis=1), 1)  # a tune of one beat has none
+        heard = tf.reduce_sum(self.listen(pairs) * mask, axis=1) / n_pairs
+        return tf.split(self.summary(heard), 2, axis=-1)
+
+
+DICE_SEED = 24
+DICE_ROUGHNESS = 0.6  # neighbours 1/128 apart keep most words, two seeds share next to none
+N_WAVES = 256
+
+
+def dice_landscapes(n_words):
+    """Give each word a fixed random landscape over the space of a beat's 24 random values.
+
+    The landscapes are sums of 256 random waves (Rahimi and Recht 2007), so that the heights of
+    two words are all but independent, and that a small step in the latent changes them little.
+
+    Args:
+        n_words: int.
+
+    Returns:
+        float32 ndarrays: wave vectors, shape (24, 256), phases, shape (256,), and the weights of
+        the waves, shape (256, words).
+
+    Introduced in lesson 05.
+    """
+    rng = np.random.default_rng(DICE_SEED)
+    waves = rng.normal(scale=DICE_ROUGHNESS, size=(LATENT_SIZE, N_WAVES))
+    phases = rng.uniform(0, 2 * np.pi, N_WAVES)
+    weights = rng.normal(scale=(2 / N_WAVES) ** 0.5, size=(N_WAVES, n_words))
+    return tuple(np.float32(array) for array in (waves, phases, weights))
+
+
+def throw_dice(latent, landscapes):
+    """Turn a beat's 24 random values into one Gumbel number a word.
+
+    The largest of logit + Gumbel number is a draw from the softmax of the logits (the
+    Gumbel-max trick); that all numbers come from 24 values makes the draw a function of the
+    latent, so that songs can be repeated and blended.
+
+    Args:
+        latent: float tensor, shape (…, 24), standard normal.
+        landscapes: from `dice_landscapes`.
+
+    Returns:
+        float tensor, shape (…, words).
+
+    Introduced in lesson 05.
+    """
+    waves, phases, weights = landscapes
+    normal = tf.matmul(tf.cos(tf.matmul(latent, waves) + phases), weights)
+    uniform = 0.5 * (1 + tf.math.erf(normal / np.sqrt(2)))
+    return -tf.math.log(-tf.math.log(tf.clip_by_value(uniform, 1e-6, 1 - 1e-6)))
+
+
+def choose_word(scores, softness=1.0):
+    """Choose the word with the highest score, with the gradient of a softmax.
+
+    Args:
+        scores: float tensor, shape (batch, words).
+        softness: float, temperature of that softmax.
+
+    Returns:
+        float tensor, shape (batch, words), one 1 a row (straight-through estimator).
+
+    Introduced in lesson 05.
+    """
+    soft = tf.nn.softmax(scores / softness)
+    hard = tf.one_hot(tf.argmax(scores, axis=-1), scores.shape[-1], dtype=soft.dtype)
+    return hard + soft - tf.stop_gradient(soft)
+
+
+# Measures: what was played here so long ago is offered again. Memory and look-back stop where the
+# section begins; the last look-back goes from the second section of a tune to its first.
+LOOKBACK = (1, 2, 4, 8, SECTION)
+N_BLANKS = 1 + max(LOOKBACK) * max(BEATS_PER_MEASURE.values())  # beats that a look-back reaches
+
+
+def fold(songs, length, fill=0):
+    """Cut songs, shape (batch, beats, …), into rows of so many beats, the last one filled up."""
+    late = -(songs.shape[1] or tf.shape(songs)[1]) % length
+    songs = tf.pad(songs, [[0, 0], [0, late]] + [[0, 0]] * (len(songs.shape) - 2), "CONSTANT", fill)
+    return tf.reshape(songs, [-1, length, *songs.shape[2:]])
+
+
+def shift(words, by):
+    """Move each row of words later by its own number of beats; -1 comes in."""
+    index = tf.range(words.shape[1])[None] - by[:, None]
+    moved = tf.gather(words, tf.maximum(index, 0), batch_dims=1)
+    return tf.where(index >= 0, moved, -1)
+
+
+def echo(last, before):
+    """Tell whether the last word is the one that was played a lookback before it."""
+    return tf.cast((last == before) & (last >= 0), tf.float32)
+
+
+def embed(embedding, words):
+    """Look words up; -1 is a row of zeros."""
+    return tf.gather(embedding, tf.maximum(words, 0)) * tf.cast(words >= 0, tf.float32)[..., None]
+
+
+def offer(scores, copy, pasts):
+    """Raise the scores of the words played 1, 2, 4, 8 and 16 measures ago by the copy values."""
+    shape = tf.shape(scores)
+    rows = tf.range(shape[0] * shape[1]) * shape[2]
+    places = [rows + tf.reshape(tf.maximum(past, 0), [-1]) for past in pasts]
+    bonuses = [tf.where(past >= 0, copy[..., k], 0) for k, past in enumerate(pasts)]
+    flat = tf.tensor_scatter_nd_add(
+        tf.reshape(scores, [-1]),
+        tf.concat(places, axis=0)[:, None],
+        tf.reshape(tf.stack(bonuses), [-1]),
+    )
+    return tf.reshape(flat, shape)
+
 
 CYCLE = 8  # measures after which the counting starts again, as in most tunes
 ENDING = 4  # measures before the end in which the generator is told how far it is

@@ -4,8 +4,11 @@ All colours come from the palette of Okabe and Ito, which people with any colour
 apart, and every meaning that a colour has, brightness has too.
 """
 
+import io
+
 import numpy as np
 
+from . import pianoroll
 from .pianoroll import N_PITCHES, decode, n_steps, steps_of, to_musicxml
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
@@ -256,3 +259,101 @@ def _rectangles(left, right, middle, half=0.4):
     x = np.stack([left, right, right, left], axis=1)
     y = np.stack([middle - half, middle - half, middle + half, middle + half], axis=1)
     return np.stack([x, y], axis=2)
+
+
+def plot_fields(roll, fields, ax=None, *, middle=None):
+    """Draw a roll, and under it how far each layer of a network sees from one place.
+
+    Args:
+        roll: uint8 ndarray, shape (time, 128).
+        fields: dict from a layer's name to the time steps that it sees.
+        ax: matplotlib Axes, None for a new figure.
+        middle: int, the time step in the middle of all fields; None for the roll's own middle.
+
+    Returns:
+        (Figure, Axes).
+
+    Introduced in lesson 04.
+    """
+    fig, ax = plot_roll(roll, ax, title="how far each layer sees from one place")
+    low, high = ax.get_ylim()
+    middle = len(roll) / 2 if middle is None else middle
+    for i, (name, field) in enumerate(fields.items()):
+        color, y = COLORS[i % len(COLORS)], low - 3 - 3 * i
+        ax.barh(y, field, left=middle - field / 2, height=2, color=color, zorder=3)
+        ax.annotate(f" {name}: {field} steps", (min(middle + field / 2, len(roll)), y), va="center",
+                    ha="left" if middle + field / 2 < 0.75 * len(roll) else "right", fontsize=8,
+                    zorder=4)  # fmt: skip
+    ax.set_ylim(low - 3 * len(fields) - 3, high)
+    return fig, ax
+
+
+def plot_gradient(roll, gradient, ax=None, *, title=None):
+    """Draw what a cell does to a verdict: orange speaks for "real", purple for "generated".
+
+    Args:
+        roll: uint8 ndarray, shape (time, 128), its notes are outlined.
+        gradient: float ndarray, shape (time, 128), of the log odds of "real".
+        ax: matplotlib Axes, None for a new figure.
+        title: str.
+
+    Returns:
+        (Figure, Axes).
+
+    Introduced in lesson 04.
+    """
+    notes = pianoroll.decode(roll)
+    fig, ax = plot_roll(notes, ax, color="none", title=title)
+    limit = np.quantile(np.abs(gradient), 0.995) or 1.0
+    image = ax.imshow(gradient.T, cmap="PuOr_r", vmin=-limit, vmax=limit, origin="lower",
+                      aspect="auto", extent=(0, len(roll), -0.5, pianoroll.N_PITCHES - 0.5),
+                      interpolation="nearest", zorder=0.6)  # fmt: skip
+    for onset, duration, pitch in notes.tolist():
+        ax.plot([onset, onset + duration - 1], [pitch, pitch], color="black", linewidth=1.5)
+    fig.colorbar(image, ax=ax, label="change of log odds")
+    return fig, ax
+
+
+def plot_words(tiles, titles, *, columns=8):
+    """Draw beats as small piano rolls, all with the same pitches.
+
+    Args:
+        tiles: uint8 ndarray, shape (words, 24, 128).
+        titles: list of str.
+        columns: int, pictures in a row.
+
+    Returns:
+        (Figure, ndarray of Axes, shape (rows, columns)).
+
+    Introduced in lesson 05.
+    """
+    fig, axes = plot_batch(tiles, columns=columns, titles=titles)
+    rows = len(axes)
+    fig.set_size_inches(WIDTH, 1.7 * rows)
+    for ax in axes.flat:
+        ax.set(xlabel="", xticks=[])
+        if ax.get_subplotspec().colspan.start:
+            ax.set_yticklabels([])
+    fig.suptitle("one beat each; numbers say how many beats in a hundred", fontsize=9)
+    return fig, axes
+
+
+def roll_png(notes, title=""):
+    """Draw the piano roll as a small PNG picture.
+
+    Args:
+        notes: note array.
+        title: text above the roll.
+
+    Returns:
+        bytes of the PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 2.6), dpi=80, layout="constrained")
+    axes = figure.subplots()
+    plot_roll(notes, ax=axes)
+    axes.set_title(title, loc="left", fontsize=10)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

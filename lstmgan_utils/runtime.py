@@ -1,19 +1,32 @@
 """The ground floor: where files live, what the machine offers, seeds, progress, safe writing."""
 
 import contextlib
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
 import os
 import platform
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
+
+NAMES = ("mscore4portable", "mscore", "musescore", "MuseScore4", "MuseScore3", "mscore4",
+         "musescore4", "mscore3", "musescore3")  # fmt: skip
+PLACES = (
+    "/Applications/MuseScore 4.app/Contents/MacOS/mscore",
+    "/Applications/MuseScore 3.app/Contents/MacOS/mscore",
+    "C:/Program Files/MuseScore 4/bin/MuseScore4.exe",
+    "C:/Program Files/MuseScore 3/bin/MuseScore3.exe",
+)
+
 
 PACKAGES = ("tensorflow", "keras", "music21", "numpy", "ipywidgets", "matplotlib", "pretty_midi")
 
@@ -169,15 +182,13 @@ def report():
 
 def optional_tools():
     """Ask the rooms that use an optional tool whether they find it: dict of name to yes or no."""
-    from . import musescore, synthesis  # they stand above this floor
-
     try:
-        score_program = musescore.find_musescore()
+        score_program = find_musescore()
     except FileNotFoundError:  # MUSESCORE names none; lesson 01 says so where it matters
         score_program = None
     found = {
         "MuseScore": score_program,
-        "FluidSynth": synthesis.has_fluidsynth(),
+        "FluidSynth": has_fluidsynth(),
         "Verovio": importlib.util.find_spec("verovio"),
     }
     return {name: "yes" if tool else "no" for name, tool in found.items()}
@@ -256,3 +267,124 @@ def progress_bar(iterable=None, *, total=None, description="", progress=True):
         ProgressBar.
     """
     return ProgressBar(iterable, total=total, desc=description, disable=not progress, leave=False)
+
+
+def upload(folder):
+    """Put files of the learner's computer into a folder; what comes as .zip is unpacked.
+
+    On Colab the browser asks for the files. Elsewhere they are copied by hand, and this only says
+    where to.
+
+    Introduced in lesson 07.
+
+    Args:
+        folder: where the files go, from the project's folder; made if needed.
+
+    Returns:
+        sorted list of Path, the files that came; empty where nothing was asked.
+
+    Raises:
+        ValueError: a .zip file cannot be read.
+    """
+    folder = project_root() / folder
+    folder.mkdir(parents=True, exist_ok=True)
+    if not in_colab():
+        print(f"copy your files into {folder}")
+        return []
+    before = set(folder.rglob("*"))
+    with contextlib.chdir(folder):  # Colab saves into the working directory
+        _colab_files().upload()
+    for path in sorted(set(folder.glob("*.zip")) - before):
+        unpack(path)
+    return sorted(path for path in set(folder.rglob("*")) - before if path.is_file())
+
+
+def unpack(path):
+    """Unpack a .zip file beside itself and delete it.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        ValueError: it is not a whole .zip file.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(path.parent)  # it keeps every name inside the folder
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path.name} is no whole .zip file ({error}); upload it again") from error
+    path.unlink()
+
+
+def download(path):
+    """Bring a file, or a folder as one .zip, to the learner's computer.
+
+    On Colab the browser saves it. Elsewhere it is there already, and this only says where.
+
+    Introduced in lesson 07.
+
+    Args:
+        path: a file, or a folder such as outputs/runs/lesson_06, from the project's folder.
+
+    Raises:
+        FileNotFoundError: there is no such file or folder.
+    """
+    path = project_root() / path
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; run the cells that make it first")
+    if not in_colab():
+        print(f"it is on this computer: {path}")
+        return
+    if path.is_dir():
+        path = Path(shutil.make_archive(str(path), "zip", path.parent, path.name))
+    _colab_files().download(str(path))
+
+
+def _colab_files():
+    """Colab's own module for uploads and downloads, which no package brings."""
+    return importlib.import_module("google.colab.files")
+
+
+def shorten(text, limit=300):
+    """Make a text fit for one cell of a table: no control characters, and no longer than this."""
+    text = "".join(c if c.isprintable() else " " for c in text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def find_musescore():
+    """Find MuseScore: the MUSESCORE variable first, then the names and places it is known by.
+
+    Returns:
+        str, the program; None where there is none.
+
+    Raises:
+        FileNotFoundError: MUSESCORE names a program that is not there.
+
+    Introduced in lesson 01.
+    """
+    chosen = os.environ.get("MUSESCORE")
+    if chosen:
+        program = shutil.which(os.path.expanduser(chosen))
+        if program is None:
+            raise FileNotFoundError(
+                f"MUSESCORE is set to {chosen!r}, which is no program; correct it"
+            )
+        return program
+    return next(filter(None, map(shutil.which, (*NAMES, *PLACES))), None)
+
+
+@functools.cache
+def has_fluidsynth():
+    """Whether pyfluidsynth, its C library and the soundfont can all be found."""
+    try:
+        import fluidsynth  # noqa: F401  (raises ImportError when the C library is missing)
+    except (ImportError, OSError):
+        return False
+    return find_soundfont() is not None
+
+
+def find_soundfont():
+    """Path of pretty_midi's soundfont, found without importing pretty_midi; None if absent."""
+    package = importlib.util.find_spec("pretty_midi")
+    path = package and Path(package.origin).with_name("TimGM6mb.sf2")
+    return path if path and path.exists() else None

@@ -105,7 +105,7 @@ def _open(songs, tunes, folder, config):
                 "delete that one to start anew"
             )
         if runs.saves(folder):
-            return gan.load_run(folder)
+            return gan.load_training(folder)
     vocabulary = None
     if config.model == "lstmgan":
         vocabulary, _ = learn_vocabulary((cut_beats(t.notes) for t in tunes), config.n_words)

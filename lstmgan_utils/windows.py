@@ -10,14 +10,7 @@ import numpy as np
 
 from .pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION, crop, encode, n_steps, steps_of
 from .pianoroll import transpose as transpose_notes
-from .vocabulary import (
-    BEATS_PER_MEASURE,
-    METRES,
-    SECTION,
-    cut_beats,
-    key_shift,
-    modelled_metre,
-)
+from .vocabulary import BEATS_PER_MEASURE, METRES, SECTION, cut_beats, key_shift, modelled_metre
 
 PHRASE_MEASURES = 4  # windows start where phrases do
 

@@ -8,7 +8,7 @@ import wave
 import numpy as np
 import pytest
 
-from lstmgan_utils import audio, synthesis
+from lstmgan_utils import audio
 from lstmgan_utils.pianoroll import note_array
 
 SCALE = note_array((24 * i, 24, pitch) for i, pitch in enumerate((60, 62, 64, 65, 67, 69, 71, 72)))
@@ -17,7 +17,7 @@ ENGINES = [
     "built-in",
     pytest.param(
         "fluidsynth",
-        marks=pytest.mark.skipif(not synthesis.has_fluidsynth(), reason="no FluidSynth library"),
+        marks=pytest.mark.skipif(not audio.has_fluidsynth(), reason="no FluidSynth library"),
     ),
 ]
 

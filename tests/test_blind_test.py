@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from lstmgan_utils.blind_test import COLUMNS, BlindTest, BlindTestPanel, deal
 from lstmgan_utils.pianoroll import note_array
+from lstmgan_utils.widgets.listening import COLUMNS, BlindTest, BlindTestPanel, deal
 
 REAL = [note_array([(0, 24, 60 + i)]) for i in range(10)]
 OURS = [note_array([(0, 24, 80 + i)]) for i in range(10)]

@@ -37,9 +37,9 @@ from tensorboard import manager
 from toy_tunes import toy_songs
 
 from lstmgan_utils import pianoroll
+from lstmgan_utils.callbacks import read_history
 from lstmgan_utils.corpus import song_row
-from lstmgan_utils.explaining import read_history
-from lstmgan_utils.store import write_store
+from lstmgan_utils.corpus.store import write_store
 
 pytestmark = [
     pytest.mark.browser,

@@ -7,8 +7,8 @@ import pytest
 from fixtures_learning import tiny_generator
 from toy_tunes import toy_songs
 
-from lstmgan_utils.calibration import calibrate_copies, generated_returns
-from lstmgan_utils.lookback import LOOKBACK
+from lstmgan_utils.evaluation.calibration import calibrate_copies, generated_returns
+from lstmgan_utils.generator import LOOKBACK
 
 
 @pytest.fixture(scope="module")

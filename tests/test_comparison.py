@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from toy_tunes import toy_songs
 
-from lstmgan_utils import evaluation, fidelity, overlaps, spread
-from lstmgan_utils.clipping import clips, home_tunes, noise_like
+from lstmgan_utils import evaluation
 from lstmgan_utils.corpus import from_arrays, song_row
-from lstmgan_utils.overlaps import PieceSet
+from lstmgan_utils.evaluation import distances
+from lstmgan_utils.evaluation.clipping import clips, home_tunes, noise_like
+from lstmgan_utils.evaluation.distances import PieceSet
+from lstmgan_utils.evaluation.table import Table
 from lstmgan_utils.pianoroll import note_array, transpose
-from lstmgan_utils.table import Table
 
 
 def tune(*durations, pitch=60):
@@ -23,28 +24,28 @@ def tune(*durations, pitch=60):
 def test_overlap_of_lengths_by_hand():
     ours, real = PieceSet([tune(24, 24, 12, 12)]), PieceSet([tune(24, 24, 24, 48)])
     # shares: 24 steps 1/2 and 3/4, so the overlap is 1/2; 12 and 48 are not shared
-    assert overlaps.event_overlap(ours, real, "note length")[0] == pytest.approx(1 / 2)
+    assert distances.event_overlap(ours, real, "note length")[0] == pytest.approx(1 / 2)
     # pairs: 24-24, 24-12, 12-12 against 24-24 twice, 24-48: min(1/3, 2/3)
-    assert overlaps.event_overlap(ours, real, "length, next length")[0] == pytest.approx(1 / 3)
-    assert overlaps.event_overlap(ours, real, "melodic interval")[0] == pytest.approx(1)
+    assert distances.event_overlap(ours, real, "length, next length")[0] == pytest.approx(1 / 3)
+    assert distances.event_overlap(ours, real, "melodic interval")[0] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("name", overlaps.SINGLES + overlaps.PAIRS)
+@pytest.mark.parametrize("name", distances.SINGLES + distances.PAIRS)
 def test_a_set_overlaps_itself_wholly(name):
     pieces = PieceSet(clips(toy_songs(8)))
-    value, low, high = overlaps.event_overlap(pieces, pieces, name)
+    value, low, high = distances.event_overlap(pieces, pieces, name)
     assert value == pytest.approx(1) and low <= value <= high
 
 
 def test_longer_notes_than_a_measure_count_as_a_measure():
     ours, real = PieceSet([tune(96)]), PieceSet([tune(300)])
-    assert overlaps.event_overlap(ours, real, "note length")[0] == 1
+    assert distances.event_overlap(ours, real, "note length")[0] == 1
 
 
 def test_distances_by_hand():
-    assert spread.distances(np.array([0.0, 3.0, 7.0])).tolist() == [3, 7, 4]
+    assert distances.distances(np.array([0.0, 3.0, 7.0])).tolist() == [3, 7, 4]
     points = np.array([[0.0, 0.0], [3.0, 4.0]])
-    assert spread.distances(points, points[:1]).tolist() == [0, 5]
+    assert distances.distances(points, points[:1]).tolist() == [0, 5]
 
 
 def test_smooth_density_is_a_gaussian():
@@ -53,7 +54,7 @@ def test_smooth_density_is_a_gaussian():
     values, width = np.array([0.0, 2.0]), 2**-0.2
     expected = sum(np.exp(-0.5 * ((grid - v) / width) ** 2) for v in values)
     np.testing.assert_allclose(
-        spread.smooth_density(values, grid), expected / expected.sum(), atol=2e-5
+        distances.smooth_density(values, grid), expected / expected.sum(), atol=2e-5
     )
 
 
@@ -63,7 +64,7 @@ def test_divergence_by_hand():
     So the divergence is −log of the share that the two Gaussians have where the peak is, and the
     overlapped area is that share.
     """
-    area, divergence = spread.spread_overlap(np.array([0.0]), np.array([0.0, 1.0]))
+    area, divergence = distances.spread_overlap(np.array([0.0]), np.array([0.0, 1.0]))
     grid, width = np.linspace(-0.1, 1.1, 1001), 0.5 * 2**-0.2  # Scott: deviation · n^(−1/5)
     gaussians = sum(np.exp(-0.5 * ((grid - place) / width) ** 2) for place in (0, 1))
     share = (gaussians / gaussians.sum())[np.abs(grid - 1).argmin()]
@@ -73,22 +74,22 @@ def test_divergence_by_hand():
 
 def test_spread_of_equal_and_of_far_sets():
     real = np.random.default_rng(0).normal(size=300)
-    area, divergence = spread.spread_overlap(real + 0.0, real)
+    area, divergence = distances.spread_overlap(real + 0.0, real)
     assert area > 0.98 and divergence < 0.01
-    area, divergence = spread.spread_overlap(real + 100, real)
+    area, divergence = distances.spread_overlap(real + 100, real)
     assert area < 0.01 and divergence > 10
 
 
 def test_spread_without_variance_or_values():
     same = np.ones(5)
-    assert spread.spread_overlap(same, same) == (pytest.approx(1), pytest.approx(0))
-    assert all(map(math.isnan, spread.spread_overlap(same * np.nan, same)))
+    assert distances.spread_overlap(same, same) == (pytest.approx(1), pytest.approx(0))
+    assert all(map(math.isnan, distances.spread_overlap(same * np.nan, same)))
 
 
 def test_manifold_scores_by_hand():
     """With one neighbour: real 0 1 10 11 have balls of 1; of 0.5, 30 the first is in two balls."""
     real, ours = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([[0.5], [30.0]])
-    found = {k: v[0] for k, v in fidelity.manifold_scores(ours, real, k=1).items()}
+    found = {k: v[0] for k, v in distances.manifold_scores(ours, real, k=1).items()}
     # the balls of ours have the radius 29.5: that of 0.5 holds all four real ones
     assert found == {"precision": 0.5, "density": 1.0, "coverage": 0.5, "recall": 1.0}
 
@@ -98,28 +99,30 @@ def test_manifold_scores_agree_with_prdc():
     rng = np.random.default_rng(0)
     real, ours = rng.normal(size=(80, 6)), rng.normal(0.5, 1, size=(80, 6))
     expected = prdc.compute_prdc(real, ours, nearest_k=5)
-    for name, (value, low, high) in fidelity.manifold_scores(ours, real, k=5).items():
+    for name, (value, low, high) in distances.manifold_scores(ours, real, k=5).items():
         assert value == pytest.approx(expected[name]) and low <= value <= high
 
 
 def test_too_few_pieces_for_neighbours():
     with pytest.raises(ValueError, match="6 pieces"):
-        fidelity.manifold_scores(np.zeros((5, 2)), np.zeros((9, 2)))
+        distances.manifold_scores(np.zeros((5, 2)), np.zeros((9, 2)))
 
 
 def test_frechet_distance_by_hand():
     """In one dimension: (difference of means)² + (difference of standard deviations)²."""
     real = np.array([[-1.0], [1.0]])
-    assert fidelity.frechet_distance(real, real) == pytest.approx(0, abs=1e-9)
-    assert fidelity.frechet_distance(3 * real + 4, real) == pytest.approx(4**2 + 2 * 2**2)
+    assert distances.frechet_distance(real, real) == pytest.approx(0, abs=1e-9)
+    assert distances.frechet_distance(3 * real + 4, real) == pytest.approx(4**2 + 2 * 2**2)
 
 
 def test_frechet_interval_holds_the_distance():
     rng = np.random.default_rng(0)
-    value, low, high = fidelity.frechet_interval(rng.normal(size=(90, 2)), rng.normal(size=(90, 2)))
+    value, low, high = distances.frechet_interval(
+        rng.normal(size=(90, 2)), rng.normal(size=(90, 2))
+    )
     assert 0 <= low < value < high < 1
     same = np.array([[-1.0], [1.0]])
-    assert all(map(math.isnan, fidelity.frechet_interval(same, same, n_bootstrap=0)[1:]))
+    assert all(map(math.isnan, distances.frechet_interval(same, same, n_bootstrap=0)[1:]))
 
 
 def test_frechet_distance_knows_about_correlation():
@@ -128,13 +131,13 @@ def test_frechet_distance_knows_about_correlation():
     tied = np.hstack([a, a])
     free = np.hstack([a, rng.normal(size=(4000, 1))])
     # S = [[1,1],[1,1]] against the unit matrix: 2 + 2 − 2 √2
-    assert fidelity.frechet_distance(tied, free) == pytest.approx(4 - 2 * 2**0.5, abs=0.05)
+    assert distances.frechet_distance(tied, free) == pytest.approx(4 - 2 * 2**0.5, abs=0.05)
 
 
 def test_classifier_guesses_when_there_is_nothing_to_see():
     rng = np.random.default_rng(3)
-    same = fidelity.classifier_accuracy(rng.normal(size=(150, 8)), rng.normal(size=(150, 8)))
-    far = fidelity.classifier_accuracy(rng.normal(size=(150, 8)), rng.normal(3, 1, size=(150, 8)))
+    same = distances.classifier_accuracy(rng.normal(size=(150, 8)), rng.normal(size=(150, 8)))
+    far = distances.classifier_accuracy(rng.normal(size=(150, 8)), rng.normal(3, 1, size=(150, 8)))
     assert set(same) == {"logistic regression", "random forest"}
     for name in same:
         value, low, high = same[name]
@@ -143,9 +146,9 @@ def test_classifier_guesses_when_there_is_nothing_to_see():
 
 
 def test_mean_interval():
-    mean, low, high = overlaps.mean_interval(np.array([1.0, 3.0, np.nan] * 100))
+    mean, low, high = distances.mean_interval(np.array([1.0, 3.0, np.nan] * 100))
     assert mean == 2 and high - low == pytest.approx(2 * 1.96 / 200**0.5, rel=0.25)
-    assert all(map(math.isnan, overlaps.mean_interval([np.nan])))
+    assert all(map(math.isnan, distances.mean_interval([np.nan])))
 
 
 # Clips

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fixtures_learning import tiny_generator
 
-from lstmgan_utils.continuity import blend_continuity, shared_notes
+from lstmgan_utils.evaluation.long_pieces import blend_continuity, shared_notes
 from lstmgan_utils.pianoroll import note_array
 
 

@@ -17,19 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import bench_faults
-from lstmgan_utils import (
-    beats,
-    conversion,
-    layout,
-    musescore,
-    musicxml,
-    pianoroll,
-    quantize,
-    score_check,
-)
-from lstmgan_utils.manifest import read_manifest
-from lstmgan_utils.mxl_safety import read_musicxml
-from lstmgan_utils.performance import Part, Performance, read_performance
+from lstmgan_utils import pianoroll
+from lstmgan_utils.conversion import beats, engines, musescore, quantizer, score_check
+from lstmgan_utils.folder_jobs import read_manifest
+from lstmgan_utils.pianoroll import layout, musicxml
+from lstmgan_utils.pianoroll.performance import Part, Performance, read_performance
+from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 from tests.midi_builder import midi, play, scale, track, tune
 
 SAMPLE = Path(__file__).parents[1] / "data_sample"
@@ -66,7 +59,7 @@ def test_the_quantiser_meets_its_targets_on_the_sample(jitter):
     scores = []
     for piece in sample_pieces():
         if int(piece["jitter_ms"]) == jitter:
-            parts, _ = quantize.quantize(read_performance(SAMPLE / "midi" / piece["file"]))
+            parts, _ = quantizer.quantize(read_performance(SAMPLE / "midi" / piece["file"]))
             found = [tuple(row) for part in parts for row in part.notes.tolist()]
             with open(SAMPLE / "truth" / piece["truth"], newline="") as stream:
                 truth = [tuple(map(int, row)) for row in list(csv.reader(stream))[1:]]
@@ -83,7 +76,7 @@ def test_the_quantiser_meets_its_targets_on_the_sample(jitter):
 def test_steady_notes_come_out_on_their_own_grid(pace):
     rng = np.random.default_rng(pace)
     truth = np.arange(0, 24 * 32, pace)
-    onsets, fit = quantize.find_grid(truth + rng.normal(0, 0.3, len(truth)))
+    onsets, fit = quantizer.find_grid(truth + rng.normal(0, 0.3, len(truth)))
     assert (onsets == truth).all()
     assert ("triplet" in fit.describe()) == (pace in (8, 4))
 
@@ -92,7 +85,7 @@ def test_an_even_performance_is_lengthened_and_a_rest_stays_a_rest():
     onsets = np.arange(0, 24 * 16, 24)
     lengths = np.full(16, 0.9 * 24)
     lengths[::4] = 0.9 * 12  # these are eighths, followed by a rest
-    ends = quantize.find_ends(onsets, lengths, 0.1)
+    ends = quantizer.find_ends(onsets, lengths, 0.1)
     assert (ends - onsets).tolist() == [12, 24, 24, 24] * 4
 
 
@@ -109,7 +102,7 @@ def test_exported_notes_keep_their_lengths_and_ornaments_have_no_say(tmp_path, h
     events = [(delta, data) for delta, (_, data) in zip(deltas.tolist(), silent, strict=True)]
     (tmp_path / "a.mid").write_bytes(midi(merge_tracks(play(rows), events)))
     performance = read_performance(tmp_path / "a.mid")
-    (part,), _ = quantize.quantize(performance)
+    (part,), _ = quantizer.quantize(performance)
     truth = np.column_stack([onsets * 24, (onsets + lengths) * 24, pitches])
     assert part.notes.tolist() == truth.tolist()
     assert performance.flaws == ("12 ornaments without length were left out",)
@@ -136,16 +129,16 @@ def test_a_track_ends_at_its_end_and_a_note_without_end_with_the_music(tmp_path)
         "1 notes were never ended",
         "1 tracks went on after their end and were cut there",
     )
-    (part,), _ = quantize.quantize(performance)
+    (part,), _ = quantizer.quantize(performance)
     assert part.notes[-1].tolist() == [192, 288, 48] and len(part.notes) == 9
-    ends = quantize.find_ends(np.array([0, 24, 48]), np.zeros(3), 0.1)  # all without length
+    ends = quantizer.find_ends(np.array([0, 24, 48]), np.zeros(3), 0.1)  # all without length
     assert ends[-1] <= 72
 
 
 def test_a_file_that_begins_past_the_end_of_any_song_is_not_kept(tmp_path):
     silence = (480 * 900, b"\xb0\x40\0")
     (tmp_path / "a.mid").write_bytes(midi(track(silence, *play(scale(8)))))
-    path = conversion.convert_folder(
+    path = engines.convert_folder(
         tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
     )
     (row,) = read_manifest(path)
@@ -153,7 +146,7 @@ def test_a_file_that_begins_past_the_end_of_any_song_is_not_kept(tmp_path):
 
 
 def test_repeated_notes_stay_apart_and_doubled_ones_merge():
-    rows = quantize.keep_apart(
+    rows = quantizer.keep_apart(
         np.array([0, 12, 12]), np.array([30, 24, 36]), np.array([60, 60, 60])
     )
     assert rows.tolist() == [[0, 12, 60], [12, 36, 60]]
@@ -177,7 +170,7 @@ note_rows = st.lists(
 def test_what_is_written_reads_back_note_for_note(tmp_path_factory, rows, metre):
     path = tmp_path_factory.mktemp("x") / "a.mxl"
     columns = np.array([(on, on + length, pitch) for on, length, pitch in rows]).T
-    notes = quantize.keep_apart(*columns)
+    notes = quantizer.keep_apart(*columns)
     write_part(notes, path, metres=[(0, *metre)])
     assert sorted(written_rows(path)) == sorted(map(tuple, notes.tolist()))
 
@@ -186,7 +179,7 @@ def test_what_is_written_reads_back_note_for_note(tmp_path_factory, rows, metre)
 @given(note_rows)
 def test_music21_reads_the_same_notes(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("x") / "a.mxl"
-    notes = quantize.keep_apart(*np.array([(on, on + d, pitch) for on, d, pitch in rows]).T)
+    notes = quantizer.keep_apart(*np.array([(on, on + d, pitch) for on, d, pitch in rows]).T)
     write_part(notes, path)
     found = pianoroll.read_score(path)
     rows = [(on, on + duration, pitch) for on, duration, pitch in found.tolist()]
@@ -215,7 +208,7 @@ def test_each_program_is_a_part_and_silence_is_none(tmp_path):
 @pytest.mark.parametrize("engine", ["python", pytest.param("musescore", marks=needs_musescore)])
 def test_each_engine_writes_the_tune_that_was_played(tmp_path, engine):
     tune(tmp_path / "a.mid", program=40)
-    path = conversion.convert_folder(
+    path = engines.convert_folder(
         tmp_path, tmp_path / "mxl", engine=engine, n_jobs=1, progress=False
     )
     (row,) = read_manifest(path)
@@ -230,14 +223,14 @@ def test_auto_asks_musescore_only_in_doubt_and_writes_down_why(tmp_path, monkeyp
     tune(tmp_path / "a.mid")
 
     def convert(folder):
-        path = conversion.convert_folder(tmp_path, tmp_path / folder, n_jobs=1, progress=False)
+        path = engines.convert_folder(tmp_path, tmp_path / folder, n_jobs=1, progress=False)
         (row,) = read_manifest(path)
         return row["engine"], "musescore" in row["reason"]
 
     with monkeypatch.context() as patch:
         patch.setattr(musescore, "convert_batch", None)  # calling it would be an error
         assert convert("sure") == ("python", False)
-    monkeypatch.setattr(conversion, "DOUBT", -1)
+    monkeypatch.setattr(engines, "DOUBT", -1)
     assert convert("doubt")[1]
 
 
@@ -259,7 +252,7 @@ def test_beats_are_heard_where_the_ticks_carry_none(tmp_path):
     play_live(tmp_path / "live.mid", live)
     play_live(tmp_path / "free.mid", np.cumsum(rng.exponential(0.3, 256)))
     for engine in ("auto", "musescore") if HAS_MUSESCORE else ("auto",):
-        path = conversion.convert_folder(
+        path = engines.convert_folder(
             tmp_path, tmp_path / engine, engine=engine, n_jobs=1, progress=False
         )
         rows = {row["file"]: row for row in read_manifest(path)}
@@ -288,7 +281,7 @@ def test_the_cheaper_score_is_chosen():
         "python": score_check.Check(10, 1, 0, 0, 0.0, 2.5),
         "musescore": score_check.Check(10, 1, 0, 0, 0.0, 1.5),
     }
-    assert conversion.choose(checks)[0] == "musescore"
+    assert engines.choose(checks)[0] == "musescore"
 
 
 def test_the_cost_knows_a_good_score_from_bad_ones():
@@ -327,7 +320,7 @@ def test_what_a_score_lost_or_added_is_written_down():
 
     def losses(rows):
         xml = musicxml.score_text([Part(0, False, "", np.array(rows))], [(0, 960, 4, 4)], [], [])
-        return conversion.list_losses(score_check.check_score(performance, xml.encode()))
+        return engines.list_losses(score_check.check_score(performance, xml.encode()))
 
     whole = [(i * 24, i * 24 + 24, 0) for i in range(4)]
     assert losses(whole) == []
@@ -338,7 +331,7 @@ def test_what_a_score_lost_or_added_is_written_down():
 def test_a_key_struck_twice_at_once_is_no_loss(tmp_path):
     twice = [(0, b"\x90\x3c\x50"), (0, b"\x90\x3c\x50"), (480, b"\x80\x3c\0"), (0, b"\x80\x3c\0")]
     (tmp_path / "a.mid").write_bytes(midi(track(*twice, *play(scale(8)))))
-    path = conversion.convert_folder(
+    path = engines.convert_folder(
         tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
     )
     (row,) = read_manifest(path)
@@ -369,7 +362,7 @@ def test_a_program_that_hangs_or_lies_is_no_success(tmp_path, monkeypatch):
         monkeypatch.setenv("MUSESCORE", str(program))
         start = time.monotonic()
         (row,) = read_manifest(
-            conversion.convert_folder(
+            engines.convert_folder(
                 tmp_path, tmp_path / program.name[:2], engine="musescore", n_jobs=1, timeout=1,
                 progress=False)
         )  # fmt: skip
@@ -388,7 +381,7 @@ def test_nothing_is_done_twice_and_a_changed_file_is_done_again(tmp_path):
     (tmp_path / "bad.mid").write_bytes(b"")
 
     def convert():
-        path = conversion.convert_folder(
+        path = engines.convert_folder(
             tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
         )
         return path.read_text().count("\n")
@@ -411,20 +404,20 @@ def test_nothing_is_done_twice_and_a_changed_file_is_done_again(tmp_path):
     ],
 )
 def test_no_two_files_share_a_score_and_no_name_is_too_long(names, expected):
-    outputs = conversion.name_outputs(names, {})
+    outputs = engines.name_outputs(names, {})
     assert len({output.casefold() for output in outputs.values()}) == len(names)
     assert all(len(os.fsencode(Path(output).name)) <= 255 for output in outputs.values())
     assert [output for output in outputs.values() if len(output) < 99] == [
         output for output in expected if len(output) < 99
     ]
     one_left = {names[-1]: {"output": outputs[names[-1]]}}  # of a job that was stopped
-    assert conversion.name_outputs(names, one_left)[names[-1]] == outputs[names[-1]]
+    assert engines.name_outputs(names, one_left)[names[-1]] == outputs[names[-1]]
 
 
 def test_two_files_of_one_stem_get_two_scores(tmp_path):
     tune(tmp_path / "a.mid")
     tune(tmp_path / "A.MIDI", scale(16))
-    path = conversion.convert_folder(
+    path = engines.convert_folder(
         tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
     )
     assert {row["output"].casefold() for row in read_manifest(path)} == {"a.mxl", "a.mid.mxl"}
@@ -480,7 +473,7 @@ def test_an_interrupted_job_goes_on_in_the_same_kernel(tmp_path):
         tune(tmp_path / f"{n:02}.mid")
     code = (
         "import os, signal, sys, time, threading\n"
-        "from lstmgan_utils import conversion, manifest\n"
+        "from lstmgan_utils import conversion, folder_jobs as manifest\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # nohup ignores it
         "extend = manifest.Manifest.extend\n"
         "def press(self, rows):\n"
@@ -509,7 +502,7 @@ def test_two_processes_do_what_one_does(tmp_path):
     for n in range(20):
         tune(tmp_path / f"{n:02}.mid", scale(32, pitch=40 + n))
     for n_jobs in (1, 2):
-        conversion.convert_folder(
+        engines.convert_folder(
             tmp_path, tmp_path / f"mxl{n_jobs}", engine="python", n_jobs=n_jobs, progress=False
         )
     for path in (tmp_path / "mxl1").glob("*.mxl"):
@@ -527,9 +520,7 @@ def test_a_dask_cluster_can_do_the_work(tmp_path):
         distributed.Client(cluster),
         joblib.parallel_config(backend="dask"),
     ):
-        path = conversion.convert_folder(
-            tmp_path, tmp_path / "mxl", engine="python", progress=False
-        )
+        path = engines.convert_folder(tmp_path, tmp_path / "mxl", engine="python", progress=False)
     assert [row["status"] for row in read_manifest(path)] == ["converted"] * 8
 
 
@@ -545,7 +536,7 @@ def test_a_dask_cluster_can_do_the_work(tmp_path):
 def test_a_mistake_gets_one_clear_sentence(tmp_path, make, engine, error, words):
     make(tmp_path / "midi")
     with pytest.raises(error, match=words):
-        conversion.convert_folder(tmp_path / "midi", tmp_path / "mxl", engine=engine)
+        engines.convert_folder(tmp_path / "midi", tmp_path / "mxl", engine=engine)
     assert not (tmp_path / "mxl").exists()
 
 
@@ -560,7 +551,7 @@ def test_an_unreadable_folder_gets_one_clear_sentence(tmp_path, monkeypatch):
 
         monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(ValueError, match="cannot be read; give yourself the right"):
-        conversion.convert_folder(folder, tmp_path / "mxl")
+        engines.convert_folder(folder, tmp_path / "mxl")
     folder.chmod(0o700)
 
 
@@ -568,11 +559,11 @@ def test_a_missing_musescore_is_said(tmp_path, monkeypatch):
     tune(tmp_path / "a.mid")
     monkeypatch.setattr(musescore, "find_musescore", lambda: None)
     with pytest.raises(FileNotFoundError, match="use engine='python'"):
-        conversion.convert_folder(tmp_path, tmp_path / "mxl", engine="musescore")
+        engines.convert_folder(tmp_path, tmp_path / "mxl", engine="musescore")
     monkeypatch.undo()
     monkeypatch.setenv("MUSESCORE", "/no/such/program")
     with pytest.raises(FileNotFoundError, match="MUSESCORE is set to"):
-        conversion.convert_folder(tmp_path, tmp_path / "mxl")
+        engines.convert_folder(tmp_path, tmp_path / "mxl")
 
 
 def fill_the_disk(monkeypatch):
@@ -595,12 +586,10 @@ def test_a_full_disk_stops_the_job_and_it_goes_on_later(tmp_path, monkeypatch, e
     monkeypatch.setenv("MUSESCORE", str(program))
     fill_the_disk(monkeypatch)
     with pytest.raises(OSError, match="free some space and run again"):
-        conversion.convert_folder(
-            tmp_path, tmp_path / "mxl", engine=engine, n_jobs=1, progress=False
-        )
+        engines.convert_folder(tmp_path, tmp_path / "mxl", engine=engine, n_jobs=1, progress=False)
     assert not read_manifest(tmp_path / "mxl" / "conversion.csv")  # the file was not to blame
     monkeypatch.undo()
-    path = conversion.convert_folder(
+    path = engines.convert_folder(
         tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
     )
     assert [row["status"] for row in read_manifest(path)] == ["converted"]
@@ -616,7 +605,7 @@ def test_a_score_is_on_the_disk_before_its_row(tmp_path, monkeypatch):
 
     if sys.platform.startswith("linux"):
         monkeypatch.setattr(os, "fsync", remember)
-        conversion.convert_folder(
+        engines.convert_folder(
             tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
         )
         assert [Path(name).suffix for name in synced] == [".csv", ".mxl", ".csv"]

@@ -6,8 +6,9 @@ import os
 import numpy as np
 import pytest
 
-from lstmgan_utils import building, corpus, tunes
-from lstmgan_utils.abc_notation import read_abc
+from lstmgan_utils import corpus
+from lstmgan_utils.corpus import building, tunes
+from lstmgan_utils.corpus.songs import melody_family, split_song
 from lstmgan_utils.pianoroll import (
     encode,
     note_array,
@@ -16,7 +17,7 @@ from lstmgan_utils.pianoroll import (
     write_midi,
     write_score,
 )
-from lstmgan_utils.songs import melody_family, split_song
+from lstmgan_utils.pianoroll.abc_notation import read_abc
 
 ABC = "X:1\nT: A tune\nM:6/8\nL:1/8\nK:Ador\nE|ABc def|{a}gab agf|e3 d3|A3-A2|]\n"
 

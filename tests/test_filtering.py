@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstmgan_utils import conversion, filtering, instruments, pianoroll
-from lstmgan_utils.abc_notation import read_abc
+from lstmgan_utils import filtering, pianoroll
+from lstmgan_utils.conversion import engines
 from lstmgan_utils.corpus import build_store
-from lstmgan_utils.manifest import read_manifest
-from lstmgan_utils.mxl_safety import read_musicxml
+from lstmgan_utils.folder_jobs import read_manifest
+from lstmgan_utils.pianoroll import instruments
+from lstmgan_utils.pianoroll.abc_notation import read_abc
+from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 from tests.midi_builder import measures, midi, mxl, part_entry, play, scale, score, track
 
 SAMPLE = Path(__file__).parents[1] / "data_sample"
@@ -29,7 +31,7 @@ def run(folder, **settings):
 @pytest.fixture(scope="module", params=["python", "musescore"])
 def sample(request, tmp_path_factory):
     """Convert and filter the tricky files of data_sample, and some plain ones, with one engine."""
-    if request.param == "musescore" and conversion.musescore.find_musescore() is None:
+    if request.param == "musescore" and engines.musescore.find_musescore() is None:
         pytest.skip("MuseScore is not installed")
     with open(SAMPLE / "manifest.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -37,9 +39,7 @@ def sample(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sample")
     for row in rows:
         (folder / row["file"]).symlink_to(SAMPLE / "midi" / row["file"])
-    conversion.convert_folder(
-        folder, folder / "mxl", engine=request.param, n_jobs=1, progress=False
-    )
+    engines.convert_folder(folder, folder / "mxl", engine=request.param, n_jobs=1, progress=False)
     return rows, run(folder / "mxl")
 
 
@@ -206,7 +206,7 @@ def test_a_piano_with_the_name_of_a_violin_is_a_piano():
 def test_the_midi_file_is_heard_where_the_score_forgot(tmp_path):
     switch = [*play(scale(16), program=0), *play(scale(16), program=19)]
     (tmp_path / "a.mid").write_bytes(midi(track(*switch)))
-    conversion.convert_folder(tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False)
+    engines.convert_folder(tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False)
     mxl(tmp_path / "mxl" / "a.mxl", score((19, measures())))  # as a forgetful program writes it
     row = run(tmp_path / "mxl")["a.mxl"]
     assert (

@@ -9,8 +9,7 @@ from fixtures_learning import TINY, tiny_generator
 
 from lstmgan_utils import generator as room
 from lstmgan_utils.config import PRESETS, Config
-from lstmgan_utils.dice import choose_word, dice_landscapes, throw_dice
-from lstmgan_utils.lookback import LOOKBACK
+from lstmgan_utils.generator import LOOKBACK, choose_word, dice_landscapes, throw_dice
 from lstmgan_utils.vocabulary import BEATS_PER_MEASURE, METRES
 
 

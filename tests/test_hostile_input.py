@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lstmgan_utils import conversion, filtering, mxl_safety
-from lstmgan_utils.manifest import read_manifest
+from lstmgan_utils import filtering
+from lstmgan_utils.conversion import engines
+from lstmgan_utils.folder_jobs import read_manifest
+from lstmgan_utils.pianoroll import safe_reading
 from tests.midi_builder import (
     CONTAINER,
     measures,
@@ -77,7 +79,7 @@ def converted(tmp_path_factory):
         (folder / f"{name}.mid").write_bytes(data)
     for name in GOOD_NAMES:
         tune(folder / f"{name}.mid")
-    manifest = conversion.convert_folder(
+    manifest = engines.convert_folder(
         folder, folder / "mxl", n_jobs=1, timeout=TIMEOUT, progress=False
     )
     return {row["file"].removesuffix(".mid"): row for row in read_manifest(manifest)}
@@ -131,9 +133,7 @@ def odd_folder(folder, end, make):
 @pytest.mark.skipif(sys.platform != "linux", reason="names and links of Linux")
 def test_odd_names_links_and_pipes(tmp_path):
     good, bad = odd_folder(tmp_path / "midi", ".mid", tune)
-    manifest = conversion.convert_folder(
-        tmp_path / "midi", tmp_path / "mxl", n_jobs=1, progress=False
-    )
+    manifest = engines.convert_folder(tmp_path / "midi", tmp_path / "mxl", n_jobs=1, progress=False)
     rows = {row["file"]: row for row in read_manifest(manifest)}
     assert {name for name, row in rows.items() if row["status"] == "converted"} == good
     assert {name for name, row in rows.items() if row["status"] == "failed"} == bad
@@ -160,7 +160,7 @@ def test_a_file_without_the_right_to_read_it_is_passed_over(tmp_path, monkeypatc
         return read(path)
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    manifest = conversion.convert_folder(
+    manifest = engines.convert_folder(
         tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, progress=False
     )
     mine, theirs = read_manifest(manifest)
@@ -249,7 +249,7 @@ def test_a_zip_bomb_does_not_fill_the_memory(tmp_path, method):
             for _ in range(32):
                 stream.write(b" " * 2**24)  # half a gigabyte in a file of a few megabytes
     code = (
-        "import resource, sys; from lstmgan_utils import mxl_safety\n"
+        "import resource, sys; from lstmgan_utils.pianoroll import safe_reading as mxl_safety\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: mxl_safety.read_musicxml(sys.argv[1])\n"
         "except ValueError as error: print(error)\n"
@@ -266,7 +266,7 @@ def test_a_zip_bomb_does_not_fill_the_memory(tmp_path, method):
 def test_a_file_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
     tune(tmp_path / "a.mid")
     tune(tmp_path / "b.mid")
-    read = conversion.read_performance
+    read = engines.read_performance
 
     def slow(path):
         end = time.monotonic() + 60
@@ -274,9 +274,9 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
             pass
         return read(path)
 
-    monkeypatch.setattr(conversion, "read_performance", slow)
+    monkeypatch.setattr(engines, "read_performance", slow)
     start = time.process_time()
-    manifest = conversion.convert_folder(
+    manifest = engines.convert_folder(
         tmp_path, tmp_path / "mxl", engine="python", n_jobs=1, timeout=1, progress=False
     )
     first, second = read_manifest(manifest)
@@ -287,4 +287,4 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
 def test_deep_nesting_in_the_container_is_refused(tmp_path):
     path = mxl(tmp_path / "a.mxl", PLAIN, container="<a>" * 100 + "</a>" * 100)
     with pytest.raises(ValueError, match="container is nested deeper"):
-        mxl_safety.read_musicxml(path)
+        safe_reading.read_musicxml(path)

@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from lstmgan_utils.folder_jobs import cut_batches, work_folder
-from lstmgan_utils.manifest import Manifest, read_manifest
+from lstmgan_utils.folder_jobs import Manifest, cut_batches, read_manifest, work_folder
 from lstmgan_utils.runtime import progress_bar
 
 COLUMNS = ("file", "status", "reason")
@@ -87,7 +86,7 @@ def test_two_jobs_do_not_write_to_one_manifest(tmp_path):
 
 def test_a_killed_job_lets_go_of_its_manifest(tmp_path):
     code = (
-        "import os, signal; from lstmgan_utils.manifest import Manifest\n"
+        "import os, signal; from lstmgan_utils.folder_jobs import Manifest\n"
         f"m = Manifest({str(tmp_path / 'm.csv')!r}, {COLUMNS}); m.append({row('a.mid')})\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

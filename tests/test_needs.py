@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
-from lstmgan_utils import corpus, needs, runtime
-from lstmgan_utils.manifest import read_manifest
+from lstmgan_utils import corpus, runtime
+from lstmgan_utils.corpus import needs
+from lstmgan_utils.folder_jobs import read_manifest
 
 TUNE = "ryan_neal_gows_wife_strathspey"
 

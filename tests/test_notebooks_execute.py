@@ -19,7 +19,7 @@ from colab_machine import build_wheel, make_machine, on_machine
 from jupyter_browser import make_project
 
 from lstmgan_utils import corpus, pianoroll
-from lstmgan_utils.manifest import read_manifest
+from lstmgan_utils.folder_jobs import read_manifest
 from tools.lessons import ROOT, lesson_paths
 from tools.run_notebooks import LessonError, run_notebooks
 

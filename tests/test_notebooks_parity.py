@@ -8,7 +8,7 @@ import pytest
 from tools.lessons import ROOT, code_cells, has_tag, lesson_paths, read_lesson
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-MODULES = sorted((ROOT / "lstmgan_utils").glob("*.py"))
+MODULES = sorted((ROOT / "lstmgan_utils").rglob("*.py"))
 
 
 def definitions(source):

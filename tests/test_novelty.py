@@ -8,8 +8,8 @@ from fixtures_learning import tiny_generator
 from toy_tunes import toy_songs
 
 from benchmarks import long_songs
-from lstmgan_utils.longform import drift, long_form
-from lstmgan_utils.novelty import novelty, tokens
+from lstmgan_utils.evaluation.copies import novelty, tokens
+from lstmgan_utils.evaluation.long_pieces import drift, long_form
 from lstmgan_utils.pianoroll import crop, note_array, transpose
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmgan_utils import corpus, original
+from lstmgan_utils import corpus
+from lstmgan_utils.corpus import original
 from lstmgan_utils.pianoroll import MAX_STEPS, N_PITCHES, encode, note_array
 
 ROLL = encode(note_array([(0, 24, 60), (24, 2, 0), (48, 96, 127)]))

@@ -14,9 +14,7 @@ from midi_builder import midi, track
 from music21 import chord, converter, harmony, meter, note, stream
 
 from lstmgan_utils import pianoroll
-from lstmgan_utils.musicxml import write_mxl
-from lstmgan_utils.mxl_safety import read_musicxml
-from lstmgan_utils.performance import read_performance
+from lstmgan_utils.conversion.quantizer import quantize
 from lstmgan_utils.pianoroll import (
     MAX_STEPS,
     crop,
@@ -26,7 +24,9 @@ from lstmgan_utils.pianoroll import (
     n_steps,
     note_array,
 )
-from lstmgan_utils.quantize import quantize
+from lstmgan_utils.pianoroll.musicxml import write_mxl
+from lstmgan_utils.pianoroll.performance import read_performance
+from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 from tools.lessons import lesson_paths
 
 SAMPLE = Path(__file__).parents[1] / "data_sample"

@@ -10,8 +10,9 @@ import ipywidgets
 import numpy as np
 import pytest
 
-from lstmgan_utils import audio, player
+from lstmgan_utils import audio
 from lstmgan_utils.pianoroll import note_array, read_midi
+from lstmgan_utils.widgets import player
 from tools.lessons import ROOT
 
 SONG = note_array((24 * i, 24, 60 + i * 5 % 13) for i in range(32))  # 8 measures

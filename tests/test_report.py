@@ -8,8 +8,9 @@ import pytest
 from toy_tunes import toy_songs
 
 from benchmarks import report
-from lstmgan_utils import evaluation, league, sampling
-from lstmgan_utils.rivals import MeasureShuffle, Noise
+from lstmgan_utils import evaluation, sampling
+from lstmgan_utils.evaluation import league
+from lstmgan_utils.evaluation.baselines import MeasureShuffle, Noise
 
 FACTS = {"seed": 5, "minutes": 3, "rival_minutes": 2}
 

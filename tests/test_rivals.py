@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 from toy_tunes import toy_songs
 
-from lstmgan_utils import evaluation, rival_lstm
-from lstmgan_utils.clipping import clips
+from lstmgan_utils import evaluation
+from lstmgan_utils.evaluation import baselines
+from lstmgan_utils.evaluation.baselines import (
+    LikelihoodLSTM,
+    Markov,
+    MeasureShuffle,
+    Noise,
+    draw_classes,
+    tune_steps,
+)
+from lstmgan_utils.evaluation.clipping import clips
 from lstmgan_utils.pianoroll import n_steps, note_array
-from lstmgan_utils.rival_lstm import LikelihoodLSTM, draw_classes
-from lstmgan_utils.rivals import Markov, MeasureShuffle, Noise, tune_steps
 
 SONGS = toy_songs(60, seed=1)
 QUICK = [Noise, MeasureShuffle, Markov]
@@ -81,7 +88,7 @@ class Clock:
 def lstm():
     """Train a tiny LSTM for 60 batches, as long as a minute of the clock has."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rival_lstm, "time", Clock())
+        patch.setattr(baselines, "time", Clock())
         return LikelihoodLSTM(units=32, minutes=1, check_every=20).fit(SONGS)
 
 

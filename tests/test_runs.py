@@ -34,7 +34,7 @@ def state(model):
 
 def test_a_loaded_run_is_the_saved_one(run):
     model, folder = run
-    loaded = gan.load_run(folder)
+    loaded = gan.load_training(folder)
     assert loaded.config == model.config and int(loaded.n_batches) == 30
     assert np.array_equal(loaded.vocabulary.tiles, model.vocabulary.tiles)
     for saved, found in zip(state(model), state(loaded), strict=True):
@@ -54,10 +54,10 @@ def test_facts_are_kept_beside_the_settings(tmp_path):
 
 def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} holds no config.json"):
-        gan.load_run(tmp_path)
+        gan.load_training(tmp_path)
     runs.write_config(tmp_path, TINY, tiny_vocabulary())
     with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} holds no save yet"):
-        gan.load_run(tmp_path)
+        gan.load_training(tmp_path)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 5000, -100])

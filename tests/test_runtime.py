@@ -11,7 +11,7 @@ import types
 import numpy as np
 import pytest
 
-from lstmgan_utils import runtime, synthesis
+from lstmgan_utils import audio, runtime
 from tools.build_navigation import setup_source
 
 DIE_WHILE_WRITING = """
@@ -100,7 +100,7 @@ def test_the_report_names_versions_and_the_tools_that_are_used(tmp_path, capsys,
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("MUSESCORE", str(program))
-    monkeypatch.setattr(synthesis, "has_fluidsynth", lambda: False)
+    monkeypatch.setattr(audio, "has_fluidsynth", lambda: False)
     monkeypatch.setattr(runtime, "PACKAGES", ("numpy", "no-such-package"))
     runtime.report()
     text = capsys.readouterr().out

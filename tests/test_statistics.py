@@ -5,10 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from lstmgan_utils import form, statistics
-from lstmgan_utils.glossary import GLOSSARY
+from lstmgan_utils.evaluation import descriptors, structure
+from lstmgan_utils.evaluation.descriptors import GLOSSARY, HISTOGRAMS, describe
 from lstmgan_utils.pianoroll import note_array, transpose
-from lstmgan_utils.statistics import HISTOGRAMS, describe
 
 # Two measures of 4/4: C D E(half) | C(a splinter of 2 steps), rest of 22 steps, G(dotted half)
 PIECE = note_array([(0, 24, 60), (24, 24, 62), (48, 48, 64), (96, 2, 60), (120, 72, 67)])
@@ -95,7 +94,7 @@ def test_chords():
     found = describe(chord, 96)
     assert found["polyphony"] == (3 + 1) / 2
     assert found["overlap_rate"] == found["polyphony_rate"] == 24 / 96
-    assert statistics.intervals(chord).tolist() == [-7], "the top line, not the inner voices"
+    assert descriptors.intervals(chord).tolist() == [-7], "the top line, not the inner voices"
     pair = note_array([(0, 48, 60), (24, 24, 64)])
     found = describe(pair, 96)
     assert found["overlap_rate"] == 24 / 96 and found["polyphony_rate"] == 0
@@ -150,49 +149,53 @@ def measures(text, step=24):
 )
 def test_repetition(text, size, share):
     notes, n_steps = measures(text)
-    words = form.measure_words(notes, n_steps)
-    assert form.repetition(words, size) == pytest.approx(share, nan_ok=True)
+    words = structure.measure_words(notes, n_steps)
+    assert structure.repetition(words, size) == pytest.approx(share, nan_ok=True)
 
 
 def test_similarity_counts_shared_notes():
     notes, n_steps = measures("ABAC")
-    assert form.similarity(notes, 2, n_steps) == pytest.approx(1 / 2)  # A = A, B shares none with C
+    assert structure.similarity(notes, 2, n_steps) == pytest.approx(
+        1 / 2
+    )  # A = A, B shares none with C
     changed = notes.copy()
     changed["pitch"][8] += 1  # one of four notes of the second A: 3 shared of 5 different
-    assert form.similarity(changed, 2, n_steps) == pytest.approx((3 / 5) / 2)
-    assert math.isnan(form.similarity(notes, 4, n_steps))
+    assert structure.similarity(changed, 2, n_steps) == pytest.approx((3 / 5) / 2)
+    assert math.isnan(structure.similarity(notes, 4, n_steps))
     for lag, text in ((4, "ABCDABCE"), (8, "ABCDEFGHABCDEFGI")):  # the last measure is new
-        assert form.similarity(measures(text)[0], lag, 96 * 2 * lag) == 1 - 1 / lag
+        assert structure.similarity(measures(text)[0], lag, 96 * 2 * lag) == 1 - 1 / lag
 
 
 def test_endings():
     scale = [60, 62, 64, 65, 67, 65, 64, 62]
     rows = [(48 * i, 24, p) for i, p in enumerate([*scale, *scale])]
     rows[7], rows[15] = (336, 48, 60), (720, 48, 60)
-    found = form.endings(note_array(rows), 4 * 96)
+    found = structure.endings(note_array(rows), 4 * 96)
     assert found == {"ending_longer": 1, "ending_home": 1}
     rows[7] = (336, 24, 62)
-    found = form.endings(note_array(rows), 4 * 96)
+    found = structure.endings(note_array(rows), 4 * 96)
     assert found == {"ending_longer": 0.5, "ending_home": 0.5}
 
 
 @pytest.mark.parametrize("shift", range(-6, 6))
 def test_home_note_moves_with_the_tune(shift):
     tune = note_array([(24 * i, 24, p) for i, p in enumerate([60, 64, 67, 65, 62, 59, 60, 60])])
-    assert form.home_note(tune) == 0
-    assert form.home_note(transpose(tune, shift)) == shift % 12
+    assert structure.home_note(tune) == 0
+    assert structure.home_note(transpose(tune, shift)) == shift % 12
 
 
 def test_home_note_of_nothing():
-    assert form.home_note(SILENCE) is None
+    assert structure.home_note(SILENCE) is None
 
 
 def test_shuffling_keeps_the_measures_and_loses_the_order():
     notes, n_steps = measures("ABCDABCDABCDABCD")
-    mixed = form.shuffle_measures(notes, n_steps, seed=1)
+    mixed = structure.shuffle_measures(notes, n_steps, seed=1)
     assert len(mixed) == len(notes)
-    assert sorted(form.measure_words(mixed, n_steps)) == sorted(form.measure_words(notes, n_steps))
-    assert form.similarity(notes, 4, n_steps) == 1 > form.similarity(mixed, 4, n_steps)
+    assert sorted(structure.measure_words(mixed, n_steps)) == sorted(
+        structure.measure_words(notes, n_steps)
+    )
+    assert structure.similarity(notes, 4, n_steps) == 1 > structure.similarity(mixed, 4, n_steps)
 
 
 def test_groove_is_fooled_by_silence():

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmgan_utils.pianoroll import NOTE_DTYPE, note_array
-from lstmgan_utils.songs import open_store, song_row
-from lstmgan_utils.store import (
+from lstmgan_utils.corpus.songs import open_store, song_row
+from lstmgan_utils.corpus.store import (
     ALIGNMENT,
     HEADER,
     Journal,
@@ -20,6 +19,7 @@ from lstmgan_utils.store import (
     row_dtype,
     write_store,
 )
+from lstmgan_utils.pianoroll import NOTE_DTYPE, note_array
 
 NOTE = st.tuples(st.integers(0, 19_000), st.integers(1, 96), st.integers(0, 127))
 SONG = st.lists(NOTE, max_size=12).map(note_array)

@@ -205,7 +205,7 @@ def test_two_devices_share_a_batch_and_stay_the_same(unbroken, tmp_path):
     shared = {(int(number), name): float(value) for number, _, name, value in rows}
     for number in (3, 6):  # other random numbers on the second device, the same game
         assert shared[number, "surprise"] == pytest.approx(unbroken[2][number]["surprise"], rel=0.1)
-    model = gan.load_run(tmp_path)  # on one device
+    model = gan.load_training(tmp_path)  # on one device
     assert int(model.n_batches) == 6 and len(train(tmp_path, until=7)[1]) == 1
 
 
@@ -242,12 +242,14 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_save(tmp_path):
     with pytest.raises(FloatingPointError, match="batch 6.*step_00000[34].*learning rates"):
         train(tmp_path, extra=[Poison()])
     assert runs.saves(tmp_path)[-1][0] < 5
-    for array in gan.load_run(tmp_path).get_weights():
+    for array in gan.load_training(tmp_path).get_weights():
         assert np.isfinite(array).all()
 
 
 def test_weights_that_are_no_numbers_are_not_saved(unbroken, tmp_path):
-    model = gan.load_run(unbroken[0])  # a gradient can overflow in a batch whose loss is finite
+    model = gan.load_training(
+        unbroken[0]
+    )  # a gradient can overflow in a batch whose loss is finite
     model.generator.word_bias.assign(model.generator.word_bias * np.nan)
     saver = callbacks.Saver(tmp_path, every=1)
     saver.set_model(model)

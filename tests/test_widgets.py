@@ -7,8 +7,9 @@ import ipywidgets
 import numpy as np
 import pytest
 
-from lstmgan_utils import pianoroll, player, sampling, takes, widgets
-from lstmgan_utils.takes import Knobs
+from lstmgan_utils import pianoroll, sampling
+from lstmgan_utils.sampling import Knobs
+from lstmgan_utils.widgets import player, resampling
 
 
 def sample(generator, seed=0, measures=8, *, latent, metre, temperature, transpose):
@@ -26,7 +27,7 @@ def toy(monkeypatch):
 
 @pytest.fixture
 def panel(tmp_path):
-    return widgets.resampling_panel(1.0, folder=tmp_path / "generated")
+    return resampling.resampling_panel(1.0, folder=tmp_path / "generated")
 
 
 def notes_of(panel):
@@ -61,7 +62,7 @@ def test_fine_steps_and_the_terms_of_the_field(panel):
 
 
 EXTREMES = {
-    "seed": (0, widgets.LARGEST_SEED),
+    "seed": (0, resampling.LARGEST_SEED),
     "measures": (1, 200),
     "amount": (0.5, 1.0),
     "walk": (True,),
@@ -73,7 +74,7 @@ EXTREMES = {
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in EXTREMES.items() for v in vs])
 def test_knobs_reach_the_sampler(panel, name, value):
     panel.controls[name].value = value
-    expected = takes.sample_take(1.0, Knobs(**{name: value}))
+    expected = sampling.sample_take(1.0, Knobs(**{name: value}))
     np.testing.assert_array_equal(notes_of(panel), expected)
     assert pitches(panel) == expected["pitch"].tolist()
     assert len(panel.takes) == (1 if (name, value) == ("seed", 0) else 2)
@@ -81,14 +82,14 @@ def test_knobs_reach_the_sampler(panel, name, value):
 
 @pytest.mark.parametrize("name", ["measures", "amount", "temperature", "tempo", "transpose"])
 def test_sliders_stop_where_the_functions_do(name):
-    control = widgets.make_controls(Knobs())[name]
+    control = resampling.make_controls(Knobs())[name]
     control.value = 1e9
     assert control.value == control.max
     assert (name != "measures") or (control.min, control.max) == (1, 200)
 
 
 def test_any_program_can_start(tmp_path):
-    panel = widgets.resampling_panel(1.0, Knobs(program=5), folder=tmp_path)
+    panel = resampling.resampling_panel(1.0, Knobs(program=5), folder=tmp_path)
     assert panel.controls["program"].value == 5 and len(panel.takes) == 1
     assert ("piano", 0) in panel.controls["program"].options
 
@@ -106,21 +107,21 @@ def test_latents_redraw_their_own_rows(panel, seed):
     panel.controls["seed"].value = seed
     drawn = sampling.draw_latent(seed)
     panel.buttons["local_latent"].click()
-    other_details = takes.latent_of(panel.knobs)
+    other_details = sampling.latent_of(panel.knobs)
     assert (other_details[0] == drawn[0]).all() and (other_details[1:] != drawn[1:]).all()
     panel.buttons["resample"].click()
     assert panel.knobs.local_latent is None and panel.knobs.seed == seed + 1
     drawn = sampling.draw_latent(seed + 1)
     panel.buttons["global_latent"].click()
-    other_song = takes.latent_of(panel.knobs)
+    other_song = sampling.latent_of(panel.knobs)
     assert (other_song[0] != drawn[0]).all() and (other_song[1:] == drawn[1:]).all()
 
 
 def test_blend_ends_at_the_other_seed_and_walk_goes_there():
     start, end = sampling.draw_latent(3), sampling.draw_latent(4)
-    blended = takes.latent_of(Knobs(seed=3, other_seed=4, amount=1.0))
+    blended = sampling.latent_of(Knobs(seed=3, other_seed=4, amount=1.0))
     np.testing.assert_allclose(blended, end, atol=1e-6)
-    walked = takes.latent_of(Knobs(seed=3, other_seed=4, walk=True))
+    walked = sampling.latent_of(Knobs(seed=3, other_seed=4, walk=True))
     np.testing.assert_allclose(walked[-1], end[-1], atol=1e-6)
     assert np.abs(walked[1] - start[1]).max() < 0.2 < np.abs(walked[16] - start[16]).max()
 
@@ -129,7 +130,7 @@ def test_resample_and_dice_bring_other_music(panel, monkeypatch):
     first = pitches(panel)
     panel.buttons["resample"].click()
     assert pitches(panel) != first and panel.controls["seed"].value == 1
-    monkeypatch.setattr(widgets.random, "randrange", lambda stop: 4321 % stop)
+    monkeypatch.setattr(resampling.random, "randrange", lambda stop: 4321 % stop)
     panel.buttons["dice"].click()
     assert panel.controls["seed"].value == 4321 and len(panel.takes) == 3
 
@@ -180,7 +181,7 @@ def test_file_stem_tells_takes_apart():
         Knobs(measures=9),
         Knobs(weights="outputs/runs/mine"),
     ]
-    stems = [takes.file_stem(knobs) for knobs in changed]
+    stems = [sampling.file_stem(knobs) for knobs in changed]
     assert len(set(stems)) == len(stems) and all(stem.startswith("seed_000") for stem in stems)
 
 
@@ -199,7 +200,7 @@ def runs(tmp_path, monkeypatch):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "config.json").write_text("{}")
     (tmp_path / "outputs" / "runs" / "no run").mkdir()
-    monkeypatch.setattr(widgets.runtime, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(resampling.runtime, "project_root", lambda: tmp_path)
     monkeypatch.setattr(sampling, "WEIGHTS", tmp_path / "shipped")
     loaded = []
 
@@ -225,31 +226,31 @@ def test_weights_are_a_menu_of_what_ships_and_what_was_trained(panel, runs, tmp_
     menu.value = "outputs/runs/good"
     panel.buttons["resample"].click()
     assert runs == ["good"]  # loaded once
-    expected = takes.sample_take(2.0, Knobs(seed=2, weights="outputs/runs/good"))
+    expected = sampling.sample_take(2.0, Knobs(seed=2, weights="outputs/runs/good"))
     np.testing.assert_array_equal(notes_of(panel), expected)
     menu.value = "outputs/runs/early"
     assert "early holds no save yet; train on" in said(panel)
     assert menu.value == panel.knobs.weights == "outputs/runs/good" and len(panel.takes) == 4
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    other = widgets.resampling_panel(weights=elsewhere, folder=tmp_path)
+    other = resampling.resampling_panel(weights=elsewhere, folder=tmp_path)
     assert other.controls["weights"].value == str(elsewhere) and runs[-1] == "elsewhere"
 
 
 def test_wrong_weights_are_said_at_once(tmp_path):
     with pytest.raises(ValueError, match="no weights named 'jazz'.*'folk'.*run folder"):
-        widgets.resampling_panel(weights="jazz", folder=tmp_path)
+        resampling.resampling_panel(weights="jazz", folder=tmp_path)
 
 
 def test_score_appears_when_asked_for(panel, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        widgets, "engraved", lambda notes, _, metre: drawn.append((len(notes), metre)) or "<svg>"
+        resampling, "engraved", lambda notes, _, metre: drawn.append((len(notes), metre)) or "<svg>"
     )
     panel.controls["measures"].value = 200
     assert panel.score.value == "" and not drawn
     panel.buttons["score"].value = True
-    assert panel.score.value == "<svg>" and drawn == [(4 * widgets.SCORE_MEASURES, "4/4")]
+    assert panel.score.value == "<svg>" and drawn == [(4 * resampling.SCORE_MEASURES, "4/4")]
     panel.buttons["score"].value = False
     assert panel.score.value == ""
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import nbformat
 
-from lstmgan_utils.league import HEADLINES, standings, top
+from lstmgan_utils.evaluation.league import HEADLINES, standings, top
+from lstmgan_utils.evaluation.table import Table
 from lstmgan_utils.runtime import atomic_path
-from lstmgan_utils.table import Table
 from tools.lessons import (
     NAVIGATION,
     ROOT,

@@ -1,0 +1,221 @@
+"""From played times to written ones: which grid fits each beat, and how long each note was meant.
+
+Both questions are answered in the same way. List the hypotheses (a beat divided into sixteenths,
+into triplets, …; a note held up to the next one, to the next eighth, …). How well does each explain
+what was played, and how often does this piece use it? The second is learned from the piece itself
+in a few rounds, so that a piece in triplets comes to expect triplets.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from ..pianoroll import MAX_STEPS, RESOLUTION
+from ..pianoroll.performance import Part
+
+GRIDS = {  # the places inside a quarter note, in time steps, and how likely a beat is to use them
+    "quarter": ((0,), 0.2),
+    "eighth": ((0, 12), 0.3),
+    "sixteenth": ((0, 6, 12, 18), 0.3),
+    "triplet": ((0, 8, 16), 0.06),
+    "dotted": ((0, 9, 12, 21), 0.03),
+    "32nd": (tuple(range(0, 24, 3)), 0.04),
+    "sixteenth triplet": (tuple(range(0, 24, 4)), 0.03),
+    "triplet, then binary": ((0, 4, 8, 12, 18), 0.02),
+    "binary, then triplet": ((0, 6, 12, 16, 20), 0.02),
+    "32nd triplet": (tuple(range(0, 24, 2)), 0.02),
+    "sixteenth and triplet": ((0, 6, 8, 12, 16, 18), 0.02),
+    "any step": (tuple(range(24)), 0.01),
+}
+SPREADS = (0.06, 0.15, 0.3, 0.5, 0.7, 0.9, 1.2, 1.6, 2.2)  # of the played onsets, in time steps
+UNITS = (24, 12, 6, 8, 3, 4, 2, 1)  # a note may end at a multiple of these
+HELD = (1.0, 0.98, 0.95, 0.93, 0.9, 0.87, 0.83, 0.78, 0.72, 0.65, 0.55, 0.45)  # played / written
+MANNERS = (
+    *((held, 0.0) for held in HELD),
+    *((1.0, gap) for gap in (0.5, 1, 1.5, 2, 3)),
+)  # … or cut
+LOOSENESS = (0.005, 0.03, 0.06)  # how much that share varies from note to note
+# How likely a note ends at the next onset, the one after, the third; at one multiple of each unit.
+END_CHANCES = np.array([0.5, 0.1, 0.05, *np.multiply(UNITS, (9, 7, 4, 3, 3, 2, 2, 2)) / 9000])
+NEAR = 0.1  # share of its length by which a note may differ and still tell how notes are held
+ODD = -12.0  # log-likelihood below which a note tells nothing about the manner of playing
+N_ROUNDS = 4
+
+
+@dataclasses.dataclass
+class Fit:
+    """What the quantiser found: the spread of the onsets, and the share of beats on each grid."""
+
+    spread: float
+    shares: dict
+
+    def describe(self):
+        """Name the kind of grid that the piece uses."""
+        triplets = sum(share for name, share in self.shares.items() if "triplet" in name)
+        fine = self.shares.get("any step", 0.0)
+        kinds = [k for k, s in (("triplet", triplets), ("binary", 1 - triplets - fine)) if s > 0.1]
+        return "24 a quarter" if fine > 0.25 else "mixed" if len(kinds) == 2 else kinds[0]
+
+
+def snap(onsets, positions):
+    """Move each onset to the nearest place of a grid.
+
+    Args:
+        onsets: float ndarray, shape (notes,), time steps.
+        positions: places inside a quarter note, in time steps, from 0 to 23.
+
+    Returns:
+        int ndarray, shape (notes,), time steps.
+
+    Introduced in lesson 01.
+    """
+    places = np.array([*positions, RESOLUTION])
+    beat = np.floor(onsets / RESOLUTION)
+    distance = np.abs((onsets - beat * RESOLUTION)[:, None] - places)
+    return (beat * RESOLUTION).astype(int) + places[distance.argmin(axis=1)]
+
+
+def weigh(evidence, expected):
+    """Choose between hypotheses, learning from the piece how often each of them holds.
+
+    Args:
+        evidence: float ndarray, shape (cases, hypotheses): log likelihoods.
+        expected: float ndarray, shape (hypotheses,): first guess of how often each holds.
+
+    Returns:
+        (log-likelihood of all cases, float ndarray of shape (cases, hypotheses): log beliefs).
+
+    Introduced in lesson 01.
+    """
+    share = expected / expected.sum()
+    for _ in range(N_ROUNDS):
+        belief = evidence + np.log(share)
+        total = np.logaddexp.reduce(belief, axis=1)
+        counts = np.exp(belief - total[:, None]).sum(axis=0)
+        share = (counts + 2 * expected) / (counts.sum() + 2 * expected.sum())
+    return total.sum(), belief
+
+
+def find_grid(onsets):
+    """Choose a grid for each quarter note, and the spread of the playing around it.
+
+    Args:
+        onsets: float ndarray, shape (notes,), time steps.
+
+    Returns:
+        (int ndarray of shape (notes,): the onsets on their grids, Fit).
+
+    Introduced in lesson 01.
+    """
+    snapped = np.stack([snap(onsets, places) for places, _ in GRIDS.values()], axis=1)
+    misfit = (onsets[:, None] - snapped) ** 2
+    sizes = np.array([len(places) for places, _ in GRIDS.values()])
+    expected = np.array([chance for _, chance in GRIDS.values()])
+    beats, beat = np.unique(np.floor((onsets + 1) / RESOLUTION), return_inverse=True)
+    best = (-np.inf,)
+    for spread in SPREADS:
+        fits = -misfit / (2 * spread**2) - np.log(spread * sizes)
+        evidence = np.zeros((len(beats), len(GRIDS)))
+        np.add.at(evidence, beat, fits)
+        likelihood, belief = weigh(evidence, expected)
+        if likelihood > best[0]:
+            best = likelihood, spread, belief.argmax(axis=1)
+    _, spread, chosen = best
+    shares = np.bincount(chosen, minlength=len(GRIDS)) / len(chosen)
+    return snapped[np.arange(len(onsets)), chosen[beat]], Fit(
+        spread, dict(zip(GRIDS, shares, strict=True))
+    )
+
+
+def find_ends(onsets, lengths, spread):
+    """Find where each note was meant to end, though playing lets go of it earlier.
+
+    Args:
+        onsets: int ndarray, shape (notes,), sorted time steps on the grid.
+        lengths: float ndarray, shape (notes,), played lengths in time steps.
+        spread: float, spread of the playing in time steps.
+
+    Returns:
+        int ndarray, shape (notes,): time steps, each later than its onset.
+
+    Introduced in lesson 01.
+    """
+    some = lengths[:1000]  # enough to learn how the piece is played
+
+    def likelihood(manner, looseness=LOOSENESS[1]):
+        return _weigh_ends(onsets, some, spread, manner, looseness)[0]
+
+    held, gap = max(MANNERS, key=likelihood)
+    _, ends = _weigh_ends(onsets, some, spread, (held, gap), LOOSENESS[1])
+    written, sounding = ends - onsets[: len(some)], some + gap
+    plain = np.abs(sounding - held * written) <= NEAR * written
+    if plain.any():
+        held = sounding[plain].sum() / written[plain].sum()
+    looseness = max(LOOSENESS, key=lambda looseness: likelihood((held, gap), looseness))
+    _, ends = _weigh_ends(onsets, lengths, spread, (held, gap), looseness)
+    return np.clip(ends, onsets + 1, onsets + MAX_STEPS)
+
+
+def _weigh_ends(onsets, lengths, spread, manner, looseness):
+    """Find the likeliest ends of the first notes, all held in one manner: (likelihood, ends)."""
+    held, gap = manner
+    places = np.append(np.unique(onsets), [onsets.max() + 10 * MAX_STEPS] * 3)  # the last: never
+    onset = onsets[: len(lengths)]
+    following = np.searchsorted(places, onset, side="right")[:, None] + np.arange(3)
+    meant = onset + (lengths + gap) / held
+    nearest = [np.maximum(np.round(meant / unit), onset // unit + 1) * unit for unit in UNITS]
+    ends = np.column_stack([places[following], *nearest]).astype(int)
+    written = ends - onset[:, None]
+    variance = 2 * max(spread, 0.1) ** 2 + (looseness * written) ** 2
+    evidence = -((lengths[:, None] + gap - held * written) ** 2) / (2 * variance)
+    evidence += np.log(END_CHANCES) - np.log(variance) / 2
+    evidence[:, :3][written[:, :3] > 9 * MAX_STEPS] = -np.inf
+    each = np.logaddexp.reduce(evidence, axis=1)
+    return np.maximum(each, ODD).sum(), ends[np.arange(len(onset)), evidence.argmax(axis=1)]
+
+
+def keep_apart(onsets, ends, pitches):
+    """End a note where its pitch is struck again, and merge what was struck twice at once.
+
+    Args:
+        onsets, ends, pitches: int ndarrays, shape (notes,).
+
+    Returns:
+        int ndarray, shape (notes, 3): onset, end, pitch, sorted by onset and pitch.
+
+    Introduced in lesson 01.
+    """
+    order = np.lexsort((-ends, onsets, pitches))
+    rows = np.column_stack([onsets, ends, pitches])[order]
+    same_pitch = rows[1:, 2] == rows[:-1, 2]
+    twice = same_pitch & (rows[1:, 0] == rows[:-1, 0])
+    rows = rows[np.append(True, ~twice)]
+    same_pitch = rows[1:, 2] == rows[:-1, 2]
+    rows[:-1, 1][same_pitch] = np.minimum(rows[:-1, 1], rows[1:, 0])[same_pitch]
+    return rows[np.lexsort((rows[:, 2], rows[:, 0]))]
+
+
+def quantize(performance):
+    """Write a performance down: one grid for all who play together, lengths part by part.
+
+    Args:
+        performance: Performance with at least one note.
+
+    Returns:
+        (list of Part whose notes are int ndarrays of onset, end, pitch in time steps, Fit).
+
+    Introduced in lesson 01.
+    """
+    played = performance.parts
+    onsets = np.concatenate([part.notes["onset"] for part in played])
+    written, fit = find_grid(onsets)
+    parts, start = [], 0
+    for part in played:
+        stop = start + len(part.notes)
+        order = np.argsort(written[start:stop], kind="stable")
+        notes, onset = part.notes[order], written[start:stop][order]
+        ends = find_ends(onset, notes["end"] - onset, fit.spread)
+        rows = keep_apart(onset, ends, notes["pitch"].astype(int))
+        parts.append(Part(part.program, part.is_drum, part.name, rows))
+        start = stop
+    return parts, fit

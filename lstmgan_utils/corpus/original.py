@@ -1,0 +1,212 @@
+"""The format of the first attempt: one zip a song, holding a pickled list of 2,457,600 numbers.
+
+A pickle can run any program when it is loaded. This reader builds lists, numbers and numpy
+arrays and nothing else, and adds up what they will take before it builds them.
+"""
+
+import io
+import pickle
+import pickletools
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ..pianoroll import MAX_STEPS, N_PITCHES
+from ..runtime import atomic_path
+
+MAX_BYTES = 64 * 2**20  # the largest honest song, a list of 2.5 million floats, has 22 MB
+MAX_BUILT = 400 * 2**20  # bytes in memory that a pickle may ask for; that song asks for 112 MB
+OBJECT = 72  # bytes of a new list, tuple or number, and of the place that points to it
+FLOATS = re.compile(rb"(?:G.{8})*+", re.DOTALL)
+OBJECTS = re.compile(rb"(?:[Khq].|M..|J.{4}|[]()aetN\x85-\x89\x94])*+", re.DOTALL)  # ints, lists …
+OTHERS = """PROTO FRAME STOP PUT LONG_BINPUT GET LONG_BINGET LIST INT LONG LONG1 FLOAT
+    STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINBYTES BINBYTES8
+    SHORT_BINBYTES BYTEARRAY8 GLOBAL STACK_GLOBAL REDUCE BUILD"""
+OPCODES = {op.code.encode("latin1"): op for op in pickletools.opcodes if op.name in OTHERS.split()}
+CORE = re.compile(r"numpy\.(_?core)\.(multiarray|numeric)")  # numpy 1 and 2 name it differently
+
+
+def read_original(path):
+    """Read the roll of one song from a zipped pickle, without running what the pickle says.
+
+    Args:
+        path: a zip that holds one pickled list or array, (19200, 128) or (128, 19200).
+
+    Returns:
+        ndarray, shape (19200, 128), time before pitch: uint8 where all numbers are whole,
+        float32 otherwise.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not such a zip, too large, of another shape, or hostile.
+
+    Introduced in lesson 03.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; check the name")
+    try:
+        data = _unzip(path)
+        check_pickle(data)
+        roll = _as_roll(RollUnpickler(io.BytesIO(data), encoding="latin1").load())
+    except Exception as error:  # damaged bytes make pickle and zipfile raise nearly anything
+        reason = str(error)[:200] or repr(error)  # a hostile file may make it long
+        raise ValueError(f"{path} is not a zipped roll: {reason}; leave it out") from error
+    return roll.T if roll.shape[0] == N_PITCHES else roll
+
+
+def write_original(roll, path, *, pitch_first=False):
+    """Write a roll as the first attempt stored it: a pickled list of lists of floats in a zip.
+
+    Args:
+        roll: ndarray, shape (time, 128), at most 19,200 steps; padded with silence.
+        path: the zip to make.
+        pitch_first: bool, write (128, 19200) as the code did, not (19200, 128) as it was described.
+
+    Returns:
+        Path of the zip.
+
+    Raises:
+        ValueError: the roll has another shape.
+
+    Introduced in lesson 03.
+    """
+    roll = np.asarray(roll)
+    if roll.ndim != 2 or roll.shape[1] != N_PITCHES or len(roll) > MAX_STEPS:
+        raise ValueError(f"a roll here is (time up to {MAX_STEPS}, 128), not {roll.shape}; crop it")
+    full = np.zeros((MAX_STEPS, N_PITCHES))
+    full[: len(roll)] = roll
+    data = pickle.dumps((full.T if pitch_first else full).tolist())
+    with (
+        atomic_path(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.writestr(zipfile.ZipInfo(Path(path).stem + ".pkl"), data,
+                         zipfile.ZIP_DEFLATED)  # fmt: skip
+    return Path(path)
+
+
+class RollUnpickler(pickle.Unpickler):
+    """An unpickler that builds lists, numbers and numpy arrays, and refuses the rest by name."""
+
+    def find_class(self, module, name):
+        """Give a harmless stand-in for each of the few names that arrays need."""
+        module = CORE.sub(r"numpy.core.\2", module)
+        try:
+            return ALLOWED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(
+                f"its pickle asks for {module}.{name}, which no roll needs"
+            ) from None
+
+
+def _unzip(path):
+    """Return the one file of a zip, never more of it than a roll can have."""
+    with zipfile.ZipFile(path) as archive:
+        files = [entry for entry in archive.infolist() if not entry.is_dir()]
+        if len(files) != 1:
+            raise ValueError(f"it holds {len(files)} files instead of one")
+        if files[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError("it is not compressed by the usual method, deflate; zip it again")
+        with archive.open(files[0]) as stream:
+            data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"it unpacks to more than {MAX_BYTES:,} bytes")
+    return data
+
+
+def check_pickle(data):
+    """Walk through a pickle without running it, and add up the memory that it asks for.
+
+    A pickle has no loops, so this is a bound. A byte may ask for a list of 56, a number that says
+    where to remember an object for gigabytes, and a call may copy the largest piece of data.
+
+    Args:
+        data: bytes of a pickle.
+
+    Raises:
+        ValueError: more than 400 MB, or what no roll needs, or no pickle.
+    """
+    place, built, largest = 0, 0, 0
+    while True:
+        middle = FLOATS.match(data, place).end()
+        end = OBJECTS.match(data, middle).end()
+        built += 5 * (middle - place) + OBJECT * (end - middle)  # a float has 9 bytes here
+        if built > MAX_BUILT:
+            raise ValueError(f"it asks for more than {MAX_BUILT:,} bytes of memory (a bomb?)")
+        if data[end : end + 1] == b"G" and end > place:
+            place = end
+            continue
+        op = OPCODES.get(data[end : end + 1])
+        if op is None:
+            raise ValueError(f"byte {end:,} of its pickle is nothing that a roll needs")
+        place, size = _after(data, end + 1, op)
+        largest = max(largest, size)
+        built += OBJECT + 4 * size + largest * (op.name in ("REDUCE", "BUILD"))
+        if op.name == "STOP":
+            return
+
+
+def _after(data, place, op):
+    """Find where an opcode's argument ends; return that place and the bytes of data in it."""
+    size, memo = op.arg.n if op.arg else 0, 0
+    if size == pickletools.UP_TO_NEWLINE:
+        end = data.index(b"\n", place) + 1
+        end = data.index(b"\n", end) + 1 if op.name == "GLOBAL" else end
+        size, memo = end - place, int(data[place:end]) if op.name == "PUT" else 0
+    elif size < 0:  # so many bytes of length, then the data
+        prefix = {pickletools.TAKEN_FROM_ARGUMENT1: 1, pickletools.TAKEN_FROM_ARGUMENT8U: 8}
+        start = place + prefix.get(size, 4)
+        size = int.from_bytes(data[place:start], "little")
+        end = start + size
+    else:
+        end = place + size
+        memo = int.from_bytes(data[place:end], "little") if op.name == "LONG_BINPUT" else 0
+    if memo > MAX_STEPS * N_PITCHES:
+        raise ValueError("its pickle asks for memory to remember more objects than a roll has")
+    return end, 0 if op.name in ("FLOAT", "INT") else size
+
+
+def _as_roll(content):
+    """Turn a list of rows into an array, checking each row before memory is taken for it."""
+    shapes = {MAX_STEPS: N_PITCHES, N_PITCHES: MAX_STEPS}
+    width = shapes.get(len(content))
+    if width is None or any(len(row) != width for row in content):
+        raise ValueError("its shape is neither (19200, 128) nor (128, 19200)")
+    roll = np.empty((len(content), width), np.float32)
+    for target, row in zip(roll, content, strict=True):
+        target[:] = np.fromiter(row, np.float32, width)  # numbers only: a nested list fails here
+    whole = roll.astype(np.uint8)
+    return whole if np.array_equal(whole, roll) else roll
+
+
+def _empty_array(_, shape, __):
+    if tuple(shape) != (0,):  # what numpy writes; anything else would only take memory
+        raise pickle.UnpicklingError(f"its pickle asks for an empty array of the shape {shape}")
+    return np.empty(0)
+
+
+def _number_type(name, *_):
+    dtype = np.dtype(name)
+    if dtype.kind not in "biuf":
+        raise pickle.UnpicklingError(f"its pickle asks for numbers of type {name!r}")
+    return dtype
+
+
+def _array(data, dtype, shape, order):
+    return np.frombuffer(data, dtype).reshape(shape, order=order)
+
+
+def _bytes(text, _):
+    return text.encode("latin1")
+
+
+ALLOWED = {
+    ("numpy", "ndarray"): "ndarray",  # named only as an argument of _reconstruct
+    ("numpy", "dtype"): _number_type,
+    ("numpy.core.multiarray", "_reconstruct"): _empty_array,
+    ("numpy.core.numeric", "_frombuffer"): _array,
+    ("_codecs", "encode"): _bytes,
+}

@@ -1,0 +1,212 @@
+"""Note array to score (music21, MusicXML) and back."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from .. import runtime
+from ..runtime import shorten
+from .abc_notation import read_abc_text
+from .instruments import find_players
+from .layout import measure_lines
+from .musicxml import score_text, zip_score
+from .performance import Part
+from .rolls import RESOLUTION, count_pitches, fit_pitches, on_grid, steps_of
+from .safe_reading import read_musicxml
+
+MUSICXML = (".mxl", ".musicxml", ".xml")
+
+
+def read_score(path, *, expand_repeats=False, with_info=False):
+    """Read the notes of a score file (MXL, MusicXML, ABC, …) through music21.
+
+    Args:
+        path: the score.
+        expand_repeats: bool, play repeats out.
+        with_info: bool, also return what was found.
+
+    Returns:
+        note array, or (note array, info) as `notes_from_score` gives them.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: music21 cannot read the file.
+
+    Introduced in lesson 02.
+    """
+    from music21 import converter
+
+    path, programs = Path(path), []
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; check the name")
+    try:
+        if path.suffix.lower() in MUSICXML:
+            xml = read_musicxml(path)
+            score = converter.parseData(xml, format="musicxml")
+            programs = [player for player in find_players(xml) if isinstance(player, int)]
+        elif path.suffix.lower() == ".abc":
+            score = converter.parseData(read_abc_text(path), format="abc")
+        else:
+            score = converter.parse(path, forceSource=True)
+        notes, info = notes_from_score(score, expand_repeats=expand_repeats)
+        info["program"] = min(programs, default=info["program"])  # music21 goes by the names
+    except Exception as error:  # music21 raises its own kinds and many built-in ones
+        reason = str(error) if isinstance(error, ValueError) else repr(error)
+        reason = shorten(reason, 200)
+        raise ValueError(f"{path} is not a readable score ({reason}); convert it again") from error
+    return (notes, info) if with_info else notes
+
+
+def notes_from_score(score, *, expand_repeats=False):
+    """Turn a music21 score into a note array: ties joined, staves merged, grace notes left out.
+
+    Args:
+        score: music21 stream.
+        expand_repeats: bool, play repeats out.
+
+    Returns:
+        (note array, dict with n_notes, n_off_grid (onset or end between grid steps), n_cut (notes
+        past 19,200 steps), n_beyond and n_between as in `rolls.count_pitches`, n_grace, metre
+        "4/4", pickup in time steps, fifths (sharps, or minus flats, of the key signature), program
+        (MIDI program or None)).
+
+    Introduced in lesson 02.
+    """
+    from music21 import instrument, key
+
+    if expand_repeats:
+        score = score.expandRepeats()
+    instruments = list(score.recurse().getElementsByClass(instrument.Instrument))
+    if any(i.transposition is not None for i in instruments):
+        score = score.toSoundingPitch()
+    parts = list(score.parts) if hasattr(score, "parts") and score.parts else [score]
+    metre, pickup = _metre_and_pickup(parts[0])
+    rows, n_grace = [], 0
+    for part in parts:
+        found, grace = _part_notes(part)
+        rows += found
+        n_grace += grace
+    table = np.array(rows, float).reshape(-1, 3)
+    times, semitones = table[:, :2] * RESOLUTION, table[:, 2]
+    notes, info = on_grid(*fit_pitches(times, semitones), steps_of(metre), pickup)
+    signature = next(iter(score.recurse().getElementsByClass(key.KeySignature)), None)
+    programs = [i.midiProgram for i in instruments if i.midiProgram is not None]
+    return notes, info | count_pitches(semitones) | {
+        "n_grace": n_grace,
+        "metre": metre,
+        "pickup": pickup,
+        "fifths": signature.sharps if signature else 0,
+        "program": programs[0] if programs else None,
+    }
+
+
+def _part_notes(part):
+    """List [onset, offset, semitone] of a music21 part in quarters, tied notes joined."""
+    from music21 import chord, harmony, note
+
+    rows, tied, n_grace = [], {}, 0
+    for element in part.flatten().notes:
+        if not isinstance(element, (note.Note, chord.Chord)) or isinstance(
+            element, harmony.ChordSymbol
+        ):
+            continue
+        if element.duration.isGrace:
+            n_grace += 1
+            continue
+        onset = Fraction(element.offset)
+        offset = onset + Fraction(element.duration.quarterLength)
+        for single in element.notes if isinstance(element, chord.Chord) else [element]:
+            tie = single.tie or element.tie
+            pitch = single.pitch.ps  # not midi, which moves what is out of range
+            row = (
+                tied.pop((pitch, onset), None) if tie and tie.type in ("stop", "continue") else None
+            )
+            if row is None:
+                row = [onset, offset, pitch]
+                rows.append(row)
+            row[1] = offset
+            if tie and tie.type in ("start", "continue"):
+                tied[pitch, offset] = row
+    return rows, n_grace
+
+
+def _metre_and_pickup(part):
+    """Find the metre of a part, and the time steps before its first full measure."""
+    from music21 import meter, stream
+
+    signatures = list(part.recurse().getElementsByClass(meter.TimeSignature))
+    if not signatures:
+        return "4/4", 0
+    # music21 writes a pickup of an ABC tune as a false first metre such as 1/8: take the second.
+    false_first = len(signatures) > 1 and signatures[0].barDuration.quarterLength < 1.5
+    signature = signatures[1] if false_first else signatures[0]
+    measures = list(part.getElementsByClass(stream.Measure))
+    first = measures[0].duration.quarterLength if len(measures) > 1 else 0
+    full = signature.barDuration.quarterLength
+    pickup = round(float(first) * RESOLUTION) if 0 < first < full else 0
+    return signature.ratioString, pickup
+
+
+def to_musicxml(notes, tempo=120, program=0, metre="4/4", pickup=0):
+    """Write a note array as MusicXML with measures, rests, chords, ties, triplets and beams.
+
+    Args:
+        notes: note array.
+        tempo: float, quarter notes a minute.
+        program: int, General MIDI program 0 to 127.
+        metre: str such as "4/4".
+        pickup: int, time steps before the first full measure.
+
+    Returns:
+        str, MusicXML of one part, on two staves where it needs them.
+    """
+    from music21 import instrument
+
+    opening = -pickup % steps_of(metre)
+    rows = np.array([(on, on + d, p) for on, d, p in notes.tolist()], int).reshape(-1, 3)
+    rows[:, :2] += opening
+    name = instrument.instrumentFromMidiProgram(program).instrumentName
+    beats, unit = map(int, metre.split("/"))
+    least = steps_of(metre) + 1 if opening else 1  # a pickup is one before a full measure only
+    lines = measure_lines([(0, beats, unit)], rows[:, 1].max(initial=least))
+    return score_text([Part(program, False, name, rows)], lines, [], [(0, tempo)], opening)
+
+
+def to_score(notes, tempo=120, program=0, metre="4/4", pickup=0):
+    """Turn a note array into a music21 score.
+
+    Args:
+        notes, tempo, program, metre, pickup: as for `to_musicxml`.
+
+    Returns:
+        music21.stream.Score.
+
+    Introduced in lesson 03.
+    """
+    from music21 import converter
+
+    text = to_musicxml(notes, tempo, program, metre, pickup)
+    return converter.parseData(text, format="musicxml")
+
+
+def write_score(notes, path, tempo=120, program=0, metre="4/4", pickup=0):
+    """Write a note array as a score, compressed MusicXML where the name ends in `.mxl`.
+
+    Args:
+        notes: note array.
+        path: the `.mxl` or `.musicxml` file to make, replaced whole or not at all.
+        tempo, program, metre, pickup: as for `to_musicxml`.
+
+    Returns:
+        Path of the file.
+
+    Introduced in lesson 03.
+    """
+    text = to_musicxml(notes, tempo, program, metre, pickup)
+    with runtime.atomic_path(path) as temporary:
+        if Path(path).suffix == ".mxl":
+            zip_score(text, temporary)
+        else:
+            temporary.write_text(text, encoding="utf-8")
+    return Path(path)
