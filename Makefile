@@ -37,11 +37,11 @@ test: $(STAMPS)-test $(STAMPS)-system-test data_sample/manifest.csv
 # Downloads another 3 GB, so it is not part of `make test`; `make clean` removes the stacks.
 test-colab: $(STAMPS)-test $(STAMPS)-system-test
 	sh tools/colab_stack.sh build/stacks
-	LSTMGAN_STACKS=build/stacks $(RUN) -m pytest tests/test_browser_colab.py tests/test_voila.py
+	LSTMGAN_STACKS=build/stacks $(RUN) -m pytest tests/widgets/test_browser_colab.py tests/widgets/test_voila.py
 	build/stacks/kernel/bin/python -m pytest -W ignore -m "not browser and not benchmark" \
-	    tests/test_player.py tests/test_widgets.py tests/test_audio.py tests/test_transfer.py \
-	    tests/test_blind_test.py tests/test_runtime.py tests/test_sampling.py \
-	    tests/test_generator.py tests/test_gan.py tests/test_pianoroll.py
+	    tests/widgets tests/test_audio.py tests/test_transfer.py \
+	    tests/test_runtime.py tests/test_sampling.py \
+	    tests/test_generator.py tests/test_gan.py tests/pianoroll/test_pianoroll.py
 
 bench: $(STAMPS)-bench $(STAMPS)-system
 	$(RUN) -m benchmarks.bench_conversion
@@ -68,6 +68,7 @@ clean:
 format: $(STAMPS)-test
 	$(RUN) -m tools.strip_notebooks
 	$(RUN) -m tools.build_navigation
+	$(RUN) -m tools.draw_architecture
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 

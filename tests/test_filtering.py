@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from midi_builder import measures, midi, mxl, part_entry, play, scale, score, track
 
 from lstmgan_utils import filtering, pianoroll
 from lstmgan_utils.conversion import engines
@@ -14,7 +15,6 @@ from lstmgan_utils.folder_jobs import read_manifest
 from lstmgan_utils.pianoroll import instruments
 from lstmgan_utils.pianoroll.abc_notation import read_abc
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
-from tests.midi_builder import measures, midi, mxl, part_entry, play, scale, score, track
 
 SAMPLE = Path(__file__).parents[1] / "data_sample"
 CHORD_NAMES = "<harmony><root><root-step>C</root-step></root><kind>major</kind></harmony>"

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from midi_builder import midi, play, scale, track, tune
 
 from benchmarks import bench_faults
 from lstmgan_utils import pianoroll
@@ -23,9 +24,8 @@ from lstmgan_utils.folder_jobs import read_manifest
 from lstmgan_utils.pianoroll import layout, musicxml
 from lstmgan_utils.pianoroll.performance import Part, Performance, read_performance
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
-from tests.midi_builder import midi, play, scale, track, tune
 
-SAMPLE = Path(__file__).parents[1] / "data_sample"
+SAMPLE = Path(__file__).parents[2] / "data_sample"
 HAS_MUSESCORE = musescore.find_musescore() is not None
 needs_musescore = pytest.mark.skipif(not HAS_MUSESCORE, reason="MuseScore is not installed")
 TARGETS = {0: (0.999, 0.98), 6: (0.995, 0.95), 12: (0.995, 0.95), 18: (0.95, 0.85)}

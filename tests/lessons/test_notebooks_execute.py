@@ -24,7 +24,7 @@ from tools.lessons import ROOT, lesson_paths
 from tools.run_notebooks import LessonError, run_notebooks
 
 pytestmark = pytest.mark.notebooks
-SMOKE = json.loads(Path(__file__).with_name("smoke_parameters.json").read_text(encoding="utf-8"))
+SMOKE = json.loads((ROOT / "tests" / "smoke_parameters.json").read_text(encoding="utf-8"))
 LESSONS = [path.stem for path in lesson_paths()]
 HANDING_ON = ["01_midi_to_mxl", "02_single_instrument", "03_piano_rolls", "08_evaluation"]
 MEASURES = 8

@@ -32,7 +32,7 @@ USED_BY = {
     "ruff": ("Makefile", "ruff check"),
     "dask": ("README.md", "joblib's `dask` backend"),
     "distributed": ("README.md", "`dask.distributed`"),
-    "pretty-midi": ("lstmgan_utils/audio.py", "pretty_midi"),
+    "pretty-midi": ("lstmgan_utils/runtime.py", "pretty_midi"),
     "tensorboard": ("lstmgan_utils/callbacks.py", "TensorBoard"),
 }
 

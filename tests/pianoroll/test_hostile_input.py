@@ -10,12 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-from lstmgan_utils import filtering
-from lstmgan_utils.conversion import engines
-from lstmgan_utils.folder_jobs import read_manifest
-from lstmgan_utils.pianoroll import safe_reading
-from tests.midi_builder import (
+from midi_builder import (
     CONTAINER,
     measures,
     midi,
@@ -27,6 +22,11 @@ from tests.midi_builder import (
     track,
     tune,
 )
+
+from lstmgan_utils import filtering
+from lstmgan_utils.conversion import engines
+from lstmgan_utils.folder_jobs import read_manifest
+from lstmgan_utils.pianoroll import safe_reading
 
 TIMEOUT = 30
 NOTES = play(scale(32))

@@ -29,7 +29,7 @@ from lstmgan_utils.pianoroll.performance import read_performance
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 from tools.lessons import lesson_paths
 
-SAMPLE = Path(__file__).parents[1] / "data_sample"
+SAMPLE = Path(__file__).parents[2] / "data_sample"
 NOTE = st.tuples(st.integers(0, 60), st.integers(1, 30), st.sampled_from([0, 1, 60, 61, 127]))
 NOTES = st.lists(NOTE, max_size=30).map(note_array)
 PIECE = note_array(

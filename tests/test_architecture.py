@@ -1,0 +1,47 @@
+"""The package keeps its shape: its list of modules, no import upwards, drawings up to date."""
+
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from tools import draw_architecture as architecture
+from tools.lessons import ROOT
+
+TREES = architecture.modules()
+ROOMS = [room for layer in architecture.LAYERS for room in layer]
+
+
+def test_every_module_is_listed_in_layers_and_readme():
+    found = {architecture.room_of(name) for name in TREES} - {"__init__"}
+    assert found == set(ROOMS) and len(found) <= 20
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = readme.split("lstmgan_utils/   ")[1].split("data_sample/   ")[0]
+    listed = tree.replace("the package:", "").replace(",", " ").split()
+    assert sorted(listed) == sorted(found)
+
+
+def test_no_import_leads_upwards():
+    assert architecture.upward_imports(TREES) == set()
+
+
+def test_the_wheel_holds_every_folder():
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "setuptools"
+    ]
+    folders = {name.split("/")[0] for name in TREES if "/" in name}
+    assert {f"lstmgan_utils.{name}" for name in folders} <= set(setup["packages"])
+
+
+def test_the_drawings_are_up_to_date():
+    assert architecture.missing_steps(TREES) == []
+    page = architecture.PAGE.read_text(encoding="utf-8")
+    assert page == architecture.drawn_page(), "run `make format`"
+
+
+@pytest.mark.parametrize("module", ["discriminator", "config"])
+def test_a_network_needs_no_reader_of_music(module):
+    code = f"import sys, lstmgan_utils.{module}; print(*sorted({{'music21', 'mido', 'verovio'}} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout.split()) == (0, []), ran.stderr
