@@ -14,6 +14,7 @@ from tools.lessons import ROOT
 
 PACKAGE = ROOT / "lstmgan_utils"
 PAGE = ROOT / "docs" / "architecture.md"
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 LAYERS = (  # a module imports from the lines above its own, and from the left of its own line
     ("runtime", "pianoroll", "config"),
     ("audio", "plotting", "folder_jobs"),
@@ -75,8 +76,8 @@ def upward_imports(trees):
 
 def lessons_of(room, trees):
     """Return the lessons that introduce what a module holds, such as "01" or "05–06"."""
-    texts = (ast.get_docstring(node) or "" for name, tree in trees.items() if room_of(name) == room
-             for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef))  # fmt: skip
+    nodes = (n for name, tree in trees.items() if room_of(name) == room for n in ast.walk(tree))
+    texts = [ast.get_docstring(n) or "" for n in nodes if isinstance(n, DEFINITIONS)]
     found = sorted({n for text in texts for n in re.findall(r"Introduced in lesson (\w+)", text)})
     return "–".join(dict.fromkeys((found[0], found[-1]))) if found else ""
 

@@ -20,7 +20,7 @@ from tools.lessons import ROOT, code_cells, lesson_paths, read_lesson
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-OURS = {"lstmgan_utils", "tools", "tests", "benchmarks"}
+OURS = {"lstmgan_utils", "tools", "tests", "benchmarks", "data_sample"}
 PYTHONS = ("3.11.2", "3.12.1", "3.13.0")
 PROVIDERS = packages_distributions()  # module name to the packages that provide it
 MEGABYTE = 1_000_000
