@@ -79,7 +79,7 @@ def convert(engine, folder, n_jobs=None, midi_folder=SAMPLE / "midi"):
 
 def print_fidelity():
     """Print the mean F1 of each engine for each way of playing, and where auto chose badly."""
-    engines = ["python", "musescore", "auto"] if musescore.find_musescore() else ["python"]
+    engines = ["python", "musescore", "auto"] if runtime.find_musescore() else ["python"]
     print("F1 over (onset, pitch), over (onset, duration, pitch); a refused piece counts as 0")
     with tempfile.TemporaryDirectory() as folder:
         truth_set.main(folder)
@@ -122,19 +122,19 @@ def one_by_one(files, folder):
     for number, file in enumerate(files):
         work = folder / str(number)
         work.mkdir()
-        list(musescore.convert_batch(musescore.find_musescore(), [file], work, 60))
+        list(musescore.convert_batch(runtime.find_musescore(), [file], work, 60))
 
 
 def in_one_batch(files, folder):
     """Start MuseScore once for all files."""
-    list(musescore.convert_batch(musescore.find_musescore(), files, folder, 60))
+    list(musescore.convert_batch(runtime.find_musescore(), files, folder, 60))
 
 
 def print_speeds(n_files):
     """Print seconds a file, the best of two rounds, and the ratios, all sides in this one run."""
     files = sorted((SAMPLE / "midi").glob("ryan_*.mid"))[:n_files]
     sides = {"music21": by_music21, "quantiser": by_quantizer}
-    if musescore.find_musescore():
+    if runtime.find_musescore():
         sides |= {"MuseScore, one a file": one_by_one, "MuseScore, one batch": in_one_batch}
     with tempfile.TemporaryDirectory() as folder:
         by_music21(files[:1], Path(folder))  # its import is not counted
@@ -153,7 +153,7 @@ def print_speeds(n_files):
 
 def print_workers():
     """Print what a second process gains, and what the large collection would take."""
-    engines = ["python", "musescore", "auto"] if musescore.find_musescore() else ["python"]
+    engines = ["python", "musescore", "auto"] if runtime.find_musescore() else ["python"]
     with tempfile.TemporaryDirectory() as folder:
         n_files = copy_sample(Path(folder, "midi"))
         for engine in engines:

@@ -23,7 +23,7 @@ from lstmgan_utils.evaluation.table import Table
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 from tests.midi_builder import midi as midi_file
 from tests.midi_builder import play, track
-from tests.test_hostile_input import BAD_MIDI
+from tests.pianoroll.test_hostile_input import BAD_MIDI
 
 COLLECTION = 130_000  # files of the collection that the course grew out of
 BAD_SHARE = 0.05

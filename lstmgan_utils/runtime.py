@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-NAMES = ("mscore4portable", "mscore", "musescore", "MuseScore4", "MuseScore3", "mscore4",
+MUSESCORE_NAMES = ("mscore4portable", "mscore", "musescore", "MuseScore4", "MuseScore3", "mscore4",
          "musescore4", "mscore3", "musescore3")  # fmt: skip
-PLACES = (
+MUSESCORE_PLACES = (
     "/Applications/MuseScore 4.app/Contents/MacOS/mscore",
     "/Applications/MuseScore 3.app/Contents/MacOS/mscore",
     "C:/Program Files/MuseScore 4/bin/MuseScore4.exe",
@@ -370,7 +370,7 @@ def find_musescore():
                 f"MUSESCORE is set to {chosen!r}, which is no program; correct it"
             )
         return program
-    return next(filter(None, map(shutil.which, (*NAMES, *PLACES))), None)
+    return next(filter(None, map(shutil.which, (*MUSESCORE_NAMES, *MUSESCORE_PLACES))), None)
 
 
 @functools.cache

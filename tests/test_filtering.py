@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from midi_builder import measures, midi, mxl, part_entry, play, scale, score, track
 
-from lstmgan_utils import filtering, pianoroll
+from lstmgan_utils import filtering, pianoroll, runtime
 from lstmgan_utils.conversion import engines
 from lstmgan_utils.corpus import build_store
 from lstmgan_utils.folder_jobs import read_manifest
@@ -31,7 +31,7 @@ def run(folder, **settings):
 @pytest.fixture(scope="module", params=["python", "musescore"])
 def sample(request, tmp_path_factory):
     """Convert and filter the tricky files of data_sample, and some plain ones, with one engine."""
-    if request.param == "musescore" and engines.musescore.find_musescore() is None:
+    if request.param == "musescore" and runtime.find_musescore() is None:
         pytest.skip("MuseScore is not installed")
     with open(SAMPLE / "manifest.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))

@@ -149,7 +149,7 @@ def run_slowly(folder):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_a_killed_job_does_no_finished_file_again(tmp_path):
-    code = "import sys, pathlib; from tests import test_manifest as t\n"
+    code = "import sys, pathlib; from tests import test_folder_jobs as t\n"
     code += "t.run_slowly(pathlib.Path(sys.argv[1]))"
     job, log = subprocess.Popen([sys.executable, "-c", code, tmp_path]), tmp_path / "log"
     while not log.is_file() or log.read_text().count("\n") < 11:  # in the middle of a batch

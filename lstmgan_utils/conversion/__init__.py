@@ -4,6 +4,6 @@
 MuseScore do it, `score_check` compares a score with its performance.
 """
 
-from .engines import choose, convert_folder, name_outputs
+from .engines import SUFFIXES, choose, convert_folder, name_outputs
 
-__all__ = ["choose", "convert_folder", "name_outputs"]
+__all__ = ["SUFFIXES", "choose", "convert_folder", "name_outputs"]

@@ -11,6 +11,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from .. import runtime
 from ..folder_jobs import (
     Manifest,
     attempt,
@@ -100,7 +101,7 @@ def find_engine(engine):
     """
     if engine not in ENGINES:
         raise ValueError(f"engine {engine!r} is unknown; choose one of {', '.join(ENGINES)}")
-    program = musescore.find_musescore() if engine != "python" else None
+    program = runtime.find_musescore() if engine != "python" else None
     if engine == "musescore" and program is None:
         raise FileNotFoundError(
             "MuseScore was not found; install it, set MUSESCORE to it, or use engine='python'"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from midi_builder import midi, play, scale, track, tune
 
 from benchmarks import bench_faults
-from lstmgan_utils import pianoroll
+from lstmgan_utils import pianoroll, runtime
 from lstmgan_utils.conversion import beats, engines, musescore, quantizer, score_check
 from lstmgan_utils.folder_jobs import read_manifest
 from lstmgan_utils.pianoroll import layout, musicxml
@@ -26,7 +26,7 @@ from lstmgan_utils.pianoroll.performance import Part, Performance, read_performa
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 
 SAMPLE = Path(__file__).parents[2] / "data_sample"
-HAS_MUSESCORE = musescore.find_musescore() is not None
+HAS_MUSESCORE = runtime.find_musescore() is not None
 needs_musescore = pytest.mark.skipif(not HAS_MUSESCORE, reason="MuseScore is not installed")
 TARGETS = {0: (0.999, 0.98), 6: (0.995, 0.95), 12: (0.995, 0.95), 18: (0.95, 0.85)}
 
@@ -346,7 +346,7 @@ def test_the_file_that_stops_a_batch_is_found_and_the_rest_is_made(tmp_path):
     files[3].write_bytes(b"")
     work = tmp_path / "work"
     work.mkdir()
-    made = list(musescore.convert_batch(musescore.find_musescore(), files, work, 60))
+    made = list(musescore.convert_batch(runtime.find_musescore(), files, work, 60))
     assert [number for number, *_ in made] == [0, 1, 2, 3, 4]
     assert [path is not None for _, path, _ in made] == [True, False, True, False, True]
     assert all(reason for _, path, reason in made if path is None)
@@ -557,7 +557,7 @@ def test_an_unreadable_folder_gets_one_clear_sentence(tmp_path, monkeypatch):
 
 def test_a_missing_musescore_is_said(tmp_path, monkeypatch):
     tune(tmp_path / "a.mid")
-    monkeypatch.setattr(musescore, "find_musescore", lambda: None)
+    monkeypatch.setattr(runtime, "find_musescore", lambda: None)
     with pytest.raises(FileNotFoundError, match="use engine='python'"):
         engines.convert_folder(tmp_path, tmp_path / "mxl", engine="musescore")
     monkeypatch.undo()
@@ -612,11 +612,12 @@ def test_a_score_is_on_the_disk_before_its_row(tmp_path, monkeypatch):
 
 
 def test_musescore_is_known_by_its_names_on_each_system():
-    names = {Path(name).name for name in (*musescore.NAMES, *musescore.PLACES)}
+    names = {Path(name).name for name in (*runtime.MUSESCORE_NAMES, *runtime.MUSESCORE_PLACES)}
     assert {"mscore", "mscore3", "musescore", "musescore3", "mscore4portable"} <= names
     assert {"MuseScore3.exe", "MuseScore4.exe"} <= names
     for version in "34":
-        assert f"/Applications/MuseScore {version}.app/Contents/MacOS/mscore" in musescore.PLACES
+        program = f"/Applications/MuseScore {version}.app/Contents/MacOS/mscore"
+        assert program in runtime.MUSESCORE_PLACES
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a program in sh")
@@ -631,7 +632,7 @@ def test_musescore_is_run_in_batches_without_human_performance(tmp_path, monkeyp
     work = tmp_path / "work"
     work.mkdir()
     files = sorted(tmp_path.glob("*.mid"))
-    list(musescore.convert_batch(musescore.find_musescore(), files, work, 10))
+    list(musescore.convert_batch(runtime.find_musescore(), files, work, 10))
     first_run = seen.read_text().split("-M -j")[0]
     assert "<HumanPerformance>false</HumanPerformance>" in first_run
     assert len(json.loads(first_run[first_run.index("[") :])) == 4
