@@ -20,7 +20,7 @@ help:
 	@echo "make lab      open the lessons in JupyterLab"
 	@echo "make test     run the tests, every lesson among them"
 	@echo "make test-colab   run lessons and tests with Colab's package versions, and lesson 07 in Voilà"
-	@echo "make bench    compare speeds, as ratios, and judge the model and its rivals (an hour)"
+	@echo "make bench    compare speeds, as ratios, and compare the model with baselines (an hour)"
 	@echo "make data     build data_sample/ again from music21's own scores"
 	@echo "make clean    remove outputs/ and caches (.venv stays)"
 

@@ -1,4 +1,4 @@
-"""The report: our model, its rivals, its ceiling and its floor, on one page with sound.
+"""The report: our model, the baselines, the ceiling and the floor, on one page with sound.
 
 Usage: python -m benchmarks.report [--pieces 1000] [--minutes 10] [--run outputs/runs/NAME] [--keep]
 It writes outputs/report/: index.html, table.csv, targets.csv, three pictures, audio/, report.json.
@@ -10,17 +10,21 @@ import hashlib
 import html
 import json
 import shutil
+import time
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
-from benchmarks.rivals import line_up
 from lstmgan_utils import audio, corpus, evaluation, plotting, runtime, sampling
-from lstmgan_utils.evaluation import league
-from lstmgan_utils.runtime import atomic_path
+from lstmgan_utils.evaluation.baselines import LikelihoodLSTM, MarkovChain, MeasureShuffle
+from lstmgan_utils.evaluation.comparison import real_scores, rescale
+from lstmgan_utils.pianoroll import STEPS_PER_MEASURE
 
+RESULTS = Path(__file__).parent / "results"
 MEASURES = 8
-HEARD = (0, 1, 2)  # seeds, the same for every writer
+HEARD = (0, 1, 2)  # seeds, the same for every generator
 EDGES = (-0.5, 1.5)  # of the picture of scores; what lies farther out is drawn there
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -31,20 +35,21 @@ td,th{{padding:.2rem .6rem;text-align:left;vertical-align:top;border-bottom:1px 
 th{{white-space:nowrap}}img,audio{{max-width:100%}}pre{{white-space:pre-wrap}}
 section.sound{{display:grid;grid-template-columns:9rem repeat(3,1fr);gap:.3rem;align-items:center}}
 </style><h1>Is it music?</h1>
-<p>{n_pieces} pieces of {measures} measures from each writer, seeds 0 to {last_seed}, none left out,
-judged by clips of {n_held_out} held-out tunes. All writers learned from the same training tunes.
-The model trained for {minutes:g} minutes and the likelihood LSTM for at most {rival_minutes:g}.</p>
-<p><em>held_out</em>: the same statistic of the held-out clips. <em>ceiling</em>: training tunes
-judged as if generated. <em>floor</em>: noise of the right density. In brackets, and as low and
+<p>{n_pieces} pieces of {measures} measures from each generator, seeds 0 to {last_seed}, none left
+out, beside clips of {n_held_out} held-out tunes. All learned from the same training tunes.
+The model trained for {minutes:g} minutes and the likelihood LSTM for at most
+{baseline_minutes:g}.</p>
+<p><em>held_out</em>: the same metric of the held-out clips. <em>ceiling</em>: training tunes
+as if generated. <em>floor</em>: noise of the right density. In brackets, and as low and
 high: 95 % bootstrap intervals.</p>
 <h2>Sound</h2><section class="sound">{players}</section>
-<h2>Seed 0 of each</h2><img src="rolls.png" alt="Piano rolls of one piece of each writer">
+<h2>Seed 0 of each</h2><img src="rolls.png" alt="Piano rolls of one piece of each generator">
 <h2>Between noise and real music</h2>
-<img src="scores.png" alt="Scores of each writer, from noise at 0 to real music at 1">
-<h2>Who is nearer to real music</h2><p>On how many measures {ours} is nearer to real music than
-each rival, as far from it (or their intervals meet), and farther.</p>
-<div class="wide">{standings}</div>
-<h2>All scores</h2><div class="wide">{league}</div>
+<img src="scores.png" alt="Scores of each generator, from noise at 0 to real music at 1">
+<h2>Who is nearer to real music</h2><p>On how many metrics {ours} is nearer to real music than
+each baseline, as far from it (or their intervals meet), and farther.</p>
+<div class="wide">{wins}</div>
+<h2>All scores</h2><div class="wide">{table}</div>
 <h2>The targets of {ours}</h2><div class="wide">{card}</div>
 <h2>Copies</h2><p>The longest run of intervals and durations that a piece shares with any training
 tune, in any key. Held-out tunes share runs too: that is the yardstick.</p>
@@ -53,112 +58,140 @@ tune, in any key. Held-out tunes share runs too: that is the yardstick.</p>
 """
 
 
+def sample_baselines(songs, seeds, *, measures=MEASURES, minutes=5.0):
+    """Return what every baseline, fitted to the same tunes, makes of the same seeds.
+
+    Args:
+        songs: Songs to learn from.
+        seeds: list of ints, one piece each.
+        measures: int.
+        minutes: float, wall time of training for the LSTM; the others need seconds.
+
+    Returns:
+        dict of the baseline's name to its list of note arrays.
+    """
+    baselines = {"likelihood LSTM": LikelihoodLSTM(minutes=minutes), "Markov chain": MarkovChain(),
+                 "shuffled measures": MeasureShuffle()}  # fmt: skip
+    pieces = {}
+    for name, baseline in baselines.items():
+        start = time.monotonic()
+        pieces[name] = baseline.fit(songs).sample_many(seeds, measures)
+        print(f"{name}: learned and wrote {len(seeds)} pieces in {time.monotonic() - start:.0f} s",
+              np.round(getattr(baseline, "history", {}).get("val_loss", []), 3))  # fmt: skip
+    clips = evaluation.clips(songs, measures)
+    noise = evaluation.noise_like(clips, len(seeds), measures * STEPS_PER_MEASURE)
+    return pieces | {"noise": noise}
+
+
 def make_report(pieces, held_out, training, folder, *, facts, n_bootstrap=200):
     """Write the report.
 
     Args:
-        pieces: dict of the writer's name to its list of note arrays; the model comes first.
+        pieces: dict of the generator's name to its list of note arrays; the model comes first.
         held_out, training: Songs.
         folder: Path of the folder to write to.
-        facts: dict of what a reader needs to make it again: minutes, rival_minutes, hashes, seeds.
+        facts: dict of what a reader needs to make it again: minutes, baseline_minutes, hashes.
         n_bootstrap: int, draws for the intervals.
 
     Returns:
         Path of index.html.
     """
-    folder, (ours, *rivals) = Path(folder), pieces
+    folder, (ours, *baselines) = Path(folder), pieces
     cards = evaluation.scorecards(pieces, held_out, training, measures=MEASURES,
                                   n_bootstrap=n_bootstrap)  # fmt: skip
-    table = evaluation.league_table(cards)
-    clips = evaluation.clips(held_out, MEASURES)
-    draw_rolls({"real": clips, **pieces}, folder / "rolls.png")
-    draw_scores(table, pieces, folder / "scores.png")
-    draw_runs({"real": clips, **pieces}, training, folder / "shared_runs.png")
-    cards[ours].to_csv(folder / "targets.csv")
-    table.to_csv(folder / "table.csv")
+    table, clips = evaluation.comparison_table(cards), evaluation.clips(held_out, MEASURES)
+    first = [one[0] for one in (clips, *pieces.values())]
+    titles = ["real", *pieces]
+    save_figure(plotting.plot_batch(first, columns=3, titles=titles)[0], folder / "rolls.png")
+    save_figure(draw_scores(table, pieces), folder / "scores.png")
+    save_figure(draw_runs({"real": clips, **pieces}, training), folder / "shared_runs.png")
+    write_csv(folder / "targets.csv", cards[ours])
+    write_csv(folder / "table.csv", table)
     write_text(folder / "report.json", json.dumps(facts, indent=1))
     n_pieces = len(pieces[ours])
     page = PAGE.format(
         ours=html.escape(ours), n_pieces=n_pieces, last_seed=n_pieces - 1, measures=MEASURES,
-        n_held_out=len(clips), minutes=facts["minutes"], rival_minutes=facts["rival_minutes"],
+        n_held_out=len(clips), minutes=facts["minutes"],
+        baseline_minutes=facts["baseline_minutes"],
         players=write_sounds({"real": clips, **pieces}, folder),
-        standings=evaluation.standings(table, ours, rivals)._repr_html_(),
-        league=league.shown(table, pieces)._repr_html_(), card=cards[ours]._repr_html_(),
+        wins=as_html(evaluation.count_wins(table, ours, baselines)),
+        table=as_html(with_intervals(table, pieces)), card=as_html(cards[ours]),
         facts=html.escape(json.dumps(facts, indent=1)),
     )  # fmt: skip
     write_text(folder / "index.html", page)
     return folder / "index.html"
 
 
-def judge_again(pieces, held_out, training, weights, facts):
-    """Judge new pieces beside the rivals of the league that is kept, which have not changed.
+def as_html(table):
+    """Return a table as HTML: three decimals, a dash for NaN."""
+    return table.to_html(float_format="{:,.3f}".format, na_rep="–", border=0)
+
+
+def with_intervals(table, names):
+    """Return a comparison table for reading: a column a generator, its interval in brackets."""
+    shown = table[["held_out", "ceiling", "floor"]].copy()
+    for name in names:
+        scores = table[[name, f"{name} low", f"{name} high"]].itertuples(index=False)
+        shown[name] = [f"{value:,.3f}" + (f" [{low:,.3f}, {high:,.3f}]" if low == low else "")
+                       for value, low, high in scores]  # fmt: skip
+    return shown
+
+
+def compare_again(pieces, held_out, training, results, facts):
+    """Put new pieces into the kept comparison, whose baselines have not changed.
 
     Args:
         pieces: list of note arrays of the model.
-        held_out, training: Songs, those of the kept league.
-        weights: Path of the folder that holds league.csv and league.json; both are rewritten.
+        held_out, training: Songs, those of the kept comparison.
+        results: Path of the folder of comparison.csv and comparison.json; both are rewritten.
         facts: as for `make_report`.
 
     Returns:
-        Table.
+        DataFrame.
 
     Raises:
-        ValueError: the kept league is about other songs or seeds.
+        ValueError: the kept comparison is about other songs or seeds.
     """
-    kept = json.loads((weights / "league.json").read_text())
+    kept = json.loads((results / "comparison.json").read_text())
     for name in ("training_hash", "held_out_hash", "seeds"):
         if kept[name] != facts[name]:
-            raise ValueError(f"the kept league has another {name}; make the whole report anew")
-    cards = evaluation.scorecards({"LSTM-GAN": pieces}, held_out, training, measures=MEASURES,
-                                  n_bootstrap=200)  # fmt: skip
-    ours = evaluation.league_table(cards)
-    rows = evaluation.Table.from_csv(weights / "league.csv")
-    table = evaluation.Table(row | ours[row["measure"]] for row in rows)
+            raise ValueError(f"the kept comparison has another {name}; make the whole report anew")
+    cards = evaluation.scorecards({"LSTM-GAN": pieces}, held_out, training, measures=MEASURES)
+    ours = evaluation.comparison_table(cards)
+    table = pd.read_csv(results / "comparison.csv", index_col="metric")
+    table[ours.columns] = ours
     facts = facts | {
-        "rival_minutes": kept["rival_minutes"],
-        "rivals_heard_beside": kept.get("rivals_heard_beside", kept["weights_hash"]),
+        "baseline_minutes": kept["baseline_minutes"],
+        "baselines_made_beside": kept.get("baselines_made_beside", kept["weights_hash"]),
     }
-    table.to_csv(weights / "league.csv")
-    write_text(weights / "league.json", json.dumps(facts, indent=1))
+    write_csv(results / "comparison.csv", table)
+    write_text(results / "comparison.json", json.dumps(facts, indent=1))
     return table
 
 
-def draw_rolls(pieces, path):
-    """Draw the first piece of each writer."""
-    fig, _ = plotting.plot_batch(
-        [one[0] for one in pieces.values()], columns=3, titles=list(pieces)
-    )
-    save_figure(fig, path)
-
-
-def draw_scores(table, writers, path):
-    """Draw each writer's scores with their intervals, from noise at 0 to real music at 1."""
-    import matplotlib.pyplot as plt
-
-    rows = [row for row in table if league.tells_apart(row)]
-    fig, ax = plt.subplots(figsize=(10, 0.36 * len(rows) + 1), layout="constrained")
-    for i, name in enumerate(writers):
-        places = np.arange(len(rows)) + 0.14 * (i - (len(writers) - 1) / 2)
-        x, low, high = (
-            np.clip([league.from_floor_to_top(row, row[name + end]) for row in rows], *EDGES)
-            for end in ("", " low", " high")
-        )
+def draw_scores(table, names):
+    """Draw each generator's scores with their intervals, from noise at 0 to real music at 1."""
+    # Where more is no worse, and noise and real music differ; shared runs may be shorter.
+    is_run = table.index.str.startswith("shared run")
+    table = table[~is_run & ((real_scores(table) - table["floor"]).abs() > 0.05)]
+    fig, ax = plt.subplots(figsize=(10, 0.36 * len(table) + 1), layout="constrained")
+    for i, name in enumerate(names):
+        places = np.arange(len(table)) + 0.14 * (i - (len(names) - 1) / 2)
+        x, low, high = (rescale(table, name + end).clip(*EDGES) for end in ("", " low", " high"))
         ax.plot(x, places, "osD^v"[i % 5], color=f"C{i}", markersize=5, label=name)
         ax.hlines(places, low, high, color=f"C{i}")
-    ax.axvline(0, color="gray", linewidth=0.8)
-    ax.axvline(1, color="gray", linewidth=0.8)
-    ax.set(yticks=range(len(rows)), yticklabels=[row["measure"] for row in rows],
-           xlabel="0: noise, 1: real music", xlim=EDGES)  # fmt: skip
+    for place in (0, 1):
+        ax.axvline(place, color="gray", linewidth=0.8)
+    ax.set(yticks=range(len(table)), yticklabels=table.index, xlim=EDGES,
+           xlabel="0: noise, 1: real music")  # fmt: skip
     ax.invert_yaxis()
     ax.grid(axis="y", alpha=0.3)
-    fig.legend(loc="outside upper center", ncols=len(writers))
-    save_figure(fig, path)
+    fig.legend(loc="outside upper center", ncols=len(names))
+    return fig
 
 
-def draw_runs(pieces, training, path):
-    """Draw which share of each writer's pieces shares runs of so many notes with training."""
-    import matplotlib.pyplot as plt
-
+def draw_runs(pieces, training):
+    """Draw which share of each generator's pieces shares runs of so many notes with training."""
     fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")
     lengths = np.arange(41)
     for name, one in pieces.items():
@@ -167,27 +200,25 @@ def draw_runs(pieces, training, path):
         ax.step(lengths, (runs >= lengths[:, None]).mean(axis=1), where="mid", label=name, **style)
     ax.set(xlabel="notes in the longest shared run, at least", ylabel="share of pieces")
     ax.legend()
-    save_figure(fig, path)
+    return fig
 
 
 def save_figure(fig, path):
     """Write a figure as PNG and close it."""
-    import matplotlib.pyplot as plt
-
-    with atomic_path(path) as temporary:
+    with runtime.atomic_path(path) as temporary:
         fig.savefig(temporary, dpi=110)
     plt.close(fig)
 
 
 def write_sounds(pieces, folder):
-    """Write sound files of the first seeds of each writer: HTML with a row for each writer."""
+    """Write sound files of the first seeds: HTML with a row for each generator."""
     players = []
     for name, one in pieces.items():
         players.append(f"<strong>{html.escape(name)}</strong>")
         for seed in HEARD[: len(one)]:
             data, mime = audio.encode_audio(*audio.render(one[seed], 110))
             stem = f"{name.replace(' ', '_')}_{seed}.{mime.split('/')[1].replace('mpeg', 'mp3')}"
-            with atomic_path(folder / "audio" / stem) as temporary:
+            with runtime.atomic_path(folder / "audio" / stem) as temporary:
                 temporary.write_bytes(data)
             label = html.escape(f"{name}, seed {seed}")
             source = f'src="audio/{stem}" aria-label="{label}"'
@@ -197,12 +228,17 @@ def write_sounds(pieces, folder):
 
 def write_text(path, text):
     """Write a text file, whole or not at all."""
-    with atomic_path(path) as temporary:
+    with runtime.atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_csv(path, table):
+    """Write a DataFrame as CSV, numbers in full, whole or not at all."""
+    write_text(path, table.to_csv())
+
+
 def training_minutes(options):
-    """Look up for how many minutes the judged model trained: float, NaN where nobody wrote it."""
+    """Return for how many minutes the model trained: float, NaN where nobody wrote it."""
     if options.run:
         path = runtime.project_root() / options.run / "minutes.json"
         return sum(json.loads(path.read_text()).values()) if path.is_file() else float("nan")
@@ -210,57 +246,55 @@ def training_minutes(options):
 
 
 def hash_file(path):
-    """Hash a file: str of 16 hexadecimal digits."""
+    """Return the hash of a file: str of 16 hexadecimal digits."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 
 def parse_arguments():
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pieces", type=int, default=1000, help="pieces of each writer")
+    parser.add_argument("--pieces", type=int, default=1000, help="pieces of each generator")
     parser.add_argument("--minutes", type=float, help="training of the likelihood LSTM, at most")
-    parser.add_argument("--run", help="a run folder to judge instead of the shipped weights")
-    parser.add_argument("--weights", default="folk", help="the shipped weights to judge")
-    parser.add_argument("--keep", action="store_true", help="keep the table beside the weights")
+    parser.add_argument("--run", help="a run folder to compare instead of the shipped weights")
+    parser.add_argument("--weights", default="folk", help="the shipped weights to compare")
+    parser.add_argument("--keep", action="store_true", help="keep the table in benchmarks/results")
     parser.add_argument(
-        "--same-rivals",
-        action="store_true",
-        help="judge the shipped weights anew, beside the rivals of the kept table, and keep that",
+        "--same-baselines", action="store_true", help="the model anew, beside the kept baselines"
     )
     options = parser.parse_args()
-    if options.same_rivals and options.run:
-        parser.error("--same-rivals is for shipped weights, not for a --run")
+    if options.same_baselines and options.run:
+        parser.error("--same-baselines is for shipped weights, not for a --run")
     return options
 
 
 def main():
-    """Judge the shipped weights, or a run, and write the report."""
+    """Compare the shipped weights, or a run, with the baselines and write the report."""
     options = parse_arguments()
-    weights, minutes = sampling.WEIGHTS / options.weights, training_minutes(options)
-    rival_minutes = minutes if options.minutes is None else options.minutes
-    if not rival_minutes > 0:
+    minutes = training_minutes(options)
+    baseline_minutes = minutes if options.minutes is None else options.minutes
+    if not baseline_minutes > 0:
         raise SystemExit("nobody wrote how long the run took; give --minutes")
     songs = corpus.builtin_tunes()
     training, held_out = (songs.select(part) for part in songs.split(0))
     load = sampling.load_run if options.run else sampling.load_pretrained
     seeds = list(range(options.pieces))
-    generator = load(options.run or options.weights)
-    pieces = {"LSTM-GAN": sampling.sample_many(generator, seeds, MEASURES)}
+    pieces = sampling.sample_many(load(options.run or options.weights), seeds, MEASURES)
     facts = {"model": options.run or options.weights, "minutes": minutes,
-             "rival_minutes": rival_minutes, "seeds": f"0 to {seeds[-1]}", "split_seed": 0,
+             "baseline_minutes": baseline_minutes, "seeds": f"0 to {seeds[-1]}", "split_seed": 0,
              "songs": len(songs), "songs_hash": songs.hash, "training_hash": training.hash,
              "held_out_hash": held_out.hash, "versions": runtime.versions()}  # fmt: skip
     if not options.run:
-        facts["weights_hash"] = hash_file(weights / "generator.weights.h5")
-    if options.same_rivals:
-        print(judge_again(pieces["LSTM-GAN"], held_out, training, weights, facts))
+        weights = sampling.WEIGHTS / options.weights / "generator.weights.h5"
+        facts["weights_hash"] = hash_file(weights)
+    if options.same_baselines:
+        print(compare_again(pieces, held_out, training, RESULTS, facts))
         return
-    pieces |= line_up(training, seeds, measures=MEASURES, minutes=rival_minutes)
+    baselines = sample_baselines(training, seeds, minutes=baseline_minutes)
     folder = runtime.project_root() / "outputs" / "report"
-    print(make_report(pieces, held_out, training, folder, facts=facts))
+    print(make_report({"LSTM-GAN": pieces} | baselines, held_out, training, folder, facts=facts))
     if options.keep and not options.run:
-        shutil.copy(folder / "table.csv", weights / "league.csv")
-        shutil.copy(folder / "report.json", weights / "league.json")
+        shutil.copy(folder / "table.csv", RESULTS / "comparison.csv")
+        shutil.copy(folder / "report.json", RESULTS / "comparison.json")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import long_songs
+from benchmarks import long_pieces
+from benchmarks.report import RESULTS, write_csv
 from lstmgan_utils import corpus, evaluation, plotting, runtime, sampling, training
 from lstmgan_utils.config import PRESETS
 from lstmgan_utils.evaluation.calibration import calibrate_copies
@@ -30,8 +31,8 @@ def train_and_judge(run_folder, preset="laptop"):
     """Run both phases and judge after each.
 
     Returns:
-        (LSTMGAN, Table before and Table after the adversarial phase, Songs to train on, Table of
-        the calibration).
+        (LSTMGAN, scorecards before and after the adversarial phase, Songs to train on, DataFrame
+        of the calibration).
     """
     songs = corpus.builtin_tunes()
     training_side, test_side = songs.split(0)
@@ -72,14 +73,11 @@ def ship(model, cards, tunes, calibration, run_folder, name="folk"):
         "date": datetime.date.today().isoformat(),
         "versions": runtime.versions(),
         "seeds_judged": [SEEDS[0], SEEDS[-1]],
-        "scores": {
-            phase: {row["measure"]: row["generated"] for row in card}
-            for phase, card in cards.items()
-        },
+        "scores": {phase: card["generated"].to_dict() for phase, card in cards.items()},
     }
     for phase, card in cards.items():
-        card.to_csv(folder / f"scores_{phase}.csv")
-    calibration.to_csv(folder / "calibration.csv")
+        write_csv(RESULTS / f"scores_{phase}.csv", card)
+    write_csv(RESULTS / "calibration.csv", calibration)
     with runtime.atomic_path(folder / "record.json") as path:
         path.write_text(json.dumps(record, indent=1) + "\n")
     draw(sampling.sample(model.average, PICTURE_SEED, 8))
@@ -95,4 +93,4 @@ def draw(notes):
 if __name__ == "__main__":
     run_folder = sys.argv[1] if len(sys.argv) > 1 else "outputs/runs/folk"
     ship(*train_and_judge(run_folder), run_folder)
-    long_songs.main()
+    long_pieces.main()

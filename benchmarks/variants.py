@@ -357,7 +357,7 @@ def write(name, what, model, songs, began, folder, facts):
     scores = {"sounding pieces": float(np.mean([len(piece) > 0 for piece in pieces]))}
     if scores["sounding pieces"] > 0.5:
         card = evaluation.scorecard(pieces, held_out, tunes, measures=8)
-        scores |= {row["measure"]: row["generated"] for row in card}
+        scores |= card["generated"].to_dict()
     facts = {
         "run": name, "what": what, "data_hash": tunes.hash, "seed": model.config.seed,
         "seeds_judged": len(SEEDS), "minutes": round(minutes, 1), "scores": scores,

@@ -7,16 +7,16 @@ the shipped weights.
 """
 
 import argparse
-import csv
 import json
 import re
 import sys
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 
-from lstmgan_utils.evaluation.league import HEADLINES, standings, top
-from lstmgan_utils.evaluation.table import Table
+from lstmgan_utils.evaluation import count_wins
+from lstmgan_utils.evaluation.comparison import HEADLINES, real_scores
 from lstmgan_utils.runtime import atomic_path
 from tools.lessons import (
     NAVIGATION,
@@ -32,6 +32,7 @@ from tools.lessons import (
 LESSONS = re.compile(r"<!-- lessons -->.*?<!-- /lessons -->", re.DOTALL)
 SCORES = re.compile(r"<!-- scores -->.*?<!-- /scores -->", re.DOTALL)
 WEIGHTS = ROOT / "lstmgan_utils" / "weights" / "folk"
+RESULTS = ROOT / "benchmarks" / "results"
 BADGE = "../docs/open_in_colab.svg"  # ours: an open lesson asks nothing of another host
 SETUP = """\
 import importlib.util
@@ -103,76 +104,77 @@ def linked_notebook(path, paths, titles):
 
 
 def score_table():
-    """Write the scores of the shipped weights as Markdown, from the files beside them."""
+    """Return the scores of the shipped weights as Markdown, from their record and results."""
     record = json.loads((WEIGHTS / "record.json").read_text(encoding="utf-8"))
     before, after = (
-        list(csv.DictReader((WEIGHTS / f"scores_{phase}.csv").open(encoding="utf-8")))
+        pd.read_csv(RESULTS / f"scores_{phase}.csv", index_col="metric")
         for phase in ("before", "after")
     )
     lines = [
         f"Trained in {record['minutes']:.0f} minutes on two busy cores"
         f" ({record['minutes_warm_up']:.0f} of warm-up, {record['minutes_adversarial']:.0f} against"
-        f" the discriminator and for calibration), seed {record['seed']}; judged by"
-        f" {record['seeds_judged'][1] + 1:,} songs of 8 measures.",
+        f" the discriminator and for calibration), seed {record['seed']}; measured on"
+        f" {record['seeds_judged'][1] + 1:,} pieces of 8 measures.",
         "",
-        "| measure | warm-up | with adversary | real | noise | target | met |",
+        "| metric | warm-up | with adversary | real | noise | target | met |",
         "|---|---|---|---|---|---|---|",
     ]
-    for old, new in zip(before, after, strict=True):
-        if new["target"]:
-            real = new["held_out"] if new["held_out"] not in ("", "nan") else new["ceiling"]
-            values = (old["generated"], new["generated"], real, new["floor"])
-            values = [f"{float(value):.3f}" for value in values]
-            met = "yes" if new["met"] == "True" else "**no**"
-            lines.append(f"| {' | '.join([new['measure'], *values, new['target'], met])} |")
-    return "\n".join([*lines, "", *league_lines(), "", *long_song_lines()])
+    for metric, new in after[after["target"].notna()].iterrows():
+        real = new["ceiling"] if pd.isna(new["held_out"]) else new["held_out"]
+        values = (before.loc[metric, "generated"], new["generated"], real, new["floor"])
+        cells = [metric, *(f"{value:.3f}" for value in values), new["target"], yes(new["met"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *comparison_lines(), "", *long_piece_lines()])
 
 
-def league_lines():
-    """Write how the shipped weights stand beside their rivals as lines of Markdown."""
-    league = Table.from_csv(WEIGHTS / "league.csv")
-    facts = json.loads((WEIGHTS / "league.json").read_text(encoding="utf-8"))
-    ours, *rivals = [name.removesuffix(" low") for name in league[0] if name.endswith(" low")]
+def yes(is_true):
+    """Return a truth for a table: a no stands out."""
+    return "yes" if is_true else "**no**"
+
+
+def comparison_lines():
+    """Return how the shipped weights stand beside the baselines as lines of Markdown."""
+    table = pd.read_csv(RESULTS / "comparison.csv", index_col="metric")
+    facts = json.loads((RESULTS / "comparison.json").read_text(encoding="utf-8"))
+    names = [name.removesuffix(" low") for name in table if name.endswith(" low")]
     lines = [
-        f"Beside rivals that learned from the same tunes; the likelihood LSTM had up to"
-        f" {facts['rival_minutes']:.0f} minutes and kept the weights that guessed unseen tunes"
-        " best. `make bench` makes the whole report:",
+        f"Beside baselines that learned from the same tunes; the likelihood LSTM had up to"
+        f" {facts['baseline_minutes']:.0f} minutes and kept the weights with the lowest loss on"
+        " unseen tunes. `make bench` makes the whole report:",
         "",
-        f"| measure | {' | '.join([ours, *rivals])} | real |",
-        "|---|" + "---|" * (len(rivals) + 2),
+        f"| metric | {' | '.join(names)} | real |",
+        "|---|" + "---|" * (len(names) + 1),
     ]
-    for measure in HEADLINES:
-        row = league[measure]
-        values = [row[ours], *(row[rival] for rival in rivals), top(row)]
-        lines.append(f"| {measure} | {' | '.join(f'{value:.3f}' for value in values)} |")
+    scores = table[names].assign(real=real_scores(table)).loc[list(HEADLINES)]
+    for metric, *values in scores.itertuples():
+        lines.append(f"| {metric} | {' | '.join(f'{value:.3f}' for value in values)} |")
     counts = [
-        f"{row['rival']} {row['nearer']} nearer, {row['alike']} alike, {row['farther']} farther"
-        f" ({row['the rival wins']})".replace(" (nowhere)", "")
-        for row in standings(league, ours, rivals)
+        f"{baseline} {nearer} nearer, {alike} alike, {farther} farther"
+        + (f" ({lost})" if lost != "nowhere" else "")
+        for baseline, nearer, alike, farther, lost in count_wins(
+            table, names[0], names[1:]
+        ).itertuples()
     ]
-    return [*lines, "", f"How often {ours} is nearer to real music: {'; '.join(counts)}."]
+    return [*lines, "", f"How often {names[0]} is nearer to real music: {'; '.join(counts)}."]
 
 
-def long_song_lines():
-    """Write what `benchmarks.long_songs` measured as lines of Markdown."""
+def long_piece_lines():
+    """Return what `benchmarks.long_pieces` measured as lines of Markdown."""
     drift, form, blends = (
-        list(csv.DictReader((WEIGHTS / f"{name}.csv").open(encoding="utf-8")))
+        pd.read_csv(RESULTS / f"{name}.csv", index_col=0)
         for name in ("long_drift", "long_form", "blends")
     )
-    known = [abs(float(row["t"])) for row in drift if row["t"] != "nan"]
-    near = {row["step"]: float(row["shared"]) for row in blends}
+    near = blends["shared"]
     return [
-        f"Songs of 200 measures (seeds 0 to 49), their last 48 measures beside their first: of"
-        f" {len(known)} statistics, {sum(t > 2 for t in known)} differ by more than two standard"
-        " errors. How alike measures are that lie so far apart:",
+        f"Pieces of 200 measures (seeds 0 to 49), their last 48 measures beside their first: of"
+        f" {drift['t'].count()} statistics, {(drift['t'].abs() > 2).sum()} differ by more than two"
+        " standard errors. How alike measures are that lie so far apart:",
         "",
         "| measures apart | generated | real tunes | their measures shuffled | nearer to real |",
         "|---|---|---|---|---|",
         *(
-            f"| {row['lag']} | {float(row['generated']):.3f} | {float(row['real']):.3f}"
-            f" | {float(row['shuffled']):.3f}"
-            f" | {'yes' if row['closer_to_real'] == 'True' else '**no**'} |"
-            for row in form
+            f"| {lag} | {generated:.3f} | {real:.3f} | {shuffled:.3f} | {yes(closer)} |"
+            for lag, generated, real, shuffled, closer in form.itertuples()
         ),
         "",
         f"Blending two songs: neighbours 1/128 of the way apart share {near['1/128']:.0%} of their"

@@ -22,7 +22,7 @@ install() {   # NAME PACKAGES: into that environment
 echo "Building Colab's packages, JupyterLab 3.6 and Voilà in $folder (about 3 GB)"
 environment kernel 3.13   # as Colab; these versions first, so that the course meets them
 install kernel -r tests/colab_versions.txt \
-    ipykernel==6.17.1 h5py==3.16.0 protobuf==5.29.6 scipy==1.16.3 pillow==11.3.0
+    ipykernel==6.17.1 h5py==3.16.0 protobuf==5.29.6 pillow==11.3.0
 install kernel -e ".[extras]"
 install kernel -c tests/colab_versions.txt hypothesis nbformat pytest symusic
 environment lab ">=3.11,<3.13"   # JupyterLab 3.6 knows no later Python

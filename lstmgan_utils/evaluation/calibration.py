@@ -3,15 +3,15 @@
 import math
 
 import numpy as np
+import pandas as pd
 
 from ..generator import LOOKBACK
 from ..pianoroll import STEPS_PER_MEASURE
 from ..sampling import sample_many
 from .clipping import clips
-from .structure import similarity
-from .table import Table
+from .descriptors import similarity
 
-SEEDS = range(2000, 2300)  # none of those that the generator is judged by
+SEEDS = range(2000, 2300)  # none of those that the generator is evaluated by
 
 
 def calibrate_copies(generator, songs, *, seeds=SEEDS, rounds=5):
@@ -28,8 +28,8 @@ def calibrate_copies(generator, songs, *, seeds=SEEDS, rounds=5):
         rounds: int, how often to play, compare and shift.
 
     Returns:
-        Table with lag (measures), real and generated (mean similarities), and shift of the bias;
-        a look-back for which no song is long enough stays as it is and is left out.
+        DataFrame with real and generated (mean similarities), and shift of the bias for each lag
+        (measures); a look-back for which no song is long enough stays as it is and is left out.
 
     Introduced in lesson 06.
     """
@@ -44,10 +44,8 @@ def calibrate_copies(generator, songs, *, seeds=SEEDS, rounds=5):
             )
         generator.copy.bias.assign(trained + np.array(list(shifts.values()), "float32"))
     found = generated_returns(generator, real, seeds)
-    return Table(
-        {"lag": str(lag), "real": real[lag], "generated": found[lag], "shift": shifts[lag]}
-        for lag in real
-    )
+    shifts = {lag: shifts[lag] for lag in real}
+    return pd.DataFrame({"real": real, "generated": found, "shift": shifts}).rename_axis("lag")
 
 
 def generated_returns(generator, lags, seeds):

@@ -1,28 +1,28 @@
-"""Clips of equal length: the only fair things to compare. Real ones are cut from tunes here.
+"""Clips of equal length, the only fair things to compare, and sets of them.
 
 Statistics change with the length of a piece, its place in the tune and its key. So every set is
 made of clips of as many measures, cut at measure lines, moved to the key signature without sharps
 or flats.
 """
 
-import numpy as np
+from functools import cached_property
 
-from ..pianoroll import (
-    RESOLUTION,
-    STEPS_PER_MEASURE,
-    crop,
-    fit_to_roll,
-    n_steps,
-    note_array,
-    transpose,
-)
+import numpy as np
+import pandas as pd
+
+from ..pianoroll import RESOLUTION, STEPS_PER_MEASURE, crop, fit_to_roll, n_steps, transpose
 from ..vocabulary import key_shift
+from .descriptors import GLOSSARY, MAX_INTERVAL, describe, intervals, melody
 
 DUPLE_METRES = ("4/4", "2/4", "2/2")  # whole or half measures of 4/4
+SINGLES = ("note length", "onset in the beat", "melodic interval")
+PAIRS = ("length, next length", "interval, next interval", "pitch class, place in measure")
+# What `describe` returns of a piece of 8 measures, without synonyms.
+FEATURES = list(GLOSSARY.index.drop(["n_notes", "tone_span", "repetition_8", "similarity_8"]))
 
 
 def clips(songs, measures=8, seed=0, *, metres=DUPLE_METRES, align=4, per_song=1):
-    """Cut clips of whole measures of 4/4 from songs that are long enough.
+    """Return clips of whole measures of 4/4, cut from the songs that are long enough.
 
     Args:
         songs: Songs.
@@ -57,7 +57,7 @@ def clips(songs, measures=8, seed=0, *, metres=DUPLE_METRES, align=4, per_song=1
 
 
 def home_tunes(songs, metres=DUPLE_METRES):
-    """Prepare whole tunes: without pickup, in the key signature without sharps or flats.
+    """Return whole tunes without pickup, in the key signature without sharps or flats.
 
     Args:
         songs: Songs.
@@ -78,42 +78,56 @@ def home_tunes(songs, metres=DUPLE_METRES):
     ]
 
 
-def noise_like(reference, n_pieces, n_steps=8 * STEPS_PER_MEASURE, seed=0):
-    """Scatter notes at random: as many as in real clips, as long on average, as high and low.
+class PieceSet:
+    """Hold pieces of equal length, described once.
 
     Args:
-        reference: list of note arrays, real clips.
-        n_pieces: int.
-        n_steps: int, length of a piece.
-        seed: int.
+        pieces: list of note arrays.
+        n_steps: int, the length of every piece in time steps, final silence included.
 
-    Returns:
-        list of note arrays, one note at a time.
+    Raises:
+        ValueError: no piece, or one that is longer.
 
     Introduced in lesson 08.
     """
-    rng = np.random.default_rng(seed)
-    every = np.concatenate(reference)
-    low, high = np.quantile(every["pitch"], (0.01, 0.99)).astype(int)
-    longest = 2 * int(np.ceil(every["duration"].mean()))
-    sizes = [len(reference[i]) for i in rng.integers(len(reference), size=n_pieces)]
-    return [scatter(rng, size, n_steps, (low, high), longest) for size in sizes]
+
+    def __init__(self, pieces, n_steps=8 * STEPS_PER_MEASURE):
+        self.pieces, self.n_steps = list(pieces), n_steps
+        if not self.pieces:
+            raise ValueError("a set without pieces cannot be compared; give some note arrays")
+
+    def __len__(self):
+        return len(self.pieces)
+
+    @cached_property
+    def table(self):
+        """DataFrame of what `describe` returns, a row a piece."""
+        return pd.DataFrame([describe(piece, self.n_steps) for piece in self.pieces])
+
+    @cached_property
+    def events(self):
+        """list of dicts, one a piece, from `events`."""
+        return [events(piece) for piece in self.pieces]
+
+    def values(self, name):
+        """float ndarray, shape (pieces,), or (pieces, bins) for a histogram; NaN where silent."""
+        return np.stack(self.table[name])
+
+    @cached_property
+    def features(self):
+        """float ndarray, shape (pieces, features); what is NaN is −1, outside every range."""
+        return np.ascontiguousarray(self.table[FEATURES].fillna(-1.0))
 
 
-def scatter(rng, n_notes, n_steps, pitches, longest):
-    """Scatter notes over some time steps, one note at a time, each no longer than `longest`.
+def events(notes):
+    """Return the events of a piece as numbers: dict of int ndarrays, one for `SINGLES` and `PAIRS`.
 
-    Args:
-        rng: numpy Generator.
-        n_notes, n_steps: int.
-        pitches: (lowest, highest), int.
-        longest: int, time steps.
-
-    Returns:
-        note array.
+    A number stands for a note or an interval, or for a pair of neighbours.
     """
-    n_notes = min(n_notes, n_steps)
-    onset = np.sort(rng.choice(n_steps, n_notes, replace=False))
-    duration = np.minimum(rng.integers(1, longest, n_notes), np.diff(onset, append=n_steps))
-    pitch = rng.integers(pitches[0], pitches[1] + 1, n_notes)
-    return note_array(np.column_stack([onset, duration, pitch]))
+    length = np.minimum(notes["duration"], STEPS_PER_MEASURE).astype(int)
+    top = np.minimum(melody(notes)["duration"], STEPS_PER_MEASURE).astype(int)
+    step = np.clip(intervals(notes), -MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
+    place = notes["pitch"].astype(int) % 12 * 100 + notes["onset"] % STEPS_PER_MEASURE
+    pairs = (line[:-1] * 100 + line[1:] for line in (top, step))
+    found = (length, notes["onset"] % RESOLUTION, step, *pairs, place)
+    return dict(zip(SINGLES + PAIRS, found, strict=True))

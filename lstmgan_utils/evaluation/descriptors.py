@@ -1,97 +1,34 @@
-"""What every statistic of `describe` means: unit, range, value on silence, formula and source."""
+"""Descriptors of one piece: counts of notes, time, pitch and form, with formula and source of each.
 
+A *phrase* is 1, 2, 4 or 8 whole measures. All of it is counted on note arrays, in numpy.
+"""
+
+import itertools
 import math
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from ..pianoroll import RESOLUTION, STEPS_PER_MEASURE
+from ..pianoroll import RESOLUTION, STEPS_PER_MEASURE, crop, note_array
 from ..pianoroll import n_steps as end_of
-from . import structure
 
-_PHRASES = {
-    f"repetition_{size}": (
-        "share", "0..1", "NaN",
-        f"phrases of {size} measures that equal an earlier one, note for note / phrases that could",
-        "—",
-    ) for size in (1, 2, 4, 8)
-}  # fmt: skip
-_SIMILARITIES = {
-    f"similarity_{lag}": (
-        "share", "0..1", "NaN",
-        f"mean over measures: notes (place, pitch) shared with the measure {lag} before / notes of "
-        "either", "after Wu & Yang 2020 (SI)",
-    ) for lag in (1, 2, 4, 8)
-}  # fmt: skip
-GLOSSARY = {  # name: (unit, range, value on silence, formula, source)
-    "n_notes": ("notes", "0..", "0", "number of notes", "—"),
-    "notes_per_beat": ("notes/beat", "0..", "0", "notes / (time steps / 24)", "—"),
-    "silence": ("share", "0..1", "1", "time steps in which nothing sounds / time steps", "—"),
-    "empty_measure_rate": (
-        "share", "0..1", "1", "measures without a sounding step / measures", "MuseGAN 2018 (EB)"),
-    "longest_rest": ("steps", "0..", "its length", "longest run of silent time steps", "—"),
-    "longest_note": ("steps", "1..", "NaN", "largest duration", "—"),
-    "mean_duration": ("steps", "1..", "NaN", "mean duration", "—"),
-    "qualified_note_rate": (
-        "share", "0..1", "NaN", "notes of 3 steps or more / notes", "MuseGAN 2018 (QN)"),
-    "polyphony": (
-        "pitches", "1..", "NaN", "mean number of pitches where at least one sounds", "MusPy 2020"),
-    "overlap_rate": (
-        "share", "0..1", "0", "time steps with 2 pitches or more / time steps",
-        "MuseGAN 2018, its code (PP)"),
-    "polyphony_rate": (
-        "share", "0..1", "0", "time steps with more than 2 pitches / time steps",
-        "BinaryMuseGAN 2018 (PP), MusPy 2020"),
-    "pitch_range": (
-        "semitones", "0..127", "NaN", "highest pitch − lowest pitch", "Yang & Lerch 2020"),
-    "tone_span": (
-        "semitones", "0..127", "NaN", "the pitch range, by its other name", "C-RNN-GAN 2016"),
-    "used_pitch_classes": (
-        "classes", "1..12", "NaN",
-        "mean number of pitch classes that sound in a measure, empty measures left out",
-        "MuseGAN 2018 (UPC)"),
-    "pitch_class_entropy": (
-        "bits", "0..3.585", "NaN", "−Σ p log2 p over the 12 pitch classes of the notes",
-        "MusPy 2020"),
-    "scale_consistency": (
-        "share", "7/12..1", "NaN",
-        "notes in the major or natural minor scale that fits best / notes",
-        "C-RNN-GAN 2016, MusPy 2020"),
-    "top_pitch_share": ("share", "0..1", "NaN", "notes of the commonest pitch / notes", "—"),
-    "mean_interval": (
-        "semitones", "0..127", "NaN", "mean size of the melodic intervals",
-        "Yang & Lerch 2020 (PS)"),
-    "repeated_pitch_rate": (
-        "share", "0..1", "NaN", "melodic intervals of 0 semitones / intervals",
-        "—"),
-    "step_rate": ("share", "0..1", "NaN", "melodic intervals of 1 or 2 semitones / intervals", "—"),
-    "groove_consistency": (
-        "share", "0..1", "NaN",
-        "1 − mean share of steps whose onset differs from the measure before",
-        "Wu & Yang 2020 (GS), MusPy 2020"),
-    **_PHRASES,
-    **_SIMILARITIES,
-    "rhythm_repetition": (
-        "share", "0..1", "NaN", "measures with the onsets of an earlier one / measures that could",
-        "—"),
-    "ending_longer": (
-        "share", "0..1", "NaN",
-        "4-measure phrases whose last note is longer than the median note / phrases", "—"),
-    "ending_home": (
-        "share", "0..1", "NaN", "4-measure phrases whose last note is the home note / phrases",
-        "home note: Krumhansl & Kessler 1982"),
-}  # fmt: skip
-
-
-MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)  # the natural minor scale has the same notes, from its sixth
-MAX_INTERVAL = 24
+SIZES = (1, 2, 4, 8)  # measures
+PHRASE = 4  # measures: half of the eight-measure strain of most folk tunes
+MAX_INTERVAL = 24  # semitones
 QUALIFIED = 3  # time steps: a 32nd note, as in MuseGAN
-
-HISTOGRAMS = ("length_histogram", "onset_histogram", "beat_histogram", "interval_histogram",
-              "pitch_class_histogram")  # fmt: skip
+# unit, range, value on silence, formula and source of each descriptor
+GLOSSARY = pd.read_csv(Path(__file__).with_name("glossary.csv"), index_col=0, keep_default_na=False)
+MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)  # the natural minor scale has the same notes, from its sixth
+# How well each note fits a key, from the tonic upwards (Krumhansl & Kessler 1982, ratings).
+MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+KEYS = np.array([np.roll(p, tonic) for p in (MAJOR_PROFILE, MINOR_PROFILE) for tonic in range(12)])
+KEYS = (KEYS - KEYS.mean(1, keepdims=True)) / KEYS.std(1, keepdims=True)  # so that @ correlates
 
 
 def describe(notes, n_steps=None, *, steps_per_measure=STEPS_PER_MEASURE):
-    """Count everything that this course counts in one piece.
+    """Return every descriptor of one piece.
 
     Args:
         notes: note array.
@@ -114,70 +51,90 @@ def describe(notes, n_steps=None, *, steps_per_measure=STEPS_PER_MEASURE):
         n_steps = math.ceil(end / steps_per_measure) * steps_per_measure
     if end > n_steps:
         raise ValueError(f"the notes end at step {end}, past n_steps={n_steps}; crop them first")
-    n_beats = n_steps / RESOLUTION
-    found = {"n_notes": len(notes), "notes_per_beat": _ratio(len(notes), n_beats)}
-    found |= time_statistics(notes, n_steps, steps_per_measure) | pitch_statistics(notes)
-    found["used_pitch_classes"] = used_pitch_classes(notes, steps_per_measure)
-    found["groove_consistency"] = groove_consistency(notes, n_steps, steps_per_measure)
-    found |= structure.describe_form(notes, n_steps, steps_per_measure)
-    found = {name: float(found[name]) for name in GLOSSARY}
-    return found | histograms(notes, steps_per_measure)
+    found = describe_time(notes, n_steps, steps_per_measure) | describe_pitch(notes)
+    found |= describe_form(notes, n_steps, steps_per_measure)
+    return {name: float(found[name]) for name in GLOSSARY.index} | histograms(
+        notes, steps_per_measure
+    )
 
 
 def _ratio(part, whole):
     return part / whole if whole else math.nan
 
 
-def sounding(notes, n_steps):
-    """Count the notes that sound at each time step: int ndarray, shape (n_steps,).
-
-    Introduced in lesson 08.
-    """
-    end = notes["onset"] + notes["duration"]
-    change = np.bincount(notes["onset"], minlength=n_steps + 1)
-    return np.cumsum(change - np.bincount(end, minlength=n_steps + 1))[:n_steps]
-
-
-def time_statistics(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Count silence, lengths and notes at once; see `GLOSSARY`."""
-    voices = sounding(notes, n_steps)
+def describe_time(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
+    """Return the descriptors of notes, durations and silence: dict, see `GLOSSARY`."""
+    duration, n_notes = notes["duration"].astype(int), len(notes)
+    first = np.repeat(notes["onset"] - np.cumsum(duration) + duration, duration)
+    step = first + np.arange(len(first))  # each time step of each note
+    voices = np.bincount(step, minlength=n_steps)
     silent_runs = np.diff(np.flatnonzero(np.concatenate([[1], voices, [1]]))) - 1
-    starts = np.arange(0, n_steps, steps_per_measure)
-    measures = np.add.reduceat(voices, starts) if n_steps else voices
-    duration = notes["duration"].astype(int)
-    some = len(notes) > 0
+    # a note counts in every measure that it sounds in
+    classes = np.unique(step // steps_per_measure * 12 + np.repeat(notes["pitch"] % 12, duration))
+    n_sounding, n_measures = len(np.unique(classes // 12)), math.ceil(n_steps / steps_per_measure)
     return {
+        "n_notes": n_notes, "notes_per_beat": _ratio(n_notes, n_steps / RESOLUTION),
         "silence": _ratio((voices == 0).sum(), n_steps),
-        "empty_measure_rate": _ratio((measures == 0).sum(), len(measures)),
+        "empty_measure_rate": _ratio(n_measures - n_sounding, n_measures),
         "longest_rest": silent_runs.max() if n_steps else math.nan,
-        "longest_note": duration.max() if some else math.nan,
-        "mean_duration": duration.mean() if some else math.nan,
-        "qualified_note_rate": _ratio((duration >= QUALIFIED).sum(), len(notes)),
+        "longest_note": duration.max() if n_notes else math.nan,
+        "mean_duration": _ratio(duration.sum(), n_notes),
+        "qualified_note_rate": _ratio((duration >= QUALIFIED).sum(), n_notes),
         "polyphony": _ratio(voices.sum(), (voices > 0).sum()),
         "overlap_rate": _ratio((voices >= 2).sum(), n_steps),
         "polyphony_rate": _ratio((voices > 2).sum(), n_steps),
-    }
+        "used_pitch_classes": _ratio(len(classes), n_sounding),
+    }  # fmt: skip
 
 
-def pitch_statistics(notes):
-    """Count pitches, pitch classes and melodic intervals; see `GLOSSARY`."""
-    pitch = notes["pitch"].astype(int)
-    size = np.abs(intervals(notes))
-    span = np.ptp(pitch) if len(pitch) else math.nan
+def describe_pitch(notes):
+    """Return the descriptors of pitches, pitch classes and melodic intervals: dict."""
+    pitch, size = notes["pitch"].astype(int), np.abs(intervals(notes))
+    counts, span = np.bincount(pitch % 12, minlength=12), np.ptp(pitch) if len(pitch) else math.nan
+    scales = (np.arange(12)[:, None] + MAJOR_SCALE) % 12
     return {
-        "pitch_range": span,
-        "tone_span": span,
-        "pitch_class_entropy": entropy(np.bincount(pitch % 12, minlength=12)),
-        "scale_consistency": scale_consistency(notes),
+        "pitch_range": span, "tone_span": span, "pitch_class_entropy": entropy(counts),
+        "scale_consistency": _ratio(counts[scales].sum(axis=1).max(), len(pitch)),
         "top_pitch_share": _ratio(np.bincount(pitch, minlength=1).max(), len(pitch)),
-        "mean_interval": size.mean() if len(size) else math.nan,
+        "mean_interval": _ratio(size.sum(), len(size)),
         "repeated_pitch_rate": _ratio((size == 0).sum(), len(size)),
         "step_rate": _ratio(((size == 1) | (size == 2)).sum(), len(size)),
+    }  # fmt: skip
+
+
+def describe_form(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
+    """Return the descriptors of groove, repetitions, similarities and endings: dict."""
+    rhythm, length = notes.copy(), (n_steps, steps_per_measure)
+    rhythm["duration"], rhythm["pitch"] = 1, 0
+    measures = number_measures(notes, *length)
+    found = {f"repetition_{size}": repetition(measures, size) for size in SIZES}
+    found |= {f"similarity_{lag}": similarity(notes, lag, *length) for lag in SIZES}
+    found["groove_consistency"] = groove_consistency(notes, *length)
+    found["rhythm_repetition"] = repetition(number_measures(rhythm, *length), 1)
+    return found | endings(notes, PHRASE * steps_per_measure)
+
+
+def histograms(notes, steps_per_measure=STEPS_PER_MEASURE):
+    """Return the share of the notes with each length, onset, interval and pitch class: dict.
+
+    Bin i of length_histogram is i + 1 steps (the last bin also holds what is longer), bin i of
+    interval_histogram is i − 24 semitones.
+    """
+    steps = np.clip(intervals(notes), -MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
+    length = np.minimum(notes["duration"], STEPS_PER_MEASURE) - 1
+    events = {
+        "length_histogram": (length, STEPS_PER_MEASURE),
+        "onset_histogram": (notes["onset"] % steps_per_measure, steps_per_measure),
+        "beat_histogram": (notes["onset"] % RESOLUTION, RESOLUTION),
+        "interval_histogram": (steps, 2 * MAX_INTERVAL + 1),
+        "pitch_class_histogram": (notes["pitch"] % 12, 12),
     }
+    return {name: np.bincount(found, minlength=n) / (len(found) or math.nan)
+            for name, (found, n) in events.items()}  # fmt: skip
 
 
 def melody(notes):
-    """Keep the highest note of each onset: the line that is heard as the melody.
+    """Return the highest note of each onset, a note array: the line that is heard as the melody.
 
     Introduced in lesson 08.
     """
@@ -186,7 +143,7 @@ def melody(notes):
 
 
 def intervals(notes):
-    """List the melodic intervals in semitones, positive upwards.
+    """Return the melodic intervals in semitones, positive upwards: int ndarray.
 
     Introduced in lesson 08.
     """
@@ -194,7 +151,7 @@ def intervals(notes):
 
 
 def entropy(counts):
-    """Entropy of counts, in bits; NaN without counts.
+    """Return the entropy of counts, in bits; NaN without counts.
 
     Introduced in lesson 08.
     """
@@ -202,63 +159,111 @@ def entropy(counts):
     return float((share * np.log2(1 / share)).sum()) if len(share) else math.nan
 
 
-def scale_consistency(notes):
-    """Find the scale that fits best, and tell the share of notes inside it.
-
-    Introduced in lesson 08.
-    """
-    counts = np.bincount(notes["pitch"].astype(int) % 12, minlength=12)
-    scales = (np.arange(12)[:, None] + MAJOR_SCALE) % 12
-    return _ratio(counts[scales].sum(axis=1).max(), len(notes))
-
-
-def used_pitch_classes(notes, steps_per_measure=STEPS_PER_MEASURE):
-    """Count the pitch classes that sound in a measure, on average over the measures that sound.
-
-    Introduced in lesson 08.
-    """
-    first = notes["onset"] // steps_per_measure
-    last = (notes["onset"] + notes["duration"] - 1) // steps_per_measure
-    spans = last - first + 1  # a note counts in every measure that it sounds in
-    note = np.repeat(np.arange(len(notes)), spans)
-    measure = first[note] + np.arange(len(note)) - np.repeat(np.cumsum(spans) - spans, spans)
-    pairs = np.unique(measure * 12 + notes["pitch"][note] % 12)
-    return _ratio(len(pairs), len(np.unique(pairs // 12)))
-
-
 def groove_consistency(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Compare the onsets of each measure with those of the measure before.
+    """Return the groove consistency of Wu & Yang 2020: neighbouring measures with equal onsets.
 
     Beware: most steps of any two measures agree in having no onset, so that four random onsets a
     measure score 0.92, and silence beside four notes 0.96.
-
-    Introduced in lesson 08.
     """
-    grid = np.zeros(math.ceil(n_steps / steps_per_measure) * steps_per_measure, bool)
-    grid[notes["onset"]] = True
-    grid = grid.reshape(-1, steps_per_measure)
+    grid = np.zeros((math.ceil(n_steps / steps_per_measure), steps_per_measure), bool)
+    grid.flat[notes["onset"]] = True
     return 1 - (grid[1:] != grid[:-1]).mean() if len(grid) > 1 and grid.any() else math.nan
 
 
-def histograms(notes, steps_per_measure=STEPS_PER_MEASURE):
-    """Share of the notes with each length, onset, interval and pitch class.
+def number_measures(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
+    """Return a number for each measure, equal where the notes are: int ndarray, shape (measures,).
 
-    Returns:
-        dict of float ndarrays as in `describe`; bin i of length_histogram is i + 1 steps (the last
-        bin also holds what is longer), bin i of interval_histogram is i − 24 semitones.
+    0 is a measure in which no note starts.
 
     Introduced in lesson 08.
     """
-    steps = np.clip(intervals(notes), -MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
-    length = np.minimum(notes["duration"], STEPS_PER_MEASURE) - 1
-    counts = (
-        np.bincount(length, minlength=STEPS_PER_MEASURE),
-        np.bincount(notes["onset"] % steps_per_measure, minlength=steps_per_measure),
-        np.bincount(notes["onset"] % RESOLUTION, minlength=RESOLUTION),
-        np.bincount(steps, minlength=2 * MAX_INTERVAL + 1),
-        np.bincount(notes["pitch"].astype(int) % 12, minlength=12),
-    )
-    return {
-        name: count / count.sum() if count.sum() else np.full(len(count), math.nan)
-        for name, count in zip(HISTOGRAMS, counts, strict=True)
-    }
+    measure = notes["onset"] // steps_per_measure
+    local = notes.copy()
+    local["onset"] -= measure * steps_per_measure
+    edges = np.searchsorted(measure, np.arange(math.ceil(n_steps / steps_per_measure) + 1))
+    numbers = {b"": 0}
+    contents = (local[a:b].tobytes() for a, b in itertools.pairwise(edges))
+    return np.array([numbers.setdefault(content, len(numbers)) for content in contents], int)
+
+
+def repetition(measures, size):
+    """Return the share of phrases that came before, among those that could have.
+
+    Phrases are `size` measures, as numbers from `number_measures`. NaN where none sounds after the
+    first `size` measures.
+
+    Introduced in lesson 08.
+    """
+    phrases = [tuple(measures[i : i + size]) for i in range(len(measures) - size + 1)]
+    came_before = [
+        phrase in phrases[: i + 1] for i, phrase in enumerate(phrases[size:]) if any(phrase)
+    ]
+    return sum(came_before) / len(came_before) if came_before else math.nan
+
+
+def similarity(notes, lag, n_steps, steps_per_measure=STEPS_PER_MEASURE):
+    """Return how alike measures are that lie `lag` apart: shared notes / notes of either, 0 to 1.
+
+    After Wu & Yang 2020 (SI); a note is the same when its place in the measure and its pitch are.
+    It is the mean over the pairs of measures in which a note starts; NaN without such a pair.
+
+    Introduced in lesson 05.
+    """
+    n_pairs = math.ceil(n_steps / steps_per_measure) - lag
+    if n_pairs < 1:
+        return math.nan
+    cells = notes["onset"].astype(np.int64) * 128 + notes["pitch"]
+    measure = notes["onset"] // steps_per_measure
+    counts = np.bincount(measure, minlength=n_pairs + lag)
+    again = np.isin(cells, cells + lag * steps_per_measure * 128)
+    shared = np.bincount(measure[again], minlength=n_pairs + lag)[lag:]
+    either = counts[lag:] + counts[:-lag] - shared
+    return float((shared[either > 0] / either[either > 0]).mean()) if either.any() else math.nan
+
+
+def tonic(notes):
+    """Return the tonic by the best-fitting key profile (Krumhansl & Kessler 1982).
+
+    It is an int from 0 (C) to 11 (B), or None where no key fits better than another.
+    """
+    weight = np.bincount(notes["pitch"].astype(int) % 12, weights=notes["duration"], minlength=12)
+    return int(np.argmax(KEYS @ weight)) % 12 if np.ptp(weight) else None
+
+
+def endings(notes, phrase_steps):
+    """Return how often phrases end on a longer note than most, and how often on the tonic."""
+    last = notes[np.diff(notes["onset"] // phrase_steps, append=-1) != 0]
+    longer = last["duration"] > (np.median(notes["duration"]) if len(notes) else 0)
+    home = last["pitch"] % 12 == tonic(notes)
+    return {"ending_longer": _ratio(longer.sum(), len(last)),
+            "ending_home": _ratio(np.sum(home), len(last))}  # fmt: skip
+
+
+def cut_measures(notes, n_measures):
+    """Return each measure of 4/4 as a note array of its own; notes over a line are cut there.
+
+    Introduced in lesson 08.
+    """
+    starts = range(0, n_measures * STEPS_PER_MEASURE, STEPS_PER_MEASURE)
+    return [crop(notes, start, start + STEPS_PER_MEASURE) for start in starts]
+
+
+def join_measures(measures):
+    """Return one note array of measures, one after the other.
+
+    Introduced in lesson 08.
+    """
+    moved = [measure.copy() for measure in measures]
+    for place, measure in enumerate(moved):
+        measure["onset"] += place * STEPS_PER_MEASURE
+    return np.concatenate([note_array([]), *moved])
+
+
+def shuffle_measures(notes, n_steps, seed=0):
+    """Return the measures of a piece in random order: note array.
+
+    Introduced in lesson 08.
+    """
+    measures = cut_measures(notes, math.ceil(n_steps / STEPS_PER_MEASURE))
+    order = np.random.default_rng(seed).permutation(len(measures))
+    return join_measures([measures[i] for i in order])

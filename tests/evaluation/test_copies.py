@@ -1,16 +1,13 @@
-"""Copies are found, in any key, and only copies; the search is right and fast."""
+"""Copies are found, in any key, and only copies; small steps in the latent keep most notes."""
 
 import time
 
 import numpy as np
 import pytest
 from fixtures_learning import tiny_generator
-from toy_tunes import toy_songs
 
-from benchmarks import long_songs
-from lstmgan_utils.evaluation.copies import novelty, tokens
-from lstmgan_utils.evaluation.long_pieces import drift, long_form
-from lstmgan_utils.pianoroll import crop, note_array, transpose
+from lstmgan_utils.evaluation.copies import blend_continuity, novelty, shared_notes, tokens
+from lstmgan_utils.pianoroll import note_array, transpose
 
 
 def random_tunes(n_tunes, n_notes, seed):
@@ -26,7 +23,7 @@ def random_tunes(n_tunes, n_notes, seed):
 
 def slow_run(piece, tune):
     """The longest common run, by trying all pairs of places."""
-    a, b = tokens(piece), tokens(tune)
+    a, b = tokens(piece).tolist(), tokens(tune).tolist()
     best = 0
     for i in range(len(a)):
         for j in range(len(b)):
@@ -37,15 +34,21 @@ def slow_run(piece, tune):
     return best + 1 if best else 0
 
 
+def after(first, second):
+    """Two pieces end to end."""
+    later = second.copy()
+    later["onset"] += first["onset"][-1] + first["duration"][-1] - second["onset"][0]
+    return np.concatenate([first, later])
+
+
 def test_by_hand():
     """C D E F in quarters, and up a fourth F G A, then a longer note: three notes agree."""
     tune = note_array([(0, 24, 60), (24, 24, 62), (48, 24, 64), (72, 24, 65)])
     piece = note_array([(0, 24, 65), (24, 24, 67), (48, 48, 69), (96, 24, 70)])
-    found = novelty([piece], [tune])[0]
-    assert (found["run"], found["tune"], found["start"], found["tune_start"]) == (3, 0, 0, 0)
+    assert novelty([piece], [tune, tune])[0].item() == (3, 0, 0, 0)  # the first of equal tunes
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_agrees_with_trying_all_places(seed):
     tunes, pieces = random_tunes(6, 40, seed), random_tunes(4, 30, seed + 100)
     for piece, found in zip(pieces, novelty(pieces, tunes), strict=True):
@@ -62,35 +65,22 @@ def test_agrees_with_trying_all_places(seed):
 def test_a_planted_copy_is_caught(shift):
     """Ten notes of a tune, moved to another key and place, inside a piece of random notes."""
     tunes, piece = random_tunes(50, 60, 1), random_tunes(1, 30, 2)[0]
-    stolen = transpose(tunes[37][20:30], shift)
-    stolen["onset"] += piece["onset"][-1] + piece["duration"][-1] - stolen["onset"][0]
-    found = novelty([np.concatenate([piece, stolen])], tunes)[0]
+    found = novelty([after(piece, transpose(tunes[37][20:30], shift))], tunes)[0]
     assert found["run"] >= 10
     assert (found["tune"], found["start"], found["tune_start"]) == (37, 30, 20)
 
 
-def test_another_rhythm_is_no_copy():
-    tune = random_tunes(1, 40, 5)[0]
-    other = tune.copy()
-    other["onset"] *= 5
-    other["duration"] *= 5
-    assert novelty([other], [tune])["run"][0] == 0
-    assert novelty([tune], [tune])["run"][0] == 40
-
-
-def test_a_run_does_not_cross_from_tune_to_tune():
-    first, second = random_tunes(2, 20, 6)
-    later = second.copy()
-    later["onset"] += first["onset"][-1] + first["duration"][-1]
-    assert novelty([np.concatenate([first, later])], [first, second])["run"][0] == 20
-
-
-def test_silence_and_single_notes_share_nothing():
-    tune = random_tunes(1, 20, 7)[0]
-    found = novelty([note_array([]), tune[:1], tune[:2]], [tune])
-    assert found["run"].tolist() == [0, 0, 2]
-    assert found["tune"].tolist() == [-1, -1, 0]
-    assert len(novelty([], [tune])) == 0
+def test_what_is_no_copy():
+    first, second = random_tunes(2, 40, 6)
+    slower = first.copy()
+    slower["onset"] *= 5
+    slower["duration"] *= 5  # another rhythm
+    # A run does not cross from tune to tune; silence and single notes share nothing.
+    pieces = [first, slower, after(first, second), note_array([]), first[:1], first[:2]]
+    found = novelty(pieces, [first, second])
+    assert found["run"].tolist() == [40, 0, 40, 0, 0, 2]
+    assert found["tune"].tolist() == [0, -1, 0, -1, -1, 0]
+    assert len(novelty([], [first])) == 0
 
 
 def test_only_the_top_line_is_compared():
@@ -101,59 +91,22 @@ def test_only_the_top_line_is_compared():
 
 
 def test_a_thousand_pieces_in_a_minute():
-    """1,000 pieces of 64 notes against 4,400 tunes of 105: the size of the real task."""
-    tunes, pieces = random_tunes(4400, 105, 9), random_tunes(1000, 64, 10)
+    """1,000 pieces of 64 notes against 4,400 tunes of 105, some copied: the size of the task."""
+    tunes = random_tunes(4400, 105, 9)
+    pieces = random_tunes(900, 64, 10) + [transpose(tune, 3) for tune in tunes[:100]]
     start = time.process_time()
-    assert len(novelty(pieces, tunes)) == 1000
+    assert (novelty(pieces, tunes)["run"][900:] == 105).all()
     assert time.process_time() - start < 60
 
 
-# Long pieces
+def test_shared_notes_by_hand():
+    a = note_array([(0, 24, 60), (24, 24, 62), (48, 24, 64)])
+    b = note_array([(0, 12, 60), (24, 24, 63), (48, 24, 64), (72, 24, 65), (96, 24, 67)])
+    assert shared_notes(a, b) == pytest.approx(2 * 2 / (3 + 5))  # lengths do not matter
+    assert shared_notes(a, a) == 1 and shared_notes(a, note_array([])) == 0
+    assert np.isnan(shared_notes(note_array([]), note_array([])))
 
 
-def song(measures, fading=False):
-    """A tune of quarter notes; a fading one loses its notes in the last quarter of its time."""
-    n_notes = 4 * measures * 3 // 4 if fading else 4 * measures
-    rng = np.random.default_rng(measures)
-    return note_array([(24 * i, 24, 60 + int(rng.integers(12))) for i in range(n_notes)])
-
-
-def test_drift_sees_a_song_fade_into_silence():
-    steady, fading = drift([song(200)] * 2), drift([song(200, fading=True)] * 2)
-    assert steady["silence"]["last"] == 0 and steady["notes_per_beat"]["change"] == 0
-    assert fading["silence"]["first"] == 0 and fading["silence"]["last"] == 1
-    assert fading["notes_per_beat"]["change"] == -1
-
-
-def test_drift_measures_the_change_in_standard_errors():
-    rng = np.random.default_rng(0)
-    songs = [note_array([(24 * i, 24, int(p)) for i, p in enumerate(rng.integers(50, 70, 800))])
-             for _ in range(20)]  # fmt: skip
-    rows = drift(songs)
-    assert abs(rows["mean_interval"]["t"]) < 4
-    for one in songs:
-        one["pitch"][600:] = 60
-    assert rows["mean_interval"]["first"] == drift(songs)["mean_interval"]["first"]
-    assert drift(songs)["mean_interval"]["t"] < -20
-
-
-def test_long_form_tells_a_tune_from_its_shuffled_measures():
-    phrase = song(8)
-    tune = np.concatenate([crop(phrase, 0, 768)] * 4)
-    tune["onset"] = 24 * np.arange(len(tune))  # the same eight measures four times over
-    rows = long_form([(tune, 32 * 96)], [(tune, 32 * 96)] * 3)
-    assert rows["8"]["real"] == rows["8"]["generated"] == rows["16"]["real"] == 1
-    assert rows["8"]["shuffled"] < 0.5 and rows["8"]["closer_to_real"]
-    rows = long_form([(song(32), 32 * 96)], [(tune, 32 * 96)] * 3)
-    assert not rows["8"]["closer_to_real"]
-
-
-def test_long_songs_are_compared_with_tunes_in_their_own_metre(monkeypatch):
-    monkeypatch.setattr(long_songs, "LONG_SEEDS", range(2))
-    monkeypatch.setattr(long_songs, "BLEND_SEEDS", range(2))
-    held_out = toy_songs(6)
-    held_out.table["metre"][:3] = "3/4"
-    found = [long_songs.measure(tiny_generator(), songs)["long_form.csv"]
-             for songs in (held_out, held_out.select([3, 4, 5]))]  # fmt: skip
-    for lag in ("4", "8"):  # toy tunes are too short for 16
-        assert found[0][lag]["real"] == found[1][lag]["real"] > 0
+def test_neighbours_on_the_way_share_more_than_the_ends():
+    shared = blend_continuity(tiny_generator(), [0, 1, 2, 3], measures=4)["shared"]
+    assert shared.between(0, 1).all() and shared["1/256"] > shared["1"] + 0.2
