@@ -263,16 +263,9 @@ class Knobs:
 
 
 def latent_of(knobs, metre="4/4"):
-    """Draw, blend and redraw random values as the knobs say.
+    """Draw, blend and redraw a latent as the Knobs say: float32 ndarray, shape (beats, 24).
 
     Introduced in lesson 07.
-
-    Args:
-        knobs: Knobs.
-        metre: such as "4/4".
-
-    Returns:
-        float32 ndarray, shape (beats, 24).
     """
     latent = draw_latent(knobs.seed, knobs.measures, metre)
     other = draw_latent(knobs.other_seed, knobs.measures, metre)
@@ -288,37 +281,18 @@ def latent_of(knobs, metre="4/4"):
 
 
 def sample_take(generator, knobs, metre="4/4"):
-    """Sample the notes that the knobs describe.
+    """Return the piece, a note array, that a generator writes with these Knobs.
 
     Introduced in lesson 07.
-
-    Args:
-        generator: a trained generator.
-        knobs: Knobs.
-        metre: such as "4/4".
-
-    Returns:
-        note array.
     """
-    latent = latent_of(knobs, metre)
-    return sample(
-        generator,
-        knobs.seed,
-        knobs.measures,
-        latent=latent,
-        metre=metre,
-        temperature=knobs.temperature,
-        transpose=knobs.transpose,
-    )
+    how = {"temperature": knobs.temperature, "transpose": knobs.transpose}
+    return sample(generator, latent=latent_of(knobs, metre), metre=metre, **how)
 
 
 def file_stem(knobs):
-    """Name a take: its seed first, then each knob that is not where it started.
+    """Return a file name without suffix: the seed, then each of the Knobs that is not its default.
 
     Introduced in lesson 07.
-
-    Args:
-        knobs: Knobs.
 
     Returns:
         str such as "seed_0003_8_measures".
@@ -370,18 +344,9 @@ def export_take(notes, knobs, folder, metre="4/4"):
 
 
 def write_picture(notes, path, title=""):
-    """Draw the piano roll of a note array into a PNG file.
+    """Write the piano roll of a note array as a PNG file, whole or not at all.
 
     Introduced in lesson 07.
-
-    Args:
-        notes: note array.
-        path: the .png file, replaced whole or not at all.
-        title: text above the roll.
-
-    Returns:
-        Path of the file.
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(roll_png(notes, title))
-    return Path(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ipywidgets
 
-from .. import audio, pianoroll, runtime, sampling
+from .. import audio, pianoroll, plotting, runtime, sampling
 from ..sampling import Knobs, export_take, file_stem, sample_take
 from .player import PianoRollPlayer
 
@@ -27,6 +27,15 @@ LATENT_HINT = (
 )
 BLEND_HINT = "0 is this seed, 1 the other. Arrow keys take the finest steps."
 TEMPERATURE_HINT = "0 takes the likeliest at each beat, 1 samples as trained."
+BUTTONS = {  # text and tooltip
+    "dice": ("⚄ any seed", "draw a seed at random"),
+    "local_latent": ("new local latent", "new values for each beat, same global latent"),
+    "global_latent": ("new global latent", "new values for all beats, same local latent"),
+    "resample": ("Resample", "sample the next seed"),
+    "export": ("Export", "save as MIDI, MXL, sound and picture"),
+    "A": ("hear A", "bring take A into the player"),
+    "B": ("hear B", "bring take B into the player"),
+}
 # Each label stands above its control, which is then as wide as its column.
 STYLE = """<style>
 .resampling-panel .knobs .widget-inline-hbox { flex-wrap: wrap; height: auto; width: auto;
@@ -71,46 +80,23 @@ def resampling_panel(generator=None, knobs=None, *, weights="folk", folder=None,
 
 
 def load_weights(name):
-    """Load a generator by the name of shipped weights or by the path of a run folder.
-
-    Introduced in lesson 07.
-
-    Args:
-        name: "folk", or a run folder such as "outputs/runs/lesson_06".
-
-    Returns:
-        generator.
-    """
-    folder = Path(name) if Path(name).is_absolute() else runtime.project_root() / name
+    """Return the generator of shipped weights, such as "folk", or of a run folder."""
+    folder = runtime.project_root() / name  # an absolute name stays as it is
     return sampling.load_run(folder) if folder.is_dir() else sampling.load_pretrained(name)
 
 
 def weights_menu(chosen):
-    """List what the panel offers: shipped weights, run folders in outputs/runs, and the chosen.
-
-    Args:
-        chosen: name of shipped weights, or a run folder.
-
-    Returns:
-        list of (label, name).
-    """
+    """List (label, name) of the shipped weights, the runs in outputs/runs, and the chosen."""
     root = runtime.project_root()
     shipped = [path.parent.name for path in sorted(sampling.WEIGHTS.glob("*/config.json"))]
-    runs = [path.parent for path in sorted((root / "outputs" / "runs").glob("*/config.json"))]
+    runs = [path.parent for path in sorted(root.glob("outputs/runs/*/config.json"))]
     menu = [(f"{name} (comes with the course)", name) for name in shipped]
     menu += [(f"{run.name} (trained here)", run.relative_to(root).as_posix()) for run in runs]
     return menu if chosen in dict(menu).values() else [*menu, (Path(chosen).name, chosen)]
 
 
 def make_controls(knobs):
-    """Build one control a knob, in the subset of ipywidgets that versions 7.7 and 8 share.
-
-    Args:
-        knobs: Knobs with the values to start from.
-
-    Returns:
-        dict of knob name to widget.
-    """
+    """Build one control a knob: dict of knob name to widget."""
     w, late = ipywidgets, {"continuous_update": False}
     seeds, fine = {"min": 0, "max": LARGEST_SEED}, {"step": 0.001, "readout_format": ".3f"}
     other = [] if knobs.program in INSTRUMENTS.values() else [knobs.program]
@@ -131,43 +117,31 @@ def make_controls(knobs):
     for name, control in controls.items():
         control.value = getattr(knobs, name)
         control.layout.width = "auto"
-        control.add_class(f"knob-{name.replace('_', '-')}")
-    return controls
+    return named("knob", controls)
 
 
 def make_buttons():
     """Build the buttons and switches of the panel: dict of name to widget."""
-    texts = {
-        "dice": ("⚄ any seed", "draw a seed at random"),
-        "local_latent": ("new local latent", "new values for each beat, same global latent"),
-        "global_latent": ("new global latent", "new values for all beats, same local latent"),
-        "resample": ("Resample", "sample the next seed"),
-        "export": ("Export", "save as MIDI, MXL, sound and picture"),
-        "A": ("hear A", "bring take A into the player"),
-        "B": ("hear B", "bring take B into the player"),
-    }
     w, auto = ipywidgets, ipywidgets.Layout(width="auto")
     buttons = {
         name: w.Button(description=text, tooltip=tip, layout=auto)
-        for name, (text, tip) in texts.items()
+        for name, (text, tip) in BUTTONS.items()
     }
     buttons["resample"].button_style = "primary"
     buttons["score"] = w.ToggleButton(description="show score", layout=auto)
     buttons["play"] = w.Checkbox(description="play at once", indent=False, layout=auto)
-    for name, button in buttons.items():
-        button.add_class(f"button-{name.replace('_', '-')}")
-    return buttons
+    return named("button", buttons)
+
+
+def named(kind, widgets):
+    """Give each widget of a dict a CSS class such as "knob-other-seed"; return the dict."""
+    for name, widget in widgets.items():
+        widget.add_class(f"{kind}-{name.replace('_', '-')}")
+    return widgets
 
 
 def arrange(panel):
-    """Lay the panel out: as many columns of knobs as fit, the player, takes and files.
-
-    Args:
-        panel: ResamplingPanel with its widgets made.
-
-    Returns:
-        list of widgets, from top to bottom.
-    """
+    """Lay out a ResamplingPanel's widgets: list of widgets, from top to bottom."""
     c, b = panel.controls, panel.buttons
     redraw = row(b["dice"], b["local_latent"], b["global_latent"])
     latent = column("Latent (random values)", c["seed"], redraw, hint(LATENT_HINT))
@@ -224,8 +198,7 @@ class ResamplingPanel(ipywidgets.VBox):
         self.controls, self.buttons = make_controls(knobs), make_buttons()
         self.status, self.score = ipywidgets.HTML(), ipywidgets.HTML()
         self.pick = {side: ipywidgets.Dropdown(options=[("-", None)]) for side in "AB"}
-        for side, menu in self.pick.items():
-            menu.add_class(f"pick-{side}")
+        named("pick", self.pick)
         super().__init__(arrange(self))
         self.add_class("resampling-panel")
         self.sample_now()
@@ -237,23 +210,28 @@ class ResamplingPanel(ipywidgets.VBox):
     def _connect(self):
         """Tie each control to its action."""
         for name, control in self.controls.items():
-            control.observe(lambda change, name=name: self._turned(name, change.new), "value")
+            self._observe(control, lambda name=name: self._turned(name))
+        for side, menu in self.pick.items():
+            self._observe(menu, lambda side=side: self.hear(side))
+        self._observe(self.buttons["score"], self._engrave)
         actions = {
             "dice": lambda: self.turn(seed=random.randrange(10_000), **REDRAWN),
             "local_latent": lambda: self._redraw("local_latent"),
             "global_latent": lambda: self._redraw("global_latent"),
             "resample": lambda: self.turn(seed=self.knobs.seed % LARGEST_SEED + 1, **REDRAWN),
             "export": self.export,
+            "A": lambda: self.hear("A"),
+            "B": lambda: self.hear("B"),
         }
         for name, action in actions.items():
-            self.buttons[name].on_click(lambda _, action=action: self._guard(action))
-        for side, menu in self.pick.items():
-            menu.observe(lambda change, side=side: self._guard(lambda: self.hear(side)), "value")
-            self.buttons[side].on_click(lambda _, side=side: self._guard(lambda: self.hear(side)))
-        self.buttons["score"].observe(lambda _: self._guard(self._engrave), "value")
+            self.buttons[name].on_click(lambda _, action=action: self._attempt(action))
 
-    def _guard(self, action):
-        """Run an action; say what went wrong, for nobody sees the errors of a callback."""
+    def _observe(self, widget, action):
+        """Act when a learner, not the panel itself, changes a widget's value."""
+        widget.observe(lambda _: self._quiet or self._attempt(action), "value")
+
+    def _attempt(self, action):
+        """Run an action and show its error, for nobody sees the errors of a callback."""
         try:
             action()
         except Exception as error:
@@ -261,18 +239,12 @@ class ResamplingPanel(ipywidgets.VBox):
             self._show_knobs()
             self._say(f"⚠ {error}")
 
-    def _turned(self, name, value):
-        """A control moved: sample anew, unless the panel itself moved it."""
-        if not self._quiet:
-            redrawn = REDRAWN if name == "seed" else {}
-            self._guard(lambda: self.turn(**{name: value}, **redrawn))
+    def _turned(self, name):
+        """Sample anew with a control's new value."""
+        self.turn(**{name: self.controls[name].value}, **(REDRAWN if name == "seed" else {}))
 
     def turn(self, **changes):
-        """Set some knobs at once and play the result.
-
-        Args:
-            **changes: fields of Knobs.
-        """
+        """Set some knobs, fields of Knobs, at once and play the result."""
         self.knobs = dataclasses.replace(self.knobs, **changes)
         self._show_knobs()
         if SOUND_ONLY.issuperset(changes):
@@ -307,7 +279,10 @@ class ResamplingPanel(ipywidgets.VBox):
     def _keep(self, notes):
         """Put a new take at the end of the history and under A; what was under A goes to B."""
         self.takes.append((self.knobs, notes))
-        options = [(take_label(i, take), i) for i, take in enumerate(self.takes)][::-1]
+        options = [
+            (f"#{i} seed {knobs.seed} · {knobs.measures} measures · {len(notes)} notes", i - 1)
+            for i, (knobs, notes) in enumerate(self.takes, 1)
+        ][::-1]
         newest, before = len(self.takes) - 1, self.pick["A"].value
         self._quiet = True
         for side, value in {"A": newest, "B": newest if before is None else before}.items():
@@ -317,8 +292,7 @@ class ResamplingPanel(ipywidgets.VBox):
 
     def hear(self, side):
         """Bring the take under A or B into the player, at the place where the other one was."""
-        if not self._quiet:
-            self._show(self.pick[side].value)
+        self._show(self.pick[side].value)
 
     def _show(self, index):
         """Show one take of the history everywhere; the knobs go back to where it was made."""
@@ -346,9 +320,8 @@ class ResamplingPanel(ipywidgets.VBox):
 
     def _engrave(self):
         """Draw the score of the shown take, where it is wanted."""
-        stop = SCORE_MEASURES * pianoroll.steps_of(self.metre)
         knobs, notes = self.takes[self.place]
-        notes = pianoroll.crop(notes, 0, stop)
+        notes = pianoroll.crop(notes, 0, SCORE_MEASURES * pianoroll.steps_of(self.metre))
         wanted = self.buttons["score"].value and len(notes)
         self.score.value = engraved(notes, knobs, self.metre) if wanted else ""
 
@@ -363,21 +336,8 @@ class ResamplingPanel(ipywidgets.VBox):
         return bundle | {view: bundle[view] | {"model_id": self.model_id}}, metadata
 
 
-def take_label(index, take):
-    """Name a take in the history, such as "#3 seed 7 · 8 measures · 52 notes"."""
-    knobs, notes = take
-    return f"#{index + 1} seed {knobs.seed} · {knobs.measures} measures · {len(notes)} notes"
-
-
 def file_link(path):
-    """Write a link that carries a file: on Colab and in Voilà nobody sees the kernel's folders.
-
-    Args:
-        path: Path of the file.
-
-    Returns:
-        str of HTML.
-    """
+    """Return a link, HTML, that carries a file: on Colab nobody sees the kernel's folders."""
     mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     name, data = html.escape(path.name), audio.data_uri(path.read_bytes(), mime)
     style = "text-decoration:underline"
@@ -385,9 +345,7 @@ def file_link(path):
 
 
 def engraved(notes, knobs, metre="4/4"):
-    """Engrave a take's notes as an HTML picture that loads nothing from elsewhere."""
-    from .. import plotting
-
+    """Return a take's score as an HTML picture that loads nothing from elsewhere."""
     svg = plotting.score_svg(notes, tempo=knobs.tempo, program=knobs.program, metre=metre)
     picture = audio.data_uri(svg.encode(), "image/svg+xml")
     style = "max-width:100%;background:#fff"  # ink is black, also on a dark page
