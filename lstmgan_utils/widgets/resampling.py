@@ -80,8 +80,11 @@ def resampling_panel(generator=None, knobs=None, *, weights="folk", folder=None,
 
 
 def load_weights(name):
-    """Return the generator of shipped weights, such as "folk", or of a run folder."""
-    folder = runtime.project_root() / name  # an absolute name stays as it is
+    """Return the generator of shipped weights, such as "folk", or of a run folder.
+
+    Introduced in lesson 07.
+    """
+    folder = Path(name) if Path(name).is_absolute() else runtime.project_root() / name
     return sampling.load_run(folder) if folder.is_dir() else sampling.load_pretrained(name)
 
 
