@@ -66,9 +66,7 @@ clean:
 
 # For those who change the course: tidy sources and notebooks, fill links, pin new versions.
 format: $(STAMPS)-test
-	$(RUN) -m tools.strip_notebooks
 	$(RUN) -m tools.build_navigation
-	$(RUN) -m tools.draw_architecture
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 

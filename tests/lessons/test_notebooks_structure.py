@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from tools import build_navigation, strip_notebooks
+from tools import build_navigation
 from tools.lessons import (
     ROOT,
     code_cells,
@@ -88,12 +88,8 @@ def test_course_is_complete():
     assert [path.stem for path in lesson_paths()][: len(LESSONS)] == LESSONS
 
 
-def test_links_are_up_to_date():
+def test_files_are_in_the_kept_form():
     assert [path.name for path in build_navigation.stale_files()] == []
-
-
-def test_file_is_in_the_kept_form(lesson):
-    assert strip_notebooks.stripped_text(lesson) == lesson.read_text(encoding="utf-8")
 
 
 def test_file_holds_no_output_and_has_ids(lesson):

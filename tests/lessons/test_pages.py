@@ -11,8 +11,7 @@ from jupyter_browser import CHROMIUM, lab_command, make_home, open_lesson, serve
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tools import run_notebooks as runner
-from tools.lessons import ROOT
-from tools.strip_notebooks import METADATA
+from tools.lessons import METADATA, ROOT
 
 FOLD = """<details><summary>Solution</summary>
 
