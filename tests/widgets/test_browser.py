@@ -11,7 +11,6 @@ import nbformat
 import pytest
 from jupyter_browser import (
     CELLS,
-    CHROMIUM,
     DONE,
     INTERRUPT,
     KERNEL,
@@ -41,25 +40,15 @@ from lstmgan_utils.callbacks import read_history
 from lstmgan_utils.corpus import song_row
 from lstmgan_utils.corpus.store import write_store
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
+pytestmark = pytest.mark.browser
 LESSON = "07_resample"
 SECOND = """from lstmgan_utils.widgets import resampling_panel
 
 second = resampling_panel(folder="outputs/second")
 second.add_class("second")
 second"""
-ENDLESS = 100_000  # batches: only Interrupt stops it
-TRAINING = {
-    "PRESET": "smoke",
-    "MEASURES": 2,
-    "WARM_UP": 90,
-    "BATCHES": ENDLESS,
-    "EVERY": 10,
-    "TENSORBOARD": True,
-}
+TRAINING = {"PRESET": "smoke", "MEASURES": 2, "WARM_UP": 90, "EVERY": 10, "TENSORBOARD": True}
+TRAINING["BATCHES"] = 100_000  # only Interrupt stops it
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +84,7 @@ def lab(project, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(lab, chromium, pictures):
+def run(chromium, lab, pictures):
     """Lesson 07 in JupyterLab after Run All, a second panel below: (name, page, hosts asked)."""
     page, hosts = run_all(chromium, lab, LESSON, pictures / f"{LESSON}_top.png")
     page.wait_for_selector(".resampling-panel .roll-player[data-take]")
@@ -300,7 +289,7 @@ def no_board_stays(project):
 
 
 def test_training_is_watched_interrupted_and_taken_up_again(
-    lab, chromium, project, pictures, no_board_stays
+    chromium, lab, project, pictures, no_board_stays
 ):
     from playwright.sync_api import expect
 

@@ -3,7 +3,6 @@
 import base64
 import re
 
-import ipywidgets
 import numpy as np
 import pytest
 
@@ -52,23 +51,8 @@ def test_first_take_waits_for_a_click_and_later_ones_play_at_once(panel):
     assert not panel.player.autoplay and said(panel) == ""
 
 
-def test_fine_steps_and_the_terms_of_the_field(panel):
-    amount, temperature = (panel.controls[name] for name in ("amount", "temperature"))
-    assert (amount.step, amount.readout_format) == (0.001, ".3f") and temperature.step == 0.05
-    names = {name: panel.buttons[name].description for name in ("local_latent", "global_latent")}
-    assert names == {"local_latent": "new local latent", "global_latent": "new global latent"}
-    assert all(widget.description and widget.layout.width == "auto" for widget in
-               panel.controls.values())  # fmt: skip
-
-
-EXTREMES = {
-    "seed": (0, resampling.LARGEST_SEED),
-    "measures": (1, 200),
-    "amount": (0.5, 1.0),
-    "walk": (True,),
-    "transpose": (-12, 12),
-    "temperature": (0.0, 2.0),
-}
+EXTREMES = {"seed": (0, resampling.LARGEST_SEED), "measures": (1, 200), "amount": (0.5, 1.0)}
+EXTREMES |= {"walk": (True,), "transpose": (-12, 12), "temperature": (0.0, 2.0)}
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in EXTREMES.items() for v in vs])
@@ -80,18 +64,12 @@ def test_knobs_reach_the_sampler(panel, name, value):
     assert len(panel.takes) == (1 if (name, value) == ("seed", 0) else 2)
 
 
-@pytest.mark.parametrize("name", ["measures", "amount", "temperature", "tempo", "transpose"])
-def test_sliders_stop_where_the_functions_do(name):
-    control = resampling.make_controls(Knobs())[name]
-    control.value = 1e9
-    assert control.value == control.max
-    assert (name != "measures") or (control.min, control.max) == (1, 200)
-
-
-def test_any_program_can_start(tmp_path):
+def test_any_program_can_start_and_sliders_are_bounded(tmp_path):
     panel = resampling.resampling_panel(1.0, Knobs(program=5), folder=tmp_path)
     assert panel.controls["program"].value == 5 and len(panel.takes) == 1
     assert ("piano", 0) in panel.controls["program"].options
+    panel.controls["measures"].value = 1e9
+    assert panel.knobs.measures == 200 and panel.controls["amount"].step == 0.001
 
 
 def test_tempo_and_instrument_change_the_sound_and_no_note(panel):
@@ -126,13 +104,11 @@ def test_blend_ends_at_the_other_seed_and_walk_goes_there():
     assert np.abs(walked[1] - start[1]).max() < 0.2 < np.abs(walked[16] - start[16]).max()
 
 
-def test_resample_and_dice_bring_other_music(panel, monkeypatch):
+def test_dice_bring_other_music(panel, monkeypatch):
     first = pitches(panel)
-    panel.buttons["resample"].click()
-    assert pitches(panel) != first and panel.controls["seed"].value == 1
     monkeypatch.setattr(resampling.random, "randrange", lambda stop: 4321 % stop)
     panel.buttons["dice"].click()
-    assert panel.controls["seed"].value == 4321 and len(panel.takes) == 3
+    assert panel.controls["seed"].value == 4321 and pitches(panel) != first
 
 
 def test_history_and_a_b(panel):
@@ -156,9 +132,8 @@ def test_export_names_its_files_after_the_seed(panel, tmp_path):
     assert [name.rsplit(".", 1)[0] for name in names] == ["seed_0007_key_+2_8_measures"] * 4
     assert {name.rsplit(".", 1)[1] for name in names} >= {"mid", "mxl", "png"}
     assert said(panel).count("seed_0007") == 1
-    links = dict(
-        re.findall(r'download="([^"]+)" [^>]*href="data:[^,]+,([^"]+)"', panel.status.value)
-    )
+    link = r'download="([^"]+)" [^>]*href="data:[^,]+,([^"]+)"'
+    links = dict(re.findall(link, panel.status.value))
     assert sorted(links) == names
     for name, code in links.items():
         assert base64.b64decode(code) == (tmp_path / "generated" / name).read_bytes()
@@ -167,21 +142,11 @@ def test_export_names_its_files_after_the_seed(panel, tmp_path):
 
 
 def test_file_stem_tells_takes_apart():
-    changed = [
-        Knobs(),
-        Knobs(seed=1),
-        Knobs(amount=0.5),
-        Knobs(amount=0.501),
-        Knobs(amount=0.5, other_seed=2),
-        Knobs(walk=True),
-        Knobs(local_latent=1),
-        Knobs(global_latent=1),
-        Knobs(temperature=1.1),
-        Knobs(transpose=-1),
-        Knobs(measures=9),
-        Knobs(weights="outputs/runs/mine"),
-    ]
-    stems = [sampling.file_stem(knobs) for knobs in changed]
+    changed = [{}, {"amount": 0.5}, {"amount": 0.501}, {"amount": 0.5, "other_seed": 2}]
+    single = {"seed": 1, "walk": True, "local_latent": 1, "global_latent": 1, "temperature": 1.1,
+              "transpose": -1, "measures": 9, "weights": "outputs/runs/mine"}  # fmt: skip
+    changed += [{name: value} for name, value in single.items()]
+    stems = [sampling.file_stem(Knobs(**change)) for change in changed]
     assert len(set(stems)) == len(stems) and all(stem.startswith("seed_000") for stem in stems)
 
 
@@ -243,14 +208,11 @@ def test_wrong_weights_are_said_at_once(tmp_path):
 
 
 def test_score_appears_when_asked_for(panel, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(
-        resampling, "engraved", lambda notes, _, metre: drawn.append((len(notes), metre)) or "<svg>"
-    )
+    monkeypatch.setattr(resampling, "engraved", lambda notes, *_: f"{len(notes)} notes")
     panel.controls["measures"].value = 200
-    assert panel.score.value == "" and not drawn
+    assert panel.score.value == ""
     panel.buttons["score"].value = True
-    assert panel.score.value == "<svg>" and drawn == [(4 * resampling.SCORE_MEASURES, "4/4")]
+    assert panel.score.value == f"{4 * resampling.SCORE_MEASURES} notes"
     panel.buttons["score"].value = False
     assert panel.score.value == ""
 
@@ -260,14 +222,3 @@ def test_panel_shows_itself_with_a_stand_in(panel, monkeypatch):
     bundle, _ = panel._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.model_id
     assert bundle["text/html"] == "<img alt='roll'>"
-
-
-def test_no_output_widget_is_filled_while_loading(panel):
-    def inside(widget):
-        yield widget
-        for child in getattr(widget, "children", ()):
-            yield from inside(child)
-
-    found = list(inside(panel))
-    assert panel.player in found and len(found) > 20
-    assert not any(isinstance(widget, ipywidgets.Output) for widget in found)
