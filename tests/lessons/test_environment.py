@@ -91,11 +91,9 @@ def distributions(modules):
 
 def undeclared(trees, *extras, **how):
     """Map each file to the packages that it imports and nobody declares."""
-    found = {
-        path.relative_to(ROOT).as_posix(): distributions(imported(tree, **how))
-        - with_extras(*extras)
-        for path, tree in trees.items()
-    }
+    found, declared = {}, with_extras(*extras)
+    for path, tree in trees.items():
+        found[path.relative_to(ROOT).as_posix()] = distributions(imported(tree, **how)) - declared
     return {path: missing for path, missing in found.items() if missing}
 
 
