@@ -1,4 +1,4 @@
-"""The resampling panel: every knob of a take beside the player that plays it."""
+"""The resampling panel: every setting of a take beside the player that plays it."""
 
 import dataclasses
 import html
@@ -9,11 +9,11 @@ from pathlib import Path
 import ipywidgets
 
 from .. import audio, pianoroll, plotting, runtime, sampling
-from ..sampling import Knobs, export_take, file_stem, sample_take
+from ..sampling import Settings, export_take, file_stem, sample_take
 from .player import PianoRollPlayer
 
 LARGEST_SEED = 2**31 - 1
-SOUND_ONLY = {"tempo", "program"}  # these knobs change no note: nothing is sampled anew
+SOUND_ONLY = {"tempo", "program"}  # these settings change no note: nothing is sampled anew
 REDRAWN = {"local_latent": None, "global_latent": None}  # what a new seed takes back
 SCORE_MEASURES = 16  # as many are engraved; more take seconds
 INSTRUMENTS = {
@@ -38,14 +38,15 @@ BUTTONS = {  # text and tooltip
 }
 # Each label stands above its control, which is then as wide as its column.
 STYLE = """<style>
-.resampling-panel .knobs .widget-inline-hbox { flex-wrap: wrap; height: auto; width: auto;
+.resampling-panel .controls .widget-inline-hbox { flex-wrap: wrap; height: auto; width: auto;
   margin: 2px 2px 6px; }
-.resampling-panel .knobs .widget-inline-hbox > .widget-label { flex: 1 1 0; width: auto !important;
-  text-align: left; height: 22px; line-height: 22px; }
-.resampling-panel .knobs .widget-inline-hbox > :is(input, select) { flex: 1 0 100%; height: 28px; }
-.resampling-panel .knobs .slider-container { order: 1; margin: 4px 12px 0;
+.resampling-panel .controls .widget-inline-hbox > .widget-label { flex: 1 1 0; text-align: left;
+  width: auto !important; height: 22px; line-height: 22px; }
+.resampling-panel .controls .widget-inline-hbox > :is(input, select) { flex: 1 0 100%;
+  height: 28px; }
+.resampling-panel .controls .slider-container { order: 1; margin: 4px 12px 0;
   flex: 1 0 calc(100% - 24px); }
-.resampling-panel .knobs .widget-readout { height: 22px; line-height: 22px; min-width: 44px; }
+.resampling-panel .controls .widget-readout { height: 22px; line-height: 22px; min-width: 44px; }
 .resampling-panel .widget-checkbox input { vertical-align: middle; }
 .resampling-panel .jupyter-widgets-disconnected::before { display: none; }
 .resampling-panel.jupyter-widgets-disconnected::before {
@@ -54,14 +55,14 @@ STYLE = """<style>
 </style>"""
 
 
-def resampling_panel(generator=None, knobs=None, *, weights="folk", folder=None, metre="4/4"):
-    """Build the panel of lesson 07: turn a knob, see and hear the next take.
+def resampling_panel(generator=None, settings=None, *, weights="folk", folder=None, metre="4/4"):
+    """Build the panel of lesson 07: change a setting, see and hear the next take.
 
     Introduced in lesson 07.
 
     Args:
         generator: a trained generator; None loads the weights.
-        knobs: Knobs to start from; None for seed 0.
+        settings: Settings to start from; None for seed 0.
         weights: name of shipped weights, or a run folder.
         folder: where Export writes; None for outputs/generated.
         metre: such as "4/4".
@@ -73,7 +74,7 @@ def resampling_panel(generator=None, knobs=None, *, weights="folk", folder=None,
         ValueError: no weights of that name, or a damaged run folder.
         FileNotFoundError: a run folder without a save.
     """
-    start = dataclasses.replace(knobs or Knobs(), weights=str(weights))
+    start = dataclasses.replace(settings or Settings(), weights=str(weights))
     generators = {} if generator is None else {start.weights: generator}
     folder = Path(folder or runtime.project_root() / "outputs" / "generated")
     return ResamplingPanel(start, generators, folder, metre)
@@ -98,13 +99,13 @@ def weights_menu(chosen):
     return menu if chosen in dict(menu).values() else [*menu, (Path(chosen).name, chosen)]
 
 
-def make_controls(knobs):
-    """Build one control a knob: dict of knob name to widget."""
+def make_controls(settings):
+    """Return one control for each setting: dict of name to widget."""
     w, late = ipywidgets, {"continuous_update": False}
     seeds, fine = {"min": 0, "max": LARGEST_SEED}, {"step": 0.001, "readout_format": ".3f"}
-    other = [] if knobs.program in INSTRUMENTS.values() else [knobs.program]
+    other = [] if settings.program in INSTRUMENTS.values() else [settings.program]
     programs = [*((f"program {n}", n) for n in other), *INSTRUMENTS.items()]
-    menu = weights_menu(knobs.weights)
+    menu = weights_menu(settings.weights)
     controls = {
         "seed": w.BoundedIntText(description="seed (names a song)", **seeds),
         "other_seed": w.BoundedIntText(description="other seed (to blend with)", **seeds),
@@ -118,9 +119,9 @@ def make_controls(knobs):
         "program": w.Dropdown(description="instrument", options=programs),
     }
     for name, control in controls.items():
-        control.value = getattr(knobs, name)
+        control.value = getattr(settings, name)
         control.layout.width = "auto"
-    return named("knob", controls)
+    return named("setting", controls)
 
 
 def make_buttons():
@@ -137,7 +138,7 @@ def make_buttons():
 
 
 def named(kind, widgets):
-    """Give each widget of a dict a CSS class such as "knob-other-seed"; return the dict."""
+    """Give each widget of a dict a CSS class such as "setting-other-seed"; return the dict."""
     for name, widget in widgets.items():
         widget.add_class(f"{kind}-{name.replace('_', '-')}")
     return widgets
@@ -152,11 +153,11 @@ def arrange(panel):
     chance = c["temperature"], hint(TEMPERATURE_HINT)
     model = column("Model", c["weights"], c["measures"], *chance)
     sound = column("Sound", c["tempo"], c["transpose"], c["program"])
-    knobs = grid(510, grid(245, latent, blend), grid(245, model, sound))  # 4, 2 or 1 columns
-    knobs.add_class("knobs")
+    controls = grid(510, grid(245, latent, blend), grid(245, model, sound))  # 4, 2 or 1 columns
+    controls.add_class("controls")
     act = row(b["resample"], b["play"], b["export"], b["score"], panel.status)
     compare = row(panel.pick["A"], b["A"], panel.pick["B"], b["B"])
-    return [ipywidgets.HTML(STYLE), knobs, act, panel.player, compare, panel.score]
+    return [ipywidgets.HTML(STYLE), controls, act, panel.player, compare, panel.score]
 
 
 def row(*parts):
@@ -183,10 +184,10 @@ def hint(text):
 
 
 class ResamplingPanel(ipywidgets.VBox):
-    """The widgets, the history of takes, and what happens when a knob moves.
+    """The widgets, the history of takes, and what happens when a setting moves.
 
     Args:
-        knobs: Knobs of the first take.
+        settings: Settings of the first take.
         generators: dict of weights name to generator; others are loaded when chosen.
         folder: Path where Export writes.
         metre: such as "4/4".
@@ -194,11 +195,11 @@ class ResamplingPanel(ipywidgets.VBox):
 
     _ipython_display_ = None  # ipywidgets 7 would show itself through it, without the stand-in
 
-    def __init__(self, knobs, generators, folder, metre="4/4"):
+    def __init__(self, settings, generators, folder, metre="4/4"):
         self.generators, self.folder, self.metre = generators, folder, metre
-        self.takes, self.knobs, self._quiet = [], knobs, False
+        self.takes, self.settings, self._quiet = [], settings, False
         self.player = PianoRollPlayer(metre=metre)
-        self.controls, self.buttons = make_controls(knobs), make_buttons()
+        self.controls, self.buttons = make_controls(settings), make_buttons()
         self.status, self.score = ipywidgets.HTML(), ipywidgets.HTML()
         self.pick = {side: ipywidgets.Dropdown(options=[("-", None)]) for side in "AB"}
         named("pick", self.pick)
@@ -208,7 +209,7 @@ class ResamplingPanel(ipywidgets.VBox):
         self.buttons["play"].value = True  # from the first click on: a page that opens is silent
         self._connect()
 
-    # --- what the knobs and buttons do ---
+    # --- what the settings and buttons do ---
 
     def _connect(self):
         """Tie each control to its action."""
@@ -221,7 +222,7 @@ class ResamplingPanel(ipywidgets.VBox):
             "dice": lambda: self.turn(seed=random.randrange(10_000), **REDRAWN),
             "local_latent": lambda: self._redraw("local_latent"),
             "global_latent": lambda: self._redraw("global_latent"),
-            "resample": lambda: self.turn(seed=self.knobs.seed % LARGEST_SEED + 1, **REDRAWN),
+            "resample": lambda: self.turn(seed=self.settings.seed % LARGEST_SEED + 1, **REDRAWN),
             "export": self.export,
             "A": lambda: self.hear("A"),
             "B": lambda: self.hear("B"),
@@ -238,8 +239,8 @@ class ResamplingPanel(ipywidgets.VBox):
         try:
             action()
         except Exception as error:
-            self.knobs = self.takes[self.place][0]  # the knobs always tell what is heard
-            self._show_knobs()
+            self.settings = self.takes[self.place][0]  # the settings always tell what is heard
+            self._show_settings()
             self._say(f"⚠ {error}")
 
     def _turned(self, name):
@@ -247,44 +248,44 @@ class ResamplingPanel(ipywidgets.VBox):
         self.turn(**{name: self.controls[name].value}, **(REDRAWN if name == "seed" else {}))
 
     def turn(self, **changes):
-        """Set some knobs, fields of Knobs, at once and play the result."""
-        self.knobs = dataclasses.replace(self.knobs, **changes)
-        self._show_knobs()
+        """Change some fields of the settings at once and play the result."""
+        self.settings = dataclasses.replace(self.settings, **changes)
+        self._show_settings()
         if SOUND_ONLY.issuperset(changes):
-            self.takes[self.place] = self.knobs, self.takes[self.place][1]
+            self.takes[self.place] = self.settings, self.takes[self.place][1]
             self._show(self.place)
         else:
             self.sample_now()
 
     def _redraw(self, latent):
         """Redraw one latent from the next seed; the take's own seed would change nothing."""
-        used = getattr(self.knobs, latent)
-        self.turn(**{latent: (self.knobs.seed if used is None else used) + 1})
+        used = getattr(self.settings, latent)
+        self.turn(**{latent: (self.settings.seed if used is None else used) + 1})
 
     def sample_now(self):
-        """Sample a take with the knobs as they stand, and play it."""
-        weights = self.knobs.weights
+        """Sample a take with the settings as they stand, and play it."""
+        weights = self.settings.weights
         if weights not in self.generators:
             self._say("loading the weights …")
             self.generators[weights] = load_weights(weights)
         self._say("sampling …")
-        self._keep(sample_take(self.generators[weights], self.knobs, self.metre))
+        self._keep(sample_take(self.generators[weights], self.settings, self.metre))
 
     def export(self):
         """Write the take that is shown as MIDI, MXL, sound and picture."""
         notes = self.takes[self.place][1]
-        paths = export_take(notes, self.knobs, self.folder, self.metre)
+        paths = export_take(notes, self.settings, self.folder, self.metre)
         links = " ".join(map(file_link, paths))
-        self._say(f"saved in {self.folder.name}: {file_stem(self.knobs)}", f"· download {links}")
+        self._say(f"saved in {self.folder.name}: {file_stem(self.settings)}", f"· download {links}")
 
     # --- takes ---
 
     def _keep(self, notes):
         """Put a new take at the end of the history and under A; what was under A goes to B."""
-        self.takes.append((self.knobs, notes))
+        self.takes.append((self.settings, notes))
         options = [
-            (f"#{i} seed {knobs.seed} · {knobs.measures} measures · {len(notes)} notes", i - 1)
-            for i, (knobs, notes) in enumerate(self.takes, 1)
+            (f"#{i} seed {s.seed} · {s.measures} measures · {len(notes)} notes", i - 1)
+            for i, (s, notes) in enumerate(self.takes, 1)
         ][::-1]
         newest, before = len(self.takes) - 1, self.pick["A"].value
         self._quiet = True
@@ -298,35 +299,35 @@ class ResamplingPanel(ipywidgets.VBox):
         self._show(self.pick[side].value)
 
     def _show(self, index):
-        """Show one take of the history everywhere; the knobs go back to where it was made."""
+        """Show one take of the history everywhere; the settings go back to where it was made."""
         self.place = index
-        self.knobs, notes = self.takes[index]
-        self._show_knobs()
+        self.settings, notes = self.takes[index]
+        self._show_settings()
         self.player.show(
             notes,
-            self.knobs.tempo,
-            self.knobs.program,
+            self.settings.tempo,
+            self.settings.program,
             metre=self.metre,
-            title=f"#{index + 1} seed {self.knobs.seed}",
+            title=f"#{index + 1} seed {self.settings.seed}",
             play=self.buttons["play"].value,
         )
         self._say("")
         self._engrave()
 
-    def _show_knobs(self):
-        """Move the controls to where the knobs are, and offer what was trained meanwhile."""
+    def _show_settings(self):
+        """Move the controls to where the settings are, and offer what was trained meanwhile."""
         self._quiet = True
-        self.controls["weights"].options = weights_menu(self.knobs.weights)
+        self.controls["weights"].options = weights_menu(self.settings.weights)
         for name, control in self.controls.items():
-            control.value = getattr(self.knobs, name)
+            control.value = getattr(self.settings, name)
         self._quiet = False
 
     def _engrave(self):
         """Draw the score of the shown take, where it is wanted."""
-        knobs, notes = self.takes[self.place]
+        settings, notes = self.takes[self.place]
         notes = pianoroll.crop(notes, 0, SCORE_MEASURES * pianoroll.steps_of(self.metre))
         wanted = self.buttons["score"].value and len(notes)
-        self.score.value = engraved(notes, knobs, self.metre) if wanted else ""
+        self.score.value = engraved(notes, settings, self.metre) if wanted else ""
 
     def _say(self, text, links=""):
         """Show a line beside the buttons: plain text, and links as HTML."""
@@ -347,9 +348,9 @@ def file_link(path):
     return f'<a download="{name}" style="{style}" href="{data}">{path.suffix}</a>'
 
 
-def engraved(notes, knobs, metre="4/4"):
+def engraved(notes, settings, metre="4/4"):
     """Return a take's score as an HTML picture that loads nothing from elsewhere."""
-    svg = plotting.score_svg(notes, tempo=knobs.tempo, program=knobs.program, metre=metre)
+    svg = plotting.score_svg(notes, tempo=settings.tempo, program=settings.program, metre=metre)
     picture = audio.data_uri(svg.encode(), "image/svg+xml")
     style = "max-width:100%;background:#fff"  # ink is black, also on a dark page
     return f'<img alt="Score of {len(notes)} notes" style="{style}" src="{picture}">'

@@ -138,10 +138,10 @@ def test_every_control_is_reached_and_turned_by_keyboard_alone(panel):
 
 
 def test_wrong_weights_are_said(panel):
-    panel.locator(".resampling-panel .knob-weights select").first.focus()
+    panel.locator(".resampling-panel .setting-weights select").first.focus()
     panel.keyboard.press("End")  # the last of the menu: a run folder without settings
     panel.wait_for_selector(".resampling-panel :text('broken/config.json holds no settings')")
-    assert "comes with the course" in panel.locator(".knob-weights select").first.input_value()
+    assert "comes with the course" in panel.locator(".setting-weights select").first.input_value()
 
 
 def test_a_and_b_bring_takes_back(panel):
@@ -159,10 +159,10 @@ def test_a_and_b_bring_takes_back(panel):
 WIDTHS = """() => { const panel = document.querySelector(".resampling-panel");
   const width = (element) => element.getBoundingClientRect().width;
   const sliders = [...panel.querySelectorAll(".slider-container > *")];
-  const columns = sliders.map((slider) => slider.closest("[class*=knob-]"));
-  const parts = [...panel.querySelectorAll("[class*=knob-], button, select, input, .roll-player")];
+  const columns = sliders.map((slider) => slider.closest("[class*=setting-]"));
+  const parts = panel.querySelectorAll("[class*=setting-], button, select, input, .roll-player");
   return { sliders: sliders.map(width), columns: columns.map(width),
-    right: Math.max(...parts.map((part) => part.getBoundingClientRect().right)),
+    right: Math.max(...[...parts].map((part) => part.getBoundingClientRect().right)),
     edge: panel.getBoundingClientRect().right, hidden: panel.scrollWidth - panel.clientWidth,
     text: getComputedStyle(panel.querySelector(".widget-label")).color }; }"""
 PAPER = "(c) => [...c.getContext('2d').getImageData(2, 2, 1, 1).data.slice(0, 3)]"

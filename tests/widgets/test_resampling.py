@@ -1,4 +1,4 @@
-"""The panel: each knob reaches the plain functions, takes are kept, errors are said, files made."""
+"""The panel: each setting reaches the plain functions; takes, errors and files are kept or said."""
 
 import base64
 import re
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lstmgan_utils import pianoroll, sampling
-from lstmgan_utils.sampling import Knobs
+from lstmgan_utils.sampling import Settings
 from lstmgan_utils.widgets import player, resampling
 
 
@@ -56,27 +56,27 @@ EXTREMES |= {"walk": (True,), "transpose": (-12, 12), "temperature": (0.0, 2.0)}
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in EXTREMES.items() for v in vs])
-def test_knobs_reach_the_sampler(panel, name, value):
+def test_settings_reach_the_sampler(panel, name, value):
     panel.controls[name].value = value
-    expected = sampling.sample_take(1.0, Knobs(**{name: value}))
+    expected = sampling.sample_take(1.0, Settings(**{name: value}))
     np.testing.assert_array_equal(notes_of(panel), expected)
     assert pitches(panel) == expected["pitch"].tolist()
     assert len(panel.takes) == (1 if (name, value) == ("seed", 0) else 2)
 
 
 def test_any_program_can_start_and_sliders_are_bounded(tmp_path):
-    panel = resampling.resampling_panel(1.0, Knobs(program=5), folder=tmp_path)
+    panel = resampling.resampling_panel(1.0, Settings(program=5), folder=tmp_path)
     assert panel.controls["program"].value == 5 and len(panel.takes) == 1
     assert ("piano", 0) in panel.controls["program"].options
     panel.controls["measures"].value = 1e9
-    assert panel.knobs.measures == 200 and panel.controls["amount"].step == 0.001
+    assert panel.settings.measures == 200 and panel.controls["amount"].step == 0.001
 
 
 def test_tempo_and_instrument_change_the_sound_and_no_note(panel):
     before, take = pitches(panel), panel.player.take
     panel.controls["tempo"].value = 77
     panel.controls["program"].value = 73
-    assert panel.player.tempo == 77 and panel.knobs.program == 73
+    assert panel.player.tempo == 77 and panel.settings.program == 73
     assert pitches(panel) == before and len(panel.takes) == 1 and panel.player.take == take + 2
 
 
@@ -85,21 +85,21 @@ def test_latents_redraw_their_own_rows(panel, seed):
     panel.controls["seed"].value = seed
     drawn = sampling.draw_latent(seed)
     panel.buttons["local_latent"].click()
-    other_details = sampling.latent_of(panel.knobs)
+    other_details = sampling.latent_of(panel.settings)
     assert (other_details[0] == drawn[0]).all() and (other_details[1:] != drawn[1:]).all()
     panel.buttons["resample"].click()
-    assert panel.knobs.local_latent is None and panel.knobs.seed == seed + 1
+    assert panel.settings.local_latent is None and panel.settings.seed == seed + 1
     drawn = sampling.draw_latent(seed + 1)
     panel.buttons["global_latent"].click()
-    other_song = sampling.latent_of(panel.knobs)
+    other_song = sampling.latent_of(panel.settings)
     assert (other_song[0] != drawn[0]).all() and (other_song[1:] == drawn[1:]).all()
 
 
 def test_blend_ends_at_the_other_seed_and_walk_goes_there():
     start, end = sampling.draw_latent(3), sampling.draw_latent(4)
-    blended = sampling.latent_of(Knobs(seed=3, other_seed=4, amount=1.0))
+    blended = sampling.latent_of(Settings(seed=3, other_seed=4, amount=1.0))
     np.testing.assert_allclose(blended, end, atol=1e-6)
-    walked = sampling.latent_of(Knobs(seed=3, other_seed=4, walk=True))
+    walked = sampling.latent_of(Settings(seed=3, other_seed=4, walk=True))
     np.testing.assert_allclose(walked[-1], end[-1], atol=1e-6)
     assert np.abs(walked[1] - start[1]).max() < 0.2 < np.abs(walked[16] - start[16]).max()
 
@@ -146,7 +146,7 @@ def test_file_stem_tells_takes_apart():
     single = {"seed": 1, "walk": True, "local_latent": 1, "global_latent": 1, "temperature": 1.1,
               "transpose": -1, "measures": 9, "weights": "outputs/runs/mine"}  # fmt: skip
     changed += [{name: value} for name, value in single.items()]
-    stems = [sampling.file_stem(Knobs(**change)) for change in changed]
+    stems = [sampling.file_stem(Settings(**change)) for change in changed]
     assert len(set(stems)) == len(stems) and all(stem.startswith("seed_000") for stem in stems)
 
 
@@ -191,11 +191,11 @@ def test_weights_are_a_menu_of_what_ships_and_what_was_trained(panel, runs, tmp_
     menu.value = "outputs/runs/good"
     panel.buttons["resample"].click()
     assert runs == ["good"]  # loaded once
-    expected = sampling.sample_take(2.0, Knobs(seed=2, weights="outputs/runs/good"))
+    expected = sampling.sample_take(2.0, Settings(seed=2, weights="outputs/runs/good"))
     np.testing.assert_array_equal(notes_of(panel), expected)
     menu.value = "outputs/runs/early"
     assert "early holds no save yet; train on" in said(panel)
-    assert menu.value == panel.knobs.weights == "outputs/runs/good" and len(panel.takes) == 4
+    assert menu.value == panel.settings.weights == "outputs/runs/good" and len(panel.takes) == 4
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     other = resampling.resampling_panel(weights=elsewhere, folder=tmp_path)
