@@ -21,9 +21,7 @@ DETAIL_MEASURES = 12  # up to here a picture has room for each note's silent ste
 LONGEST_PAGE = 60_000  # tenths of a millimetre: all of a piece on one page, as far as Verovio goes
 
 
-def plot_roll(
-    roll, ax=None, *, metre="4/4", pickup=0, pitches=None, color=BLUE, title=None, threshold=0.5
-):
+def plot_roll(roll, ax=None, *, metre="4/4", pickup=0, pitches=None, color=BLUE, title=None):
     """Draw a piano roll or a note array: time in measures, pitch with the names of the octaves.
 
     A note is a dark bar for its ones and a pale block for its silent last step, where there is
@@ -37,7 +35,6 @@ def plot_roll(
         pitches: (lowest, highest) to show; None for those that sound.
         color: of the notes.
         title: str.
-        threshold: float, for a roll that is drawn as notes.
 
     Returns:
         (Figure, Axes).
@@ -48,7 +45,7 @@ def plot_roll(
     roll = np.asarray(roll)
     is_notes = roll.dtype.names is not None
     shaded = not is_notes and not np.isin(roll, (0, 1)).all()
-    notes = roll if is_notes else decode(roll, threshold)
+    notes = roll if is_notes else decode(roll)
     length = max(n_steps(roll) if is_notes else len(roll), 1)
     low, high = pitches or _pitch_range(notes, roll if shaded else None)
     _draw_keys(ax, low, high)
@@ -120,14 +117,13 @@ def plot_array(
     return fig, ax
 
 
-def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, smooth=1, log=False):
+def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, log=False):
     """Draw named series of numbers, each with its own colour and its own line style.
 
     Args:
         curves: dict from name to a series, or to a pair (x values, series).
         ax: matplotlib Axes, None for a new figure.
         x_label, y_label, title: str.
-        smooth: int, the length of a running mean; the raw series stays visible behind it.
         log: bool, logarithmic y axis.
 
     Returns:
@@ -138,11 +134,7 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, smo
     fig, ax = _axes(ax, (WIDTH, 3))
     for i, (name, curve) in enumerate(curves.items()):
         x, y = curve if isinstance(curve, tuple) else (np.arange(1, len(curve) + 1), curve)
-        x, y = np.asarray(x), np.asarray(y, float)
         look = {"color": COLORS[i % len(COLORS)], "linestyle": STYLES[i % len(STYLES)]}
-        if 1 < smooth <= len(y):
-            ax.plot(x, y, alpha=0.25, linewidth=0.8, color=look["color"])
-            x, y = x[smooth - 1 :], np.convolve(y, np.full(smooth, 1 / smooth), "valid")
         ax.plot(x, y, label=name, linewidth=1.8, **look)
     ax.set(xlabel=x_label, ylabel=y_label, title=title or "", yscale="log" if log else "linear")
     ax.spines[["top", "right"]].set_visible(False)
@@ -151,7 +143,7 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, smo
     return fig, ax
 
 
-def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0, width=1800):
+def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0):
     """Engrave notes as a score.
 
     Args:
@@ -160,7 +152,6 @@ def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0, width=1800)
         program: int, General MIDI instrument, 0 to 127.
         metre: str.
         pickup: int, time steps before the first full measure.
-        width: int, of the page in tenths of a millimetre.
 
     Returns:
         str, SVG; show it with `IPython.display.SVG`.
@@ -176,7 +167,7 @@ def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0, width=1800)
         raise ImportError("a score needs Verovio: pip install verovio; "
                           "plotting.plot_roll needs nothing") from error  # fmt: skip
     toolkit = verovio.toolkit()
-    toolkit.setOptions({"pageWidth": width, "pageHeight": LONGEST_PAGE, "adjustPageHeight": True,
+    toolkit.setOptions({"pageWidth": 1800, "pageHeight": LONGEST_PAGE, "adjustPageHeight": True,
                         "footer": "none", "header": "none", "scale": 40})  # fmt: skip
     toolkit.loadData(to_musicxml(notes, tempo, program, metre, pickup))
     return toolkit.renderToSVG(1)
@@ -262,23 +253,20 @@ def _draw_cells(ax, values, **colors):
                      interpolation="nearest", **colors)  # fmt: skip
 
 
-def plot_fields(roll, fields, ax=None, *, middle=None):
-    """Draw a roll, and under it how far each layer of a network sees from one place.
+def plot_fields(roll, fields):
+    """Draw a roll, and under its middle the receptive field of each layer of a network.
 
     Args:
         roll: uint8 ndarray, shape (time, 128).
-        fields: dict from a layer's name to the time steps that it sees.
-        ax: matplotlib Axes, None for a new figure.
-        middle: int, the time step in the middle of all fields; None for the roll's own middle.
+        fields: dict from a layer's name to its receptive field in time steps.
 
     Returns:
         (Figure, Axes).
 
     Introduced in lesson 04.
     """
-    fig, ax = plot_roll(roll, ax, title="how far each layer sees from one place")
-    low, high = ax.get_ylim()
-    middle = len(roll) / 2 if middle is None else middle
+    fig, ax = plot_roll(roll, title="how far each layer sees from one place")
+    (low, high), middle = ax.get_ylim(), len(roll) / 2
     for i, (name, field) in enumerate(fields.items()):
         color, y = COLORS[i % len(COLORS)], low - 3 - 3 * i
         ax.barh(y, field, left=middle - field / 2, height=2, color=color, zorder=3)
@@ -289,13 +277,12 @@ def plot_fields(roll, fields, ax=None, *, middle=None):
     return fig, ax
 
 
-def plot_gradient(roll, gradient, ax=None, *, title=None):
+def plot_gradient(roll, gradient, *, title=None):
     """Draw the gradient of the discriminator's output: orange for "real", purple for "generated".
 
     Args:
         roll: uint8 ndarray, shape (time, 128), its notes are outlined.
         gradient: float ndarray, shape (time, 128), of the log odds of "real".
-        ax: matplotlib Axes, None for a new figure.
         title: str.
 
     Returns:
@@ -304,7 +291,7 @@ def plot_gradient(roll, gradient, ax=None, *, title=None):
     Introduced in lesson 04.
     """
     notes = decode(roll)
-    fig, ax = plot_roll(notes, ax, color="none", title=title)
+    fig, ax = plot_roll(notes, color="none", title=title)
     limit = np.quantile(np.abs(gradient), 0.995) or 1.0
     image = _draw_cells(ax, gradient, cmap="PuOr_r", vmin=-limit, vmax=limit, zorder=0.6)
     for onset, duration, pitch in notes.tolist():
@@ -313,20 +300,19 @@ def plot_gradient(roll, gradient, ax=None, *, title=None):
     return fig, ax
 
 
-def plot_words(tiles, titles, *, columns=8):
+def plot_words(tiles, titles):
     """Draw beats as small piano rolls, all with the same pitches.
 
     Args:
         tiles: uint8 ndarray, shape (words, 24, 128).
         titles: list of str.
-        columns: int, pictures in a row.
 
     Returns:
-        (Figure, ndarray of Axes, shape (rows, columns)).
+        (Figure, ndarray of Axes, shape (rows, 8)).
 
     Introduced in lesson 05.
     """
-    fig, axes = plot_batch(tiles, columns=columns, titles=titles)
+    fig, axes = plot_batch(tiles, columns=8, titles=titles)
     fig.set_size_inches(WIDTH, 1.7 * len(axes))
     for ax in axes.flat:
         ax.set(xlabel="", xticks=[])

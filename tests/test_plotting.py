@@ -96,8 +96,6 @@ def test_curves_differ_in_more_than_color():
     assert first.get_xdata().tolist() == [1, 2, 3] and second.get_xdata().tolist() == [10, 20]
     assert first.get_linestyle() != second.get_linestyle()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(curves)
-    raw, smooth = plotting.plot_curves({"loss": [1.0, 3.0, 5.0]}, smooth=2)[1].lines
-    assert raw.get_ydata().tolist() == [1, 3, 5] and smooth.get_ydata().tolist() == [2, 4]
 
 
 def test_neighbouring_colors_differ_in_brightness():
