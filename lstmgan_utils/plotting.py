@@ -8,23 +8,20 @@ import io
 
 import numpy as np
 
-from . import pianoroll
 from .pianoroll import N_PITCHES, decode, n_steps, steps_of, to_musicxml
 
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442",
-)  # fmt: skip
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+VERMILION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
 COLORS = (BLUE, ORANGE, VERMILION, SKY, GREEN, PURPLE)  # neighbors differ in brightness too
 STYLES = ("-", "--", "-.", ":")
 NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 BLACK_KEYS = (1, 3, 6, 8, 10)
 WIDTH = 9  # of a figure, in inches: as wide as a page
 DETAIL_MEASURES = 12  # up to here a picture has room for each note's silent step
+LONGEST_PAGE = 60_000  # tenths of a millimetre: all of a piece on one page, as far as Verovio goes
 
 
-def plot_roll(
-    roll, ax=None, *, metre="4/4", pickup=0, pitches=None, color=BLUE, title=None, threshold=0.5
-):
+def plot_roll(roll, ax=None, *, metre="4/4", pickup=0, pitches=None, color=BLUE, title=None):
     """Draw a piano roll or a note array: time in measures, pitch with the names of the octaves.
 
     A note is a dark bar for its ones and a pale block for its silent last step, where there is
@@ -38,7 +35,6 @@ def plot_roll(
         pitches: (lowest, highest) to show; None for those that sound.
         color: of the notes.
         title: str.
-        threshold: float, for a roll that is drawn as notes.
 
     Returns:
         (Figure, Axes).
@@ -49,14 +45,13 @@ def plot_roll(
     roll = np.asarray(roll)
     is_notes = roll.dtype.names is not None
     shaded = not is_notes and not np.isin(roll, (0, 1)).all()
-    notes = roll if is_notes else decode(roll, threshold)
+    notes = roll if is_notes else decode(roll)
     length = max(n_steps(roll) if is_notes else len(roll), 1)
     low, high = pitches or _pitch_range(notes, roll if shaded else None)
     _draw_keys(ax, low, high)
     _draw_measures(ax, length, steps_of(metre), pickup)
     if shaded:
-        ax.imshow(roll.T, cmap="Blues", vmin=0, vmax=1, origin="lower", aspect="auto",
-                  extent=(0, length, -0.5, N_PITCHES - 0.5), interpolation="nearest")  # fmt: skip
+        _draw_cells(ax, roll, cmap="Blues", vmin=0, vmax=1)
     else:
         _draw_notes(ax, notes, color, detail=length <= DETAIL_MEASURES * steps_of(metre))
     ax.set(xlim=(0, length), ylim=(low - 0.5, high + 0.5), ylabel="pitch", title=title or "")
@@ -122,14 +117,13 @@ def plot_array(
     return fig, ax
 
 
-def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, smooth=1, log=False):
+def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, log=False):
     """Draw named series of numbers, each with its own colour and its own line style.
 
     Args:
         curves: dict from name to a series, or to a pair (x values, series).
         ax: matplotlib Axes, None for a new figure.
         x_label, y_label, title: str.
-        smooth: int, the length of a running mean; the raw series stays visible behind it.
         log: bool, logarithmic y axis.
 
     Returns:
@@ -140,11 +134,7 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, smo
     fig, ax = _axes(ax, (WIDTH, 3))
     for i, (name, curve) in enumerate(curves.items()):
         x, y = curve if isinstance(curve, tuple) else (np.arange(1, len(curve) + 1), curve)
-        x, y = np.asarray(x), np.asarray(y, float)
         look = {"color": COLORS[i % len(COLORS)], "linestyle": STYLES[i % len(STYLES)]}
-        if 1 < smooth <= len(y):
-            ax.plot(x, y, alpha=0.25, linewidth=0.8, color=look["color"])
-            x, y = x[smooth - 1 :], np.convolve(y, np.full(smooth, 1 / smooth), "valid")
         ax.plot(x, y, label=name, linewidth=1.8, **look)
     ax.set(xlabel=x_label, ylabel=y_label, title=title or "", yscale="log" if log else "linear")
     ax.spines[["top", "right"]].set_visible(False)
@@ -153,10 +143,7 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, smo
     return fig, ax
 
 
-LONGEST_PAGE = 60_000  # tenths of a millimetre: all of a piece on one page, as far as Verovio goes
-
-
-def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0, width=1800):
+def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0):
     """Engrave notes as a score.
 
     Args:
@@ -165,7 +152,6 @@ def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0, width=1800)
         program: int, General MIDI instrument, 0 to 127.
         metre: str.
         pickup: int, time steps before the first full measure.
-        width: int, of the page in tenths of a millimetre.
 
     Returns:
         str, SVG; show it with `IPython.display.SVG`.
@@ -181,19 +167,19 @@ def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0, width=1800)
         raise ImportError("a score needs Verovio: pip install verovio; "
                           "plotting.plot_roll needs nothing") from error  # fmt: skip
     toolkit = verovio.toolkit()
-    toolkit.setOptions({"pageWidth": width, "pageHeight": LONGEST_PAGE, "adjustPageHeight": True,
+    toolkit.setOptions({"pageWidth": 1800, "pageHeight": LONGEST_PAGE, "adjustPageHeight": True,
                         "footer": "none", "header": "none", "scale": 40})  # fmt: skip
     toolkit.loadData(to_musicxml(notes, tempo, program, metre, pickup))
     return toolkit.renderToSVG(1)
 
 
 def pitch_name(pitch):
-    """Name a MIDI pitch, middle C (60) being C4."""
+    """Return the name of a MIDI pitch, middle C (60) being C4."""
     return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def _axes(ax, size):
-    """Give the figure of an Axes, or both anew."""
+    """Return (Figure, Axes): those of a given Axes, or new ones."""
     if ax is not None:
         return ax.figure, ax
     import matplotlib.pyplot as plt
@@ -202,7 +188,7 @@ def _axes(ax, size):
 
 
 def _pitch_range(notes, values=None):
-    """Choose the pitches to show: those that sound, with a margin, and at least an octave."""
+    """Return (lowest, highest) that sound, with a margin, and at least an octave."""
     pitch = notes["pitch"] if values is None else np.flatnonzero((values > 0.05).any(axis=0))
     low, high = (int(pitch.min()), int(pitch.max())) if len(pitch) else (55, 79)
     spare = max(12 - (high - low), 0)
@@ -211,7 +197,7 @@ def _pitch_range(notes, values=None):
 
 
 def _shared_range(rolls):
-    """Choose the pitches that show all of several rolls or note arrays."""
+    """Return (lowest, highest) for several rolls or note arrays."""
     arrays = [np.zeros((0, N_PITCHES)), *map(np.asarray, rolls)]
     return _pitch_range(np.concatenate([a if a.dtype.names else decode(a) for a in arrays]))
 
@@ -243,41 +229,44 @@ def _draw_notes(ax, notes, color, *, detail):
     """Draw each note: the ones in full colour, the silent last step, where shown, in a pale one."""
     from matplotlib.collections import PolyCollection
 
-    onset, pitch = notes["onset"].astype(float), notes["pitch"].astype(float)
-    duration = np.maximum(notes["duration"].astype(float), 2)
-    ones = _rectangles(onset, onset + duration - 1, pitch)
+    onset, pitch = notes["onset"], notes["pitch"]
+    end = onset + np.maximum(notes["duration"], 2)
+    edge = {"edgecolors": color, "linewidths": 0.5}  # keeps notes in sight narrower than a pixel
     if detail:
-        silent = _rectangles(onset + duration - 1, onset + duration, pitch)
+        silent = _rectangles(end - 1, end, pitch)
         ax.add_collection(PolyCollection(silent, facecolors=color, alpha=0.28, linewidths=0))
-    # A thin edge keeps notes visible that are narrower than a pixel.
-    edge = {"linewidths": 0} if detail else {"edgecolors": color, "linewidths": 0.5}
+        edge = {"linewidths": 0}
+    ones = _rectangles(onset, end - 1, pitch)
     ax.add_collection(PolyCollection(ones, facecolors=color, zorder=2, **edge))
 
 
-def _rectangles(left, right, middle, half=0.4):
-    """Return corners, shape (notes, 4, 2), of bars as high as `half` to both sides."""
+def _rectangles(left, right, pitch):
+    """Return corners, shape (notes, 4, 2), of bars centred on their pitches."""
     x = np.stack([left, right, right, left], axis=1)
-    y = np.stack([middle - half, middle - half, middle + half, middle + half], axis=1)
-    return np.stack([x, y], axis=2)
+    return np.stack([x, pitch[:, None] + (-0.4, -0.4, 0.4, 0.4)], axis=2)
 
 
-def plot_fields(roll, fields, ax=None, *, middle=None):
-    """Draw a roll, and under it how far each layer of a network sees from one place.
+def _draw_cells(ax, values, **colors):
+    """Draw an array of shape (time, 128), one colour a cell; return the image."""
+    extent = (0, len(values), -0.5, N_PITCHES - 0.5)
+    return ax.imshow(values.T, extent=extent, origin="lower", aspect="auto",
+                     interpolation="nearest", **colors)  # fmt: skip
+
+
+def plot_fields(roll, fields):
+    """Draw a roll, and under its middle the receptive field of each layer of a network.
 
     Args:
         roll: uint8 ndarray, shape (time, 128).
-        fields: dict from a layer's name to the time steps that it sees.
-        ax: matplotlib Axes, None for a new figure.
-        middle: int, the time step in the middle of all fields; None for the roll's own middle.
+        fields: dict from a layer's name to its receptive field in time steps.
 
     Returns:
         (Figure, Axes).
 
     Introduced in lesson 04.
     """
-    fig, ax = plot_roll(roll, ax, title="how far each layer sees from one place")
-    low, high = ax.get_ylim()
-    middle = len(roll) / 2 if middle is None else middle
+    fig, ax = plot_roll(roll, title="how far each layer sees from one place")
+    (low, high), middle = ax.get_ylim(), len(roll) / 2
     for i, (name, field) in enumerate(fields.items()):
         color, y = COLORS[i % len(COLORS)], low - 3 - 3 * i
         ax.barh(y, field, left=middle - field / 2, height=2, color=color, zorder=3)
@@ -288,13 +277,12 @@ def plot_fields(roll, fields, ax=None, *, middle=None):
     return fig, ax
 
 
-def plot_gradient(roll, gradient, ax=None, *, title=None):
-    """Draw what a cell does to a verdict: orange speaks for "real", purple for "generated".
+def plot_gradient(roll, gradient, *, title=None):
+    """Draw the gradient of the discriminator's output: orange for "real", purple for "generated".
 
     Args:
         roll: uint8 ndarray, shape (time, 128), its notes are outlined.
         gradient: float ndarray, shape (time, 128), of the log odds of "real".
-        ax: matplotlib Axes, None for a new figure.
         title: str.
 
     Returns:
@@ -302,34 +290,30 @@ def plot_gradient(roll, gradient, ax=None, *, title=None):
 
     Introduced in lesson 04.
     """
-    notes = pianoroll.decode(roll)
-    fig, ax = plot_roll(notes, ax, color="none", title=title)
+    notes = decode(roll)
+    fig, ax = plot_roll(notes, color="none", title=title)
     limit = np.quantile(np.abs(gradient), 0.995) or 1.0
-    image = ax.imshow(gradient.T, cmap="PuOr_r", vmin=-limit, vmax=limit, origin="lower",
-                      aspect="auto", extent=(0, len(roll), -0.5, pianoroll.N_PITCHES - 0.5),
-                      interpolation="nearest", zorder=0.6)  # fmt: skip
+    image = _draw_cells(ax, gradient, cmap="PuOr_r", vmin=-limit, vmax=limit, zorder=0.6)
     for onset, duration, pitch in notes.tolist():
         ax.plot([onset, onset + duration - 1], [pitch, pitch], color="black", linewidth=1.5)
     fig.colorbar(image, ax=ax, label="change of log odds")
     return fig, ax
 
 
-def plot_words(tiles, titles, *, columns=8):
+def plot_words(tiles, titles):
     """Draw beats as small piano rolls, all with the same pitches.
 
     Args:
         tiles: uint8 ndarray, shape (words, 24, 128).
         titles: list of str.
-        columns: int, pictures in a row.
 
     Returns:
-        (Figure, ndarray of Axes, shape (rows, columns)).
+        (Figure, ndarray of Axes, shape (rows, 8)).
 
     Introduced in lesson 05.
     """
-    fig, axes = plot_batch(tiles, columns=columns, titles=titles)
-    rows = len(axes)
-    fig.set_size_inches(WIDTH, 1.7 * rows)
+    fig, axes = plot_batch(tiles, columns=8, titles=titles)
+    fig.set_size_inches(WIDTH, 1.7 * len(axes))
     for ax in axes.flat:
         ax.set(xlabel="", xticks=[])
         if ax.get_subplotspec().colspan.start:
@@ -339,20 +323,11 @@ def plot_words(tiles, titles, *, columns=8):
 
 
 def roll_png(notes, title=""):
-    """Draw the piano roll as a small PNG picture.
-
-    Args:
-        notes: note array.
-        title: text above the roll.
-
-    Returns:
-        bytes of the PNG file.
-    """
+    """Return a small PNG picture, bytes, of a note array's piano roll."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 2.6), dpi=80, layout="constrained")
-    axes = figure.subplots()
-    plot_roll(notes, ax=axes)
+    _, axes = plot_roll(notes, figure.subplots())
     axes.set_title(title, loc="left", fontsize=10)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")

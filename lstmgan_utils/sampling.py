@@ -242,7 +242,7 @@ def load_generator(folder, weights):
 
 
 @dataclass(frozen=True)
-class Knobs:
+class Settings:
     """Everything that decides how a take sounds; two equal records give the same music.
 
     Introduced in lesson 07.
@@ -262,92 +262,66 @@ class Knobs:
     weights: str = "folk"
 
 
-def latent_of(knobs, metre="4/4"):
-    """Draw, blend and redraw random values as the knobs say.
+def latent_of(settings, metre="4/4"):
+    """Return the latent that the settings describe: float32 ndarray, shape (beats, 24).
 
     Introduced in lesson 07.
-
-    Args:
-        knobs: Knobs.
-        metre: such as "4/4".
-
-    Returns:
-        float32 ndarray, shape (beats, 24).
     """
-    latent = draw_latent(knobs.seed, knobs.measures, metre)
-    other = draw_latent(knobs.other_seed, knobs.measures, metre)
-    if knobs.walk:
+    latent = draw_latent(settings.seed, settings.measures, metre)
+    other = draw_latent(settings.other_seed, settings.measures, metre)
+    if settings.walk:
         latent = walk(latent, other)
-    elif knobs.amount:
-        latent = blend(latent, other, knobs.amount)
-    if knobs.local_latent is not None:
-        latent = new_details(latent, knobs.local_latent)
-    if knobs.global_latent is not None:
-        latent = new_song(latent, knobs.global_latent)
+    elif settings.amount:
+        latent = blend(latent, other, settings.amount)
+    if settings.local_latent is not None:
+        latent = new_details(latent, settings.local_latent)
+    if settings.global_latent is not None:
+        latent = new_song(latent, settings.global_latent)
     return latent
 
 
-def sample_take(generator, knobs, metre="4/4"):
-    """Sample the notes that the knobs describe.
+def sample_take(generator, settings, metre="4/4"):
+    """Return the piece, a note array, that a generator writes with these settings.
 
     Introduced in lesson 07.
-
-    Args:
-        generator: a trained generator.
-        knobs: Knobs.
-        metre: such as "4/4".
-
-    Returns:
-        note array.
     """
-    latent = latent_of(knobs, metre)
-    return sample(
-        generator,
-        knobs.seed,
-        knobs.measures,
-        latent=latent,
-        metre=metre,
-        temperature=knobs.temperature,
-        transpose=knobs.transpose,
-    )
+    how = {"temperature": settings.temperature, "transpose": settings.transpose}
+    return sample(generator, latent=latent_of(settings, metre), metre=metre, **how)
 
 
-def file_stem(knobs):
-    """Name a take: its seed first, then each knob that is not where it started.
+def file_stem(settings):
+    """Return a file name without suffix: the seed, then each setting that is not its default.
 
     Introduced in lesson 07.
-
-    Args:
-        knobs: Knobs.
 
     Returns:
         str such as "seed_0003_8_measures".
     """
-    parts = [f"seed_{knobs.seed:04d}"]
-    if knobs.walk:
-        parts.append(f"walk_to_{knobs.other_seed:04d}")
-    elif knobs.amount:
-        parts.append(f"blend_{knobs.amount:.3f}_of_{knobs.other_seed:04d}")
+    parts = [f"seed_{settings.seed:04d}"]
+    if settings.walk:
+        parts.append(f"walk_to_{settings.other_seed:04d}")
+    elif settings.amount:
+        parts.append(f"blend_{settings.amount:.3f}_of_{settings.other_seed:04d}")
     for name in ("local_latent", "global_latent"):
-        if getattr(knobs, name) is not None:
-            parts.append(f"{name}_{getattr(knobs, name)}")
-    if knobs.temperature != 1:
-        parts.append(f"temperature_{knobs.temperature:.2f}")
-    if knobs.transpose:
-        parts.append(f"key_{knobs.transpose:+d}")
-    if knobs.weights != Knobs.weights:
-        parts.append(Path(knobs.weights).name)
-    return "_".join([*parts, f"{knobs.measures}_measures"])
+        if getattr(settings, name) is not None:
+            parts.append(f"{name}_{getattr(settings, name)}")
+    if settings.temperature != 1:
+        parts.append(f"temperature_{settings.temperature:.2f}")
+    if settings.transpose:
+        parts.append(f"key_{settings.transpose:+d}")
+    if settings.weights != Settings.weights:
+        parts.append(Path(settings.weights).name)
+    return "_".join([*parts, f"{settings.measures}_measures"])
 
 
-def export_take(notes, knobs, folder, metre="4/4"):
+def export_take(notes, settings, folder, metre="4/4"):
     """Write a take as MIDI, score, sound and picture, all with the seed in the name.
 
     Introduced in lesson 07.
 
     Args:
         notes: note array.
-        knobs: Knobs that it was sampled with.
+        settings: Settings that it was sampled with.
         folder: where the files go; made if needed.
         metre: such as "4/4".
 
@@ -359,9 +333,9 @@ def export_take(notes, knobs, folder, metre="4/4"):
     """
     if not len(notes):
         raise ValueError("a silent take has nothing to export; raise the temperature or the seed")
-    path = Path(folder) / file_stem(knobs)
+    path = Path(folder) / file_stem(settings)
     sound = next(form for form in ("mp3", "ogg", "wav") if form in audio.available_forms())
-    how = {"tempo": knobs.tempo, "program": knobs.program}
+    how = {"tempo": settings.tempo, "program": settings.program}
     pianoroll.write_midi(notes, f"{path}.mid", **how)
     pianoroll.write_score(notes, f"{path}.mxl", **how, metre=metre)
     audio.write_audio(notes, f"{path}.{sound}", **how)
@@ -370,18 +344,9 @@ def export_take(notes, knobs, folder, metre="4/4"):
 
 
 def write_picture(notes, path, title=""):
-    """Draw the piano roll of a note array into a PNG file.
+    """Write the piano roll of a note array as a PNG file, whole or not at all.
 
     Introduced in lesson 07.
-
-    Args:
-        notes: note array.
-        path: the .png file, replaced whole or not at all.
-        title: text above the roll.
-
-    Returns:
-        Path of the file.
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(roll_png(notes, title))
-    return Path(path)

@@ -244,29 +244,29 @@ def next_take(page, act, panel=".resampling-panel"):
 # What has the focus: the class that the panel gave it, or that of a part of the player.
 FOCUSED = r"""() => { const focus = document.activeElement;
   const own = focus.closest(".resampling-panel") &&
-    focus.closest("[class*=knob-], [class*=button-], [class*=pick-]");
+    focus.closest("[class*=setting-], [class*=button-], [class*=pick-]");
   const part = focus.closest(".roll-player") && "player-" + focus.className;
-  return own?.className.match(/\b(knob|button|pick)-[a-z-]+$/i)?.[0] ?? part ?? ""; }"""
+  return own?.className.match(/\b(setting|button|pick)-[a-z-]+$/i)?.[0] ?? part ?? ""; }"""
 KEYS = {  # each is reached by Tab and brings another take
-    "knob-seed": "ArrowUp+Enter",
+    "setting-seed": "ArrowUp+Enter",
     "button-dice": "Enter",
     "button-local-latent": " ",
     "button-global-latent": "Enter",
-    "knob-other-seed": "ArrowUp+Enter",
-    "knob-amount": "ArrowRight",
-    "knob-walk": " ",
-    "knob-measures": "ArrowRight",
-    "knob-temperature": "ArrowLeft",
-    "knob-tempo": "Home",
-    "knob-transpose": "End",
-    "knob-program": "ArrowDown",
+    "setting-other-seed": "ArrowUp+Enter",
+    "setting-amount": "ArrowRight",
+    "setting-walk": " ",
+    "setting-measures": "ArrowRight",
+    "setting-temperature": "ArrowLeft",
+    "setting-tempo": "Home",
+    "setting-transpose": "End",
+    "setting-program": "ArrowDown",
     "button-resample": "Enter",
     "pick-A": "ArrowDown",
     "button-A": "Enter",
     "pick-B": "ArrowDown",
     "button-B": "Enter",
 }
-OTHER_STOPS = ["knob-weights", "button-play", "button-export", "button-score"]
+OTHER_STOPS = ["setting-weights", "button-play", "button-export", "button-score"]
 OTHER_STOPS += ["player-play", "player-loop", "player-scroll"]
 
 
@@ -281,7 +281,7 @@ def press_through(page):
         for key in KEYS[name].split("+"):
             page.keyboard.press(key)
 
-    page.focus(".resampling-panel .knob-seed input")
+    page.focus(".resampling-panel .setting-seed input")
     stops = []
     while name := page.evaluate(FOCUSED):
         if name in KEYS and name not in stops:

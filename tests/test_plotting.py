@@ -39,19 +39,11 @@ def test_notes_and_their_silent_steps_are_drawn(roll):
     assert ax.get_xlim() == (0, 144) and fig is ax.figure
 
 
-def test_given_axes_are_used():
-    _, ax = plt.subplots()
-    assert plotting.plot_roll(NOTES, ax)[1] is ax
-
-
-def test_measures_are_numbered_after_the_pickup():
-    _, ax = plotting.plot_roll(NOTES, metre="3/8", pickup=12)
-    assert ax.get_xticks().tolist() == [12, 48, 84, 120]
+def test_measures_are_numbered_after_the_pickup_and_octaves_are_named():
+    _, given = plt.subplots()
+    _, ax = plotting.plot_roll(NOTES, given, metre="3/8", pickup=12, pitches=(58, 73))
+    assert ax is given and ax.get_xticks().tolist() == [12, 48, 84, 120]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "2", "3", "4"]
-
-
-def test_octaves_are_named():
-    _, ax = plotting.plot_roll(NOTES, pitches=(58, 73))
     assert ax.get_yticks().tolist() == [60, 72]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["C4", "C5"]
 
@@ -84,15 +76,6 @@ def test_batch_shares_its_pitches():
     assert not axes[1, 1].axison
 
 
-@pytest.mark.parametrize("columns", [1, 2, 4])
-def test_figures_are_as_wide_as_a_page(columns):
-    for fig, _ in (
-        plotting.plot_batch([NOTES] * 3, columns=columns), plotting.plot_roll(NOTES),
-        plotting.plot_curves({"loss": [1, 2]}),
-    ):  # fmt: skip
-        assert fig.get_figwidth() == plotting.WIDTH
-
-
 def test_silence_among_notes_takes_no_room():
     high = note_array([(0, 24, 100)])
     _, axes = plotting.plot_batch([high, NOTES[:0]])
@@ -113,12 +96,6 @@ def test_curves_differ_in_more_than_color():
     assert first.get_xdata().tolist() == [1, 2, 3] and second.get_xdata().tolist() == [10, 20]
     assert first.get_linestyle() != second.get_linestyle()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(curves)
-
-
-def test_running_mean_is_one():
-    _, ax = plotting.plot_curves({"loss": [1.0, 3.0, 5.0]}, smooth=2)
-    raw, smooth = ax.lines
-    assert raw.get_ydata().tolist() == [1, 3, 5] and smooth.get_ydata().tolist() == [2, 4]
 
 
 def test_neighbouring_colors_differ_in_brightness():

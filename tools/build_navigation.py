@@ -1,36 +1,35 @@
-"""Fill what is written from elsewhere: links from the lessons, scores from the weights' record.
+"""Bring lessons, README and docs into the one form that git keeps, generated parts filled in.
 
-In every notebook: the badge and the lessons before and after, between `<!-- navigation -->` and
-`<!-- /navigation -->`, and the setup cell. In the README: the table of lessons, and the scores of
-the shipped weights.
+A lesson keeps no outputs and no editor's marks; between `<!-- navigation -->` and
+`<!-- /navigation -->` stand its badge and its neighbours, and its setup cell is ours. The README
+has the table of lessons and the scores of the shipped weights, docs/architecture.md its drawings.
 `make format` writes them; `--check` names the files that differ and fails.
 """
 
 import argparse
 import json
-import re
 import sys
-from pathlib import Path
 
 import nbformat
 import pandas as pd
 
 from lstmgan_utils.evaluation import count_wins
 from lstmgan_utils.evaluation.comparison import HEADLINES, real_scores
-from lstmgan_utils.runtime import atomic_path
+from tools import draw_architecture
 from tools.lessons import (
     NAVIGATION,
     ROOT,
     code_cells,
+    fill,
     lesson_paths,
     project_table,
     promise_of,
     read_lesson,
+    stripped,
     title_of,
+    write_text,
 )
 
-LESSONS = re.compile(r"<!-- lessons -->.*?<!-- /lessons -->", re.DOTALL)
-SCORES = re.compile(r"<!-- scores -->.*?<!-- /scores -->", re.DOTALL)
 WEIGHTS = ROOT / "lstmgan_utils" / "weights" / "folk"
 RESULTS = ROOT / "benchmarks" / "results"
 BADGE = "../docs/open_in_colab.svg"  # ours: an open lesson asks nothing of another host
@@ -53,7 +52,7 @@ runtime.report()"""
 
 
 def colab_address(path):
-    """Give the address that opens a lesson on Colab, at the tag of this version."""
+    """Return the address that opens a lesson on Colab, at the tag of this version."""
     project = project_table()
     repository = project["urls"]["Repository"].removeprefix("https://github.com/")
     inside = f"blob/v{project['version']}/notebooks/{path.name}"
@@ -61,43 +60,28 @@ def colab_address(path):
 
 
 def setup_source():
-    """Write the setup cell, the same in every lesson, for this repository and version."""
+    """Return the setup cell, the same in every lesson, for this repository and version."""
     project = project_table()
     return SETUP.format(repository=project["urls"]["Repository"], version=project["version"])
 
 
-def navigation(path, paths, titles):
-    """Write a lesson's block of links.
-
-    Args:
-        path: Path of the lesson.
-        paths: list of Path of all lessons, in order.
-        titles: list of str, their titles.
-
-    Returns:
-        str of Markdown, markers included.
-    """
+def navigation(path, titles):
+    """Return a lesson's block of links, markers included; `titles` maps each Path to its title."""
+    paths = list(titles)
     place = paths.index(path)
     links = [f'[<img src="{BADGE}" alt="Open in Colab">]({colab_address(path)})']
-    if place > 0:
-        links.append(f"[← {titles[place - 1]}]({paths[place - 1].name})")
-    if place + 1 < len(paths):
-        links.append(f"[{titles[place + 1]} →]({paths[place + 1].name})")
+    links += [f"[← {titles[before]}]({before.name})" for before in paths[:place][-1:]]
+    links += [f"[{titles[after]} →]({after.name})" for after in paths[place + 1 :][:1]]
     return f"<!-- navigation -->\n{' · '.join(links)}\n<!-- /navigation -->"
 
 
-def linked_notebook(path, paths, titles):
-    """Give a lesson's text with its links and its setup cell filled in.
-
-    Raises:
-        ValueError: The first cell has no place for them.
-    """
-    notebook = read_lesson(path)
+def kept_lesson(path, titles):
+    """Return a lesson's text, stripped, with its links and its setup cell filled in."""
+    notebook = stripped(read_lesson(path))
     first = notebook.cells[0]
     if not NAVIGATION.search(first.source):
         raise ValueError(f"{path.name}: put a line <!-- navigation --> below the title")
-    links = navigation(path, paths, titles)
-    first.source = NAVIGATION.sub(lambda _: links, first.source)
+    first.source = NAVIGATION.sub(lambda _: navigation(path, titles), first.source)
     for cell in code_cells(notebook, "setup"):
         cell.source = setup_source()
     return nbformat.writes(notebook) + "\n"
@@ -183,52 +167,37 @@ def long_piece_lines():
     ]
 
 
-def linked_readme(readme, paths, titles):
-    """Give the README with its table of lessons and its scores filled in."""
+def lesson_table(titles):
+    """Return the lessons and what each promises as a Markdown table."""
     rows = ["| lesson | you will hear |", "|---|---|"]
-    for path, title in zip(paths, titles, strict=True):
+    for path, title in titles.items():
         link = f"[{path.stem[:2]} · {title}](notebooks/{path.name})"
         rows.append(f"| {link} | {promise_of(read_lesson(path))} |")
-    table = "\n".join(["<!-- lessons -->", *rows, "<!-- /lessons -->"])
-    text = LESSONS.sub(lambda _: table, readme.read_text(encoding="utf-8"))
-    return SCORES.sub(lambda _: f"<!-- scores -->\n{score_table()}\n<!-- /scores -->", text)
-
-
-def linked_files():
-    """Give every file that holds generated links, as it should be.
-
-    Returns:
-        dict of Path to str.
-    """
-    paths, readme = lesson_paths(), ROOT / "README.md"
-    titles = [title_of(read_lesson(path)) for path in paths]
-    wanted = {path: linked_notebook(path, paths, titles) for path in paths}
-    return wanted | {readme: linked_readme(readme, paths, titles)}
+    return "\n".join(rows)
 
 
 def stale_files():
-    """List the files whose links are out of date.
-
-    Returns:
-        dict of Path to str, the text that each should have.
-    """
-    wanted = linked_files()
+    """Return the files that are not in the kept form: dict of Path to the text it should have."""
+    titles = {path: title_of(read_lesson(path)) for path in lesson_paths()}
+    wanted = {path: kept_lesson(path, titles) for path in titles}
+    readme = ROOT / "README.md"
+    text = fill(readme.read_text(encoding="utf-8"), "lessons", lesson_table(titles))
+    wanted[readme] = fill(text, "scores", score_table())
+    wanted[draw_architecture.PAGE] = draw_architecture.drawn_page()
     return {p: text for p, text in wanted.items() if p.read_text(encoding="utf-8") != text}
 
 
 def main():
-    """Fill the links, or check that they are up to date."""
+    """Bring the files into the kept form, or check that they are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing; fail if needed")
     stale = stale_files()
-    if parser.parse_args().check:
-        if stale:
-            names = ", ".join(path.name for path in stale)
-            sys.exit(f"links are out of date in {names}; run `make format`")
-        return
-    for path, text in stale.items():
-        with atomic_path(Path(path)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    if not parser.parse_args().check:
+        for path, text in stale.items():
+            write_text(path, text)
+    elif stale:
+        names = ", ".join(path.name for path in stale)
+        sys.exit(f"not in the kept form: {names}; run `make format`")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,13 @@
 """Draw the package into docs/architecture.md: its modules, what imports what, and two journeys.
 
-Each picture is a Mermaid diagram, which GitHub and JupyterLab draw, between two markers such as
-`<!-- modules -->` and `<!-- /modules -->`. `make format` draws anew; a test fails where a picture
-is out of date, where an import leads upwards, and where a journey names a step that is not there.
+Each picture is a Mermaid diagram, which GitHub and JupyterLab draw. `make format` draws anew; a
+test fails where a picture is out of date, an import leads upwards, or a journey's step is missing.
 """
 
 import ast
 import re
-from pathlib import Path
 
-from lstmgan_utils.runtime import atomic_path
-from tools.lessons import ROOT
+from tools.lessons import ROOT, fill
 
 PACKAGE = ROOT / "lstmgan_utils"
 PAGE = ROOT / "docs" / "architecture.md"
@@ -23,6 +20,7 @@ LAYERS = (  # a module imports from the lines above its own, and from the left o
     ("runs", "gan", "sampling", "callbacks", "training"),
     ("evaluation", "widgets"),
 )
+MODULES = [module for layer in LAYERS for module in layer]
 JOURNEYS = {  # the steps of a value: module, function, and what it gives to the next step
     "midi_to_roll": (
         ("conversion/engines.py", "convert_folder", "a MIDI file"),
@@ -44,82 +42,73 @@ JOURNEYS = {  # the steps of a value: module, function, and what it gives to the
 
 
 def modules():
-    """List the Python files of the package by their path inside it: dict of str to syntax tree."""
+    """Return the package's Python files: dict of path inside it to syntax tree."""
     return {
         path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
         for path in sorted(PACKAGE.rglob("*.py"))
     }
 
 
-def room_of(name):
+def module_of(name):
     """Return the top-level module that a file belongs to: "corpus/store.py" gives "corpus"."""
     return name.split("/")[0].removesuffix(".py")
 
 
 def imports(trees):
-    """Collect which top-level module imports which: set of (importer, imported)."""
-    rooms, found = {room_of(name) for name in trees}, set()
+    """Return which top-level module imports which: set of (importer, imported)."""
+    found = set()
     for name, tree in trees.items():
-        depth = name.count("/")
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.level == depth + 1:
+            if isinstance(node, ast.ImportFrom) and node.level == name.count("/") + 1:
                 heads = [node.module] if node.module else [alias.name for alias in node.names]
-                found |= {(room_of(name), head.split(".")[0]) for head in heads}
-    return {(a, b) for a, b in found if a != b and b in rooms}
+                found |= {(module_of(name), head.split(".")[0]) for head in heads}
+    return {(a, b) for a, b in found if a != b and b in map(module_of, trees)}
 
 
 def upward_imports(trees):
-    """List the imports that lead to a later module of LAYERS: set of (importer, imported)."""
-    order = [room for layer in LAYERS for room in layer]
-    return {(a, b) for a, b in imports(trees) if order.index(b) >= order.index(a)}
+    """Return the imports that lead to a later module of LAYERS: set of (importer, imported)."""
+    return {(a, b) for a, b in imports(trees) if MODULES.index(b) >= MODULES.index(a)}
 
 
-def lessons_of(room, trees):
+def lessons_of(module, trees):
     """Return the lessons that introduce what a module holds, such as "01" or "05–06"."""
-    nodes = (n for name, tree in trees.items() if room_of(name) == room for n in ast.walk(tree))
+    nodes = (n for name in trees if module_of(name) == module for n in ast.walk(trees[name]))
     texts = [ast.get_docstring(n) or "" for n in nodes if isinstance(n, DEFINITIONS)]
-    found = sorted({n for text in texts for n in re.findall(r"Introduced in lesson (\w+)", text)})
+    found = sorted(re.findall(r"Introduced in lesson (\w+)", "\n".join(texts)))
     return "–".join(dict.fromkeys((found[0], found[-1]))) if found else ""
 
 
-def purpose(room, trees):
-    """Return the first sentence of a module's docstring."""
-    tree = trees.get(f"{room}.py") or trees[f"{room}/__init__.py"]
-    return (
-        re.split(r"(?<=[.:;])\s|\n\n", ast.get_docstring(tree))[0].replace("\n", " ").rstrip(".:;")
-    )
-
-
 def module_table(trees):
-    """Write the modules as a Markdown table, in the order of LAYERS."""
+    """Return the modules as a Markdown table: link, lessons, first sentence of the docstring."""
     rows = ["| module | lesson | what it is for |", "|---|---|---|"]
-    for room in (room for layer in LAYERS for room in layer):
-        name = f"{room}.py" if f"{room}.py" in trees else f"{room}/"
+    for module in MODULES:
+        name = f"{module}.py" if f"{module}.py" in trees else f"{module}/"
+        docstring = ast.get_docstring(trees.get(name) or trees[f"{name}__init__.py"])
+        purpose = re.split(r"(?<=[.:;])\s|\n\n", docstring)[0].replace("\n", " ").rstrip(".:;")
         link = f"[`{name}`](../lstmgan_utils/{name})"
-        rows.append(f"| {link} | {lessons_of(room, trees)} | {purpose(room, trees)} |")
+        rows.append(f"| {link} | {lessons_of(module, trees)} | {purpose} |")
     return "\n".join(rows)
 
 
 def import_chart(trees):
-    """Draw the imports; those that a longer way implies are left out, so that one can see."""
-    links = {
-        room: {b for a, b in imports(trees) if a == room} for layer in LAYERS for room in layer
-    }
+    """Return the imports as a chart, without those that a longer way implies."""
+    found = imports(trees)
+    links = {module: {b for a, b in found if a == module} for module in MODULES}
 
-    def below(room):
-        return links[room].union(*map(below, links[room]))
+    def below(module):
+        return links[module].union(*map(below, links[module]))
 
     lines = ["```mermaid", "flowchart BT"]
     for number, layer in enumerate(LAYERS, 1):
-        lines += [f"  subgraph L{number}[ ]", *(f"    {room}" for room in layer), "  end"]
-    for room, direct in links.items():
+        lines += [f"  subgraph L{number}[ ]", *(f"    {module}" for module in layer), "  end"]
+    for module, direct in links.items():
         implied = set().union(*map(below, direct))
-        lines += [f"  {room} --> {other}" for other in sorted(direct - implied)]
+        lines += [f"  {module} --> {other}" for other in sorted(direct - implied)]
     return "\n".join([*lines, "```"])
 
 
 def journey_chart(name):
-    """Draw one journey: a box a step, on each arrow what goes along."""
+    """Return one journey as a chart: a box a step, on each arrow what goes along."""
     lines = ["```mermaid", "flowchart LR"]
     steps = JOURNEYS[name]
     for number, (module, function, _) in enumerate(steps):
@@ -130,7 +119,7 @@ def journey_chart(name):
 
 
 def missing_steps(trees):
-    """List the steps of JOURNEYS that the package does not hold: list of (module, function)."""
+    """List the (module, function) of JOURNEYS that the package does not hold."""
     return [
         (module, name)
         for steps in JOURNEYS.values()
@@ -145,16 +134,5 @@ def drawn_page():
     blocks = {"modules": module_table(trees), "imports": import_chart(trees)}
     blocks |= {name: journey_chart(name) for name in JOURNEYS}
     for name, block in blocks.items():
-        marked = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
-        text = marked.sub(lambda _, n=name, b=block: f"<!-- {n} -->\n{b}\n<!-- /{n} -->", text)
+        text = fill(text, name, block)
     return text
-
-
-def main():
-    """Draw the page anew."""
-    with atomic_path(Path(PAGE)) as temporary:
-        temporary.write_text(drawn_page(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -10,8 +10,7 @@ from string import Template
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
-from lstmgan_utils.runtime import atomic_path
-from tools.lessons import NAVIGATION
+from tools.lessons import NAVIGATION, code_cells, write_text
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
@@ -29,37 +28,25 @@ TEMPLATE = """{% extends 'basic/index.html.j2' %}
 src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}"></div>
 {% endblock %}"""
 WELCOME = """<p>A course that goes the whole way from a folder of MIDI files to music that nobody
-wrote: an LSTM writes songs, a second network judges them, and the two learn from each other.</p>
+wrote: an LSTM writes songs, a second network tells them from real ones, and both learn.</p>
 <p>These pages hold every lesson as it ran: text, code, pictures and sound. Read and listen here;
 to change things, open the notebooks with <code>make lab</code>. A song of the network:</p>"""
 LESSON_LINK = re.compile(r'href="(?:\./)?(\d\d_\w+)\.ipynb(#[^"]*)?"')
 
 
-def outputs_inside(model, states):
-    """Find what stands inside a widget: the outputs of every `Output` that it is or holds.
-
-    Args:
-        model: str, the widget's id.
-        states: dict of widget id to its record in the notebook's metadata.
-
-    Returns:
-        list of NotebookNode.
-    """
+def states_inside(model, states):
+    """Yield the state of a widget, by its id, and of those that it holds."""
     state = states.get(model, {}).get("state", {})
-    children = (child.removeprefix("IPY_MODEL_") for child in state.get("children") or [])
-    inside = [output for child in children for output in outputs_inside(child, states)]
-    return [*state.get("outputs", []), *inside]
-
-
-def labels(model, states):
-    """List the words that a widget shows, and those inside it: str."""
-    state = states.get(model, {}).get("state", {})
-    words = [state.get("description", "")]
-    if state.get("_model_name") in ("HTMLModel", "LabelModel"):
-        words.append(re.sub(r"<[^>]+>", "", state.get("value", "")))
-    yield from filter(None, words)
+    yield state
     for child in state.get("children") or []:
-        yield from labels(child.removeprefix("IPY_MODEL_"), states)
+        yield from states_inside(child.removeprefix("IPY_MODEL_"), states)
+
+
+def labels(state):
+    """Yield the words that a widget shows."""
+    yield state.get("description")
+    if state.get("_model_name") in ("HTMLModel", "LabelModel"):
+        yield re.sub(r"<[^>]+>", "", state.get("value", ""))
 
 
 def freeze_widget(output, states):
@@ -71,50 +58,45 @@ def freeze_widget(output, states):
 
     Returns:
         list of NotebookNode: the output itself where it is no widget; a widget's picture or
-        player where it brought one, else what it holds, else what it would offer (nothing for a
-        progress bar, which leaves a line of its own).
+        player where it brought one, else the outputs that it holds, else its labels (nothing for
+        a progress bar, which leaves a line of its own).
     """
     data = output.get("data", {})
     if WIDGET not in data:
         return [output]
-    model = data.pop(WIDGET)["model_id"]
+    inside = list(states_inside(data.pop(WIDGET)["model_id"], states))
     if set(data) - {"text/plain"}:
         return [output]
     text = data.pop("text/plain", "")
-    inside = outputs_inside(model, states)
-    if inside or not text or text.startswith("Output(") or PROGRESS.match(text):
-        return inside
-    offers = " · ".join(dict.fromkeys(labels(model, states)))
-    name = re.match(r"\w*", text)[0]
-    said = f"{name}, live in the running notebook{': ' if offers else ''}{offers}."
-    data["text/html"] = f'<p class="widget">{html.escape(said)}</p>'
+    outputs = [held for state in inside for held in state.get("outputs", [])]
+    if outputs or not text or text.startswith("Output(") or PROGRESS.match(text):
+        return outputs
+    words = dict.fromkeys(word for state in inside for word in labels(state) if word)
+    name = re.match(r"\w*", text)[0] + ", live in the running notebook"
+    said = ": ".join(filter(None, (name, " · ".join(words))))
+    data["text/html"] = f'<p class="widget">{html.escape(said)}.</p>'
     return [output]
 
 
 def freeze_widgets(notebook):
     """Replace every widget of an executed notebook, in place."""
     states = notebook.metadata.pop("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [
-                frozen for output in cell.outputs for frozen in freeze_widget(output, states)
-            ]
+    for cell in code_cells(notebook):
+        cell.outputs = [new for output in cell.outputs for new in freeze_widget(output, states)]
 
 
 def drop_chatter(notebook):
-    """Take out what TensorFlow's C++ side says at its import, before its log can be silenced."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
+    """Remove what TensorFlow's C++ side says at its import, before its log can be silenced."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
             if output.get("name") == "stderr":
                 lines = output.text.splitlines(keepends=True)
                 output.text = "".join(line for line in lines if not CHATTER.match(line))
-        if "outputs" in cell:
-            kept = (o for o in cell.outputs if o.get("name") != "stderr" or o.text.strip())
-            cell.outputs = list(kept)
+        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr" or o.text.strip()]
 
 
 def describe_pictures(notebook):
-    """Give each figure the heading that it stands under as its text for those who cannot see it."""
+    """Give each figure the heading above it as its alternative text."""
     heading = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -125,13 +107,9 @@ def describe_pictures(notebook):
 
 
 def embed_pictures(body, folder):
-    """Put the pictures that prose shows into the page itself.
+    """Put the pictures that prose shows, paths relative to a folder, into the page itself.
 
     nbconvert can, but closes each fold at its first blank line while it does (its issue 2131).
-
-    Args:
-        body: str of HTML.
-        folder: Path, to which the pictures are relative.
     """
 
     def embedded(found):
@@ -143,40 +121,27 @@ def embed_pictures(body, folder):
 
 
 def neighbours(name, titles):
-    """Write the links to the lesson before, the index and the lesson after.
-
-    Args:
-        name: str of the present lesson.
-        titles: dict of lesson name to (title, promise), in order.
-
-    Returns:
-        str of HTML.
-    """
+    """Return links, HTML, to the lesson before, the index and the lesson after."""
     names = [None, *titles, None]
     place = names.index(name)
 
     def link(target, text):
-        return f'<a href="{target}.html">{html.escape(text)}</a>' if target else "<span></span>"
+        return f'<a href="{target}.html">{html.escape(text)}</a>'
 
     before, after = names[place - 1], names[place + 1]
-    return (
-        link(before, f"← {titles[before][0]}" if before else "")
-        + link("index", "All lessons")
-        + link(after, f"{titles[after][0]} →" if after else "")
-    )
+    first = link(before, f"← {titles[before][0]}") if before else "<span></span>"
+    last = link(after, f"{titles[after][0]} →") if after else "<span></span>"
+    return first + link("index", "All lessons") + last
 
 
 def write_frame(path, title, navigation, body):
-    """Write a page, whole or not at all."""
-    page = Template(FRAME.read_text(encoding="utf-8")).substitute(
-        title=html.escape(title),
-        navigation=navigation,
-        body=body,
-        code_style=HtmlFormatter(style="default").get_style_defs(".highlight"),
-        dark_code_style=HtmlFormatter(style="github-dark").get_style_defs(".highlight"),
-    )
-    with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    """Write a page from its HTML parts."""
+    styles = {"code_style": "default", "dark_code_style": "github-dark"}
+    for name, style in styles.items():
+        styles[name] = HtmlFormatter(style=style).get_style_defs(".highlight")
+    page = Template(FRAME.read_text(encoding="utf-8"))
+    parts = {"title": html.escape(title), "navigation": navigation, "body": body}
+    write_text(path, page.substitute(parts, **styles))
 
 
 def write_page(notebook, path, titles, folder):
@@ -193,12 +158,8 @@ def write_page(notebook, path, titles, folder):
     describe_pictures(notebook)
     # The badge and the links in the notebook are for GitHub; the page has its own.
     notebook.cells[0].source = NAVIGATION.sub("", notebook.cells[0].source)
-    exporter = HTMLExporter(
-        template_name="basic",
-        raw_template=TEMPLATE,
-        exclude_input_prompt=True,
-        exclude_output_prompt=True,
-    )
+    quiet = {"exclude_input_prompt": True, "exclude_output_prompt": True}
+    exporter = HTMLExporter(template_name="basic", raw_template=TEMPLATE, **quiet)
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})
     body = re.sub(r"<table.*?</table>", r'<div class="table">\g<0></div>', body, flags=re.DOTALL)
     body = embed_pictures(LESSON_LINK.sub(r'href="\1.html\2"', body), Path(folder))
@@ -206,19 +167,14 @@ def write_page(notebook, path, titles, folder):
 
 
 def first_song(pages):
-    """Find the first player of the lessons' pages: str of HTML, empty where there is none."""
+    """Return the first player of the lessons' pages, HTML, empty where there is none."""
     texts = (path.read_text(encoding="utf-8") for path in sorted(pages.glob("[0-9][0-9]_*.html")))
     found = (STILL_PLAYER.search(text) for text in texts)
     return next((f"<figure>{player[0]}</figure>" for player in found if player), "")
 
 
 def write_index(pages, titles):
-    """Write the page that lists the lessons; a lesson without a page is named, not linked.
-
-    Args:
-        pages: Path of the folder of pages.
-        titles: dict of lesson name to (title, promise), in order.
-    """
+    """Write the page that lists the lessons, each linked where it has a page in `pages`."""
     items = []
     for name, (title, promise) in titles.items():
         text = html.escape(title)

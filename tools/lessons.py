@@ -7,8 +7,14 @@ from pathlib import Path
 
 import nbformat
 
+from lstmgan_utils.runtime import atomic_path
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 NAVIGATION = re.compile(r"<!-- navigation -->(?:.*?<!-- /navigation -->)?", re.DOTALL)
 # The blank lines make JupyterLab, Colab and GitHub read the inside as Markdown.
 SOLUTION = re.compile(
@@ -18,14 +24,7 @@ SOLUTION = re.compile(
 
 
 def lesson_paths(folder=NOTEBOOKS):
-    """List the lessons of a folder in their order.
-
-    Returns:
-        list of Path, such as `00_start_here.ipynb`.
-
-    Raises:
-        FileNotFoundError: There is none.
-    """
+    """List the lessons of a folder in order; raise FileNotFoundError where there is none."""
     paths = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         raise FileNotFoundError(f"{folder} holds no lesson such as 00_start_here.ipynb")
@@ -37,8 +36,21 @@ def read_lesson(path):
     return nbformat.read(path, as_version=4)
 
 
+def stripped(notebook):
+    """Remove, in place, what running and editing leave in a notebook, tags excepted; return it."""
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        cell.source = cell.source.rstrip()
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
 def has_tag(cell, tag):
-    """Tell whether a cell carries a tag."""
+    """Return whether a cell carries a tag."""
     return tag in cell.metadata.get("tags", [])
 
 
@@ -49,11 +61,7 @@ def code_cells(notebook, tag=None):
 
 
 def solution_of(cell):
-    """Read a folded solution.
-
-    Returns:
-        (explanation, code), two str; None where the cell is something else.
-    """
+    """Return a folded solution's (explanation, code), or None where the cell is something else."""
     found = cell.cell_type == "markdown" and SOLUTION.fullmatch(cell.source)
     return found.groups() if found else None
 
@@ -67,23 +75,19 @@ def unfold_solutions(notebook):
 
 
 def title_of(notebook):
-    """Read a lesson's title: its first level-one heading."""
+    """Return a lesson's title: its first level-one heading."""
     found = re.search(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE)
     return found[1].strip() if found else "Untitled"
 
 
 def promise_of(notebook):
-    """Read what a lesson promises: the rest of *At the end you will hear …*."""
+    """Return what a lesson promises: the rest of *At the end you will hear …*."""
     found = re.search(r"At the end you will hear\s+(.+?)\*", notebook.cells[0].source, re.DOTALL)
     return " ".join(found[1].split()).rstrip(".") if found else ""
 
 
 def read_parameters(notebook):
-    """Read the values that a lesson's `parameters` cell sets.
-
-    Returns:
-        dict of str to value, empty where the lesson has no such cell.
-    """
+    """Return what a lesson's `parameters` cell sets: dict of name to value."""
     return {
         target.id: ast.literal_eval(statement.value)
         for cell in code_cells(notebook, "parameters")
@@ -94,5 +98,17 @@ def read_parameters(notebook):
 
 
 def project_table():
-    """Read the `[project]` table of pyproject.toml, the one place for version and addresses."""
+    """Return the `[project]` table of pyproject.toml, the one place for version and addresses."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def fill(text, name, block):
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->` in a text."""
+    marked = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
+    return marked.sub(lambda _: f"<!-- {name} -->\n{block}\n<!-- /{name} -->", text)
+
+
+def write_text(path, text):
+    """Write a text file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

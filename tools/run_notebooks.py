@@ -19,7 +19,6 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from lstmgan_utils.runtime import atomic_path
 from tools.lesson_pages import write_index, write_page
 from tools.lessons import (
     NOTEBOOKS,
@@ -32,6 +31,7 @@ from tools.lessons import (
     read_parameters,
     title_of,
     unfold_solutions,
+    write_text,
 )
 
 # Beside its own text, these files decide what a lesson gives.
@@ -47,7 +47,7 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
 class LessonError(RuntimeError):
-    """A lesson stopped; the message tells which one, and what the kernel said."""
+    """A lesson stopped; the message names it and quotes the kernel."""
 
 
 class PollingClient(NotebookClient):
@@ -65,15 +65,7 @@ class PollingClient(NotebookClient):
 
 
 def in_slices(receive, seconds=0.25):
-    """Wrap a channel's `get_msg` so that one long wait becomes many short ones.
-
-    Args:
-        receive: coroutine function with a `timeout` keyword; raises `queue.Empty` when time is up.
-        seconds: float, length of one short wait.
-
-    Returns:
-        Coroutine function with the same meaning.
-    """
+    """Wrap a channel's `get_msg`, which may raise `queue.Empty`, to wait in short slices."""
 
     async def get_msg(timeout=None):
         deadline = math.inf if timeout is None else monotonic() + timeout
@@ -88,25 +80,20 @@ def in_slices(receive, seconds=0.25):
 
 
 def inject_parameters(notebook, values):
-    """Put a cell that overrides parameters after the `parameters` cell, in place.
-
-    Args:
-        notebook: NotebookNode.
-        values: dict of parameter name to a value that `repr` can write.
+    """Insert, in place, a cell that overrides parameters (dict) after the `parameters` cell.
 
     Raises:
-        ValueError: A name is not a parameter of this lesson.
+        ValueError: a name is not a parameter of this lesson.
     """
     known = read_parameters(notebook)
     for name in values:
         if name not in known:
             raise ValueError(f"{name} is no parameter of this lesson; it has: {', '.join(known)}")
-    if not values:
-        return
-    place = next(i for i, cell in enumerate(notebook.cells) if has_tag(cell, "parameters"))
-    source = "\n".join(f"{name} = {value!r}" for name, value in values.items())
-    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
-    notebook.cells.insert(place + 1, cell)
+    if values:
+        place = next(i for i, cell in enumerate(notebook.cells) if has_tag(cell, "parameters"))
+        source = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+        cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
+        notebook.cells.insert(place + 1, cell)
 
 
 def digest(*parts):
@@ -122,8 +109,8 @@ def hash_ingredients(root=ROOT):
     """Hash the files that every lesson depends on."""
     files = sorted({path for pattern in INGREDIENTS for path in root.glob(pattern)})
     files = [path for path in files if path.is_file() and path.suffix != ".pyc"]
-    pairs = ((path.relative_to(root).as_posix(), path.read_bytes()) for path in files)
-    return digest(*(part for pair in pairs for part in pair))
+    names = [path.relative_to(root).as_posix() for path in files]
+    return digest(*names, *(path.read_bytes() for path in files))
 
 
 def execute(notebook, folder, timeout):
@@ -156,37 +143,20 @@ def execute(notebook, folder, timeout):
 
 
 def files_made(outputs, since):
-    """List what a lesson left, two folder levels deep: enough to notice that it was deleted.
-
-    Args:
-        outputs: Path of the folder of artefacts.
-        since: float, seconds of the epoch.
-
-    Returns:
-        Sorted list of str, relative to `outputs`.
-    """
-    inside = (path.relative_to(outputs) for path in outputs.rglob("*") if path.is_file())
-    kept = (path for path in inside if path.parts[0] != "pages")
-    new = (path for path in kept if (outputs / path).stat().st_mtime >= since)
-    return sorted({Path(*path.parts[:2]).as_posix() for path in new})
+    """List what a lesson left since a time, two folder levels deep: enough to notice its loss."""
+    new = (p for p in outputs.rglob("*") if p.is_file() and p.stat().st_mtime >= since)
+    parts = (path.relative_to(outputs).parts for path in new)
+    return sorted({"/".join(names[:2]) for names in parts if names[0] != "pages"})
 
 
 def is_current(record, key, page):
-    """Tell whether a lesson's page and files are what running it again would give."""
-    outputs = page.parent.parent
-    return (
-        record.get("key") == key
-        and page.is_file()
-        and all((outputs / made).exists() for made in record["made"])
-    )
+    """Return whether a lesson's page and files are what running it again would give."""
+    made = [page, *(page.parent.parent / name for name in record.get("made", []))]
+    return record.get("key") == key and all(path.exists() for path in made)
 
 
 def run_lesson(notebook, page, titles, folder, timeout):
-    """Run one lesson, its folded solutions too, and write its page.
-
-    Returns:
-        dict: seconds (float), made (list of str).
-    """
+    """Run one lesson and its solutions, write its page: dict of seconds (float), made (list)."""
     print(f"{page.stem:<24}", end="", flush=True)
     start, begun = monotonic(), time() - 0.1  # file times come from a coarser clock
     unfold_solutions(notebook)
@@ -200,13 +170,9 @@ def run_lesson(notebook, page, titles, folder, timeout):
 def plan(paths, parameters):
     """Read the lessons, override their parameters and compute their keys.
 
-    Args:
-        paths: list of Path, in order.
-        parameters: dict of lesson name to dict of parameter overrides.
-
     Yields:
-        (name, NotebookNode, key): the key is a hash of all that the lesson depends on: its own
-        text, and the code of the lessons before it.
+        (name, NotebookNode, key): the key is a hash of the lesson's own text, of the code of the
+        lessons before it, and of the package.
 
     Raises:
         ValueError: `parameters` names no lesson, or no parameter of one.
@@ -223,11 +189,6 @@ def plan(paths, parameters):
             raise ValueError(f"{path.name}: {error}") from error
         yield path.stem, notebook, digest(before, *(cell.source for cell in notebook.cells))
         before = digest(before, *(cell.source for cell in code_cells(notebook)))
-
-
-def read_record(path):
-    """Read the record of finished lessons, empty where there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def run_notebooks(folder, pages, parameters=None, *, timeout=900, fresh=False):
@@ -250,7 +211,7 @@ def run_notebooks(folder, pages, parameters=None, *, timeout=900, fresh=False):
     lessons = list(plan(lesson_paths(folder), parameters or {}))
     titles = {name: (title_of(notebook), promise_of(notebook)) for name, notebook, _ in lessons}
     manifest = pages / "manifest.json"
-    record = read_record(manifest)
+    record = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
     for name, notebook, key in lessons:
         page = pages / f"{name}.html"
         if not fresh and is_current(record.get(name, {}), key, page):
@@ -260,22 +221,13 @@ def run_notebooks(folder, pages, parameters=None, *, timeout=900, fresh=False):
             record[name] = {"key": key} | run_lesson(notebook, page, titles, folder, timeout)
         except LessonError as error:
             raise LessonError(f"{name}.ipynb stopped: {error}") from error
-        with atomic_path(manifest) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        write_text(manifest, json.dumps(record, indent=1) + "\n")
     write_index(pages, titles)
     return record
 
 
 def read_parameters_file(path):
-    """Read a file of parameter overrides.
-
-    Args:
-        path: Path of a JSON file, `{lesson: {parameter: value}}`.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is not JSON.
-    """
+    """Read a JSON file of overrides, `{lesson: {parameter: value}}`; raise where it is none."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: PARAMETERS takes the path of a JSON file")
     try:
@@ -294,9 +246,8 @@ def main():
     options = parser.parse_args()
     try:
         parameters = read_parameters_file(options.parameters) if options.parameters else {}
-        run_notebooks(
-            NOTEBOOKS, options.pages, parameters, timeout=options.timeout, fresh=options.fresh
-        )
+        how = {"timeout": options.timeout, "fresh": options.fresh}
+        run_notebooks(NOTEBOOKS, options.pages, parameters, **how)
     except (LessonError, ValueError, FileNotFoundError) as error:
         sys.exit(f"\n{error}")
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What learners turn and click: the piano-roll player, the resampling panel, the listening test."""
+"""Widgets for Jupyter: the piano-roll player, the resampling panel, the listening test."""
 
 from .listening import BlindTest, BlindTestPanel
 from .player import PianoRollPlayer

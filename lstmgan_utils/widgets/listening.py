@@ -55,28 +55,26 @@ class BlindTest:
         return len(self.right) == len(self.clips)
 
     def answer(self, says_real):
-        """Judge the present clip and go on to the next.
-
-        Args:
-            says_real: bool.
+        """Take an answer (bool) for the present clip and go on to the next.
 
         Returns:
             str, what the clip was, and at the end the score.
 
         Raises:
-            ValueError: all clips were judged.
+            ValueError: all clips have their answer.
         """
         if self.done:
-            raise ValueError("all clips were judged; deal new ones with another seed")
-        number, is_real = len(self.right), self.clips[len(self.right)][1]
+            raise ValueError("all clips have their answer; deal new ones with another seed")
+        is_real = self.clips[len(self.right)][1]
         self.right.append(says_real == is_real)
-        self._store(number + 1, is_real, says_real)
+        number = len(self.right)
+        self._store(number, is_real, says_real)
         verdict = "Right" if self.right[-1] else "Wrong"
-        text = f"{verdict}: clip {number + 1} was {'a real tune' if is_real else 'generated'}."
+        text = f"{verdict}: clip {number} was {'a real tune' if is_real else 'generated'}."
         return f"{text} {self.result()}" if self.done else text
 
     def result(self):
-        """Tell the score, and how often guessing gives as many: str."""
+        """Return the score, and how often guessing gives as many: str."""
         n_right, n = sum(self.right), len(self.right)
         chance = sum(math.comb(n, k) for k in range(n_right, n + 1)) / 2**n
         return (f"{n_right} of {n} right. Somebody who only guesses gets as many or more "
@@ -142,7 +140,7 @@ class BlindTestPanel(ipywidgets.VBox):
 
 
 def still_test(clips, tempo):
-    """Write the clips as HTML with the answers in a fold, for pages without a kernel: str."""
+    """Return the clips as HTML with the answers in a fold, for pages without a kernel."""
     sounds = (
         audio.play(notes, tempo, caption=f"Clip {number}", seconds=8).data
         for number, (notes, _) in enumerate(clips, 1)

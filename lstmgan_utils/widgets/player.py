@@ -49,18 +49,8 @@ class PianoRollPlayer(anywidget.AnyWidget):
         self.layout.width = "100%"
         self.show(notes, tempo, program, metre=metre, title=title, sound=sound, quick=False)
 
-    def show(
-        self,
-        notes,
-        tempo=120,
-        program=0,
-        *,
-        metre="4/4",
-        title="",
-        sound=True,
-        quick=True,
-        play=False,
-    ):
+    def show(self, notes, tempo=120, program=0, *, metre="4/4", title="", sound=True, quick=True,
+             play=False):  # fmt: skip
         """Put another song into the player; one that plays goes on at the same place.
 
         Args:
@@ -85,22 +75,15 @@ class PianoRollPlayer(anywidget.AnyWidget):
 
 
 def pack_notes(notes):
-    """Write a note array as bytes for the browser: int32 rows of onset, duration, pitch."""
-    table = np.column_stack([notes["onset"], notes["duration"], notes["pitch"]])
+    """Return a note array as bytes for the browser: int32 rows of onset, duration, pitch."""
+    table = np.column_stack([notes[name] for name in ("onset", "duration", "pitch")])
     return table.astype("<i4").tobytes()
 
 
 def encode_song(notes, tempo=120, program=0, quick=False):
-    """Render and encode for playing now: in few bytes, or at once (always for long songs).
+    """Render and encode notes for playing now: (bytes, mime type).
 
-    Args:
-        notes: note array.
-        tempo: beats a minute.
-        program: General MIDI program, 0 to 127.
-        quick: encode as FLAC, large but twenty times as fast as MP3.
-
-    Returns:
-        (bytes, mime type).
+    Long songs, and all where `quick`, become FLAC: large, but twenty times as fast as MP3.
     """
     samples, rate = audio.render(notes, tempo, program)
     lossless = (quick or len(samples) > LONG * rate) and "flac" in audio.available_forms()
@@ -108,14 +91,7 @@ def encode_song(notes, tempo=120, program=0, quick=False):
 
 
 def still_player(notes, tempo=120, program=0, title=""):
-    """Write a picture and a plain audio player as HTML, for pages without a kernel.
-
-    Args:
-        notes, tempo, program, title: as for `PianoRollPlayer`.
-
-    Returns:
-        str of HTML.
-    """
+    """Return a picture and a plain audio player as HTML, for pages without a kernel."""
     sound = audio.play(notes, tempo, program, caption=title).data
     if not len(notes):
         return sound

@@ -1,4 +1,4 @@
-"""The resampling panel: every knob of a take beside the player that plays it."""
+"""The resampling panel: every setting of a take beside the player that plays it."""
 
 import dataclasses
 import html
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import ipywidgets
 
-from .. import audio, pianoroll, runtime, sampling
-from ..sampling import Knobs, export_take, file_stem, sample_take
+from .. import audio, pianoroll, plotting, runtime, sampling
+from ..sampling import Settings, export_take, file_stem, sample_take
 from .player import PianoRollPlayer
 
 LARGEST_SEED = 2**31 - 1
-SOUND_ONLY = {"tempo", "program"}  # these knobs change no note: nothing is sampled anew
+SOUND_ONLY = {"tempo", "program"}  # these settings change no note: nothing is sampled anew
 REDRAWN = {"local_latent": None, "global_latent": None}  # what a new seed takes back
 SCORE_MEASURES = 16  # as many are engraved; more take seconds
 INSTRUMENTS = {
@@ -27,16 +27,26 @@ LATENT_HINT = (
 )
 BLEND_HINT = "0 is this seed, 1 the other. Arrow keys take the finest steps."
 TEMPERATURE_HINT = "0 takes the likeliest at each beat, 1 samples as trained."
+BUTTONS = {  # text and tooltip
+    "dice": ("⚄ any seed", "draw a seed at random"),
+    "local_latent": ("new local latent", "new values for each beat, same global latent"),
+    "global_latent": ("new global latent", "new values for all beats, same local latent"),
+    "resample": ("Resample", "sample the next seed"),
+    "export": ("Export", "save as MIDI, MXL, sound and picture"),
+    "A": ("hear A", "bring take A into the player"),
+    "B": ("hear B", "bring take B into the player"),
+}
 # Each label stands above its control, which is then as wide as its column.
 STYLE = """<style>
-.resampling-panel .knobs .widget-inline-hbox { flex-wrap: wrap; height: auto; width: auto;
+.resampling-panel .controls .widget-inline-hbox { flex-wrap: wrap; height: auto; width: auto;
   margin: 2px 2px 6px; }
-.resampling-panel .knobs .widget-inline-hbox > .widget-label { flex: 1 1 0; width: auto !important;
-  text-align: left; height: 22px; line-height: 22px; }
-.resampling-panel .knobs .widget-inline-hbox > :is(input, select) { flex: 1 0 100%; height: 28px; }
-.resampling-panel .knobs .slider-container { order: 1; margin: 4px 12px 0;
+.resampling-panel .controls .widget-inline-hbox > .widget-label { flex: 1 1 0; text-align: left;
+  width: auto !important; height: 22px; line-height: 22px; }
+.resampling-panel .controls .widget-inline-hbox > :is(input, select) { flex: 1 0 100%;
+  height: 28px; }
+.resampling-panel .controls .slider-container { order: 1; margin: 4px 12px 0;
   flex: 1 0 calc(100% - 24px); }
-.resampling-panel .knobs .widget-readout { height: 22px; line-height: 22px; min-width: 44px; }
+.resampling-panel .controls .widget-readout { height: 22px; line-height: 22px; min-width: 44px; }
 .resampling-panel .widget-checkbox input { vertical-align: middle; }
 .resampling-panel .jupyter-widgets-disconnected::before { display: none; }
 .resampling-panel.jupyter-widgets-disconnected::before {
@@ -45,14 +55,14 @@ STYLE = """<style>
 </style>"""
 
 
-def resampling_panel(generator=None, knobs=None, *, weights="folk", folder=None, metre="4/4"):
-    """Build the panel of lesson 07: turn a knob, see and hear the next take.
+def resampling_panel(generator=None, settings=None, *, weights="folk", folder=None, metre="4/4"):
+    """Build the panel of lesson 07: change a setting, see and hear the next take.
 
     Introduced in lesson 07.
 
     Args:
         generator: a trained generator; None loads the weights.
-        knobs: Knobs to start from; None for seed 0.
+        settings: Settings to start from; None for seed 0.
         weights: name of shipped weights, or a run folder.
         folder: where Export writes; None for outputs/generated.
         metre: such as "4/4".
@@ -64,58 +74,38 @@ def resampling_panel(generator=None, knobs=None, *, weights="folk", folder=None,
         ValueError: no weights of that name, or a damaged run folder.
         FileNotFoundError: a run folder without a save.
     """
-    start = dataclasses.replace(knobs or Knobs(), weights=str(weights))
+    start = dataclasses.replace(settings or Settings(), weights=str(weights))
     generators = {} if generator is None else {start.weights: generator}
     folder = Path(folder or runtime.project_root() / "outputs" / "generated")
     return ResamplingPanel(start, generators, folder, metre)
 
 
 def load_weights(name):
-    """Load a generator by the name of shipped weights or by the path of a run folder.
+    """Return the generator of shipped weights, such as "folk", or of a run folder.
 
     Introduced in lesson 07.
-
-    Args:
-        name: "folk", or a run folder such as "outputs/runs/lesson_06".
-
-    Returns:
-        generator.
     """
     folder = Path(name) if Path(name).is_absolute() else runtime.project_root() / name
     return sampling.load_run(folder) if folder.is_dir() else sampling.load_pretrained(name)
 
 
 def weights_menu(chosen):
-    """List what the panel offers: shipped weights, run folders in outputs/runs, and the chosen.
-
-    Args:
-        chosen: name of shipped weights, or a run folder.
-
-    Returns:
-        list of (label, name).
-    """
+    """List (label, name) of the shipped weights, the runs in outputs/runs, and the chosen."""
     root = runtime.project_root()
     shipped = [path.parent.name for path in sorted(sampling.WEIGHTS.glob("*/config.json"))]
-    runs = [path.parent for path in sorted((root / "outputs" / "runs").glob("*/config.json"))]
+    runs = [path.parent for path in sorted(root.glob("outputs/runs/*/config.json"))]
     menu = [(f"{name} (comes with the course)", name) for name in shipped]
     menu += [(f"{run.name} (trained here)", run.relative_to(root).as_posix()) for run in runs]
     return menu if chosen in dict(menu).values() else [*menu, (Path(chosen).name, chosen)]
 
 
-def make_controls(knobs):
-    """Build one control a knob, in the subset of ipywidgets that versions 7.7 and 8 share.
-
-    Args:
-        knobs: Knobs with the values to start from.
-
-    Returns:
-        dict of knob name to widget.
-    """
+def make_controls(settings):
+    """Return one control for each setting: dict of name to widget."""
     w, late = ipywidgets, {"continuous_update": False}
     seeds, fine = {"min": 0, "max": LARGEST_SEED}, {"step": 0.001, "readout_format": ".3f"}
-    other = [] if knobs.program in INSTRUMENTS.values() else [knobs.program]
+    other = [] if settings.program in INSTRUMENTS.values() else [settings.program]
     programs = [*((f"program {n}", n) for n in other), *INSTRUMENTS.items()]
-    menu = weights_menu(knobs.weights)
+    menu = weights_menu(settings.weights)
     controls = {
         "seed": w.BoundedIntText(description="seed (names a song)", **seeds),
         "other_seed": w.BoundedIntText(description="other seed (to blend with)", **seeds),
@@ -129,45 +119,33 @@ def make_controls(knobs):
         "program": w.Dropdown(description="instrument", options=programs),
     }
     for name, control in controls.items():
-        control.value = getattr(knobs, name)
+        control.value = getattr(settings, name)
         control.layout.width = "auto"
-        control.add_class(f"knob-{name.replace('_', '-')}")
-    return controls
+    return named("setting", controls)
 
 
 def make_buttons():
     """Build the buttons and switches of the panel: dict of name to widget."""
-    texts = {
-        "dice": ("⚄ any seed", "draw a seed at random"),
-        "local_latent": ("new local latent", "new values for each beat, same global latent"),
-        "global_latent": ("new global latent", "new values for all beats, same local latent"),
-        "resample": ("Resample", "sample the next seed"),
-        "export": ("Export", "save as MIDI, MXL, sound and picture"),
-        "A": ("hear A", "bring take A into the player"),
-        "B": ("hear B", "bring take B into the player"),
-    }
     w, auto = ipywidgets, ipywidgets.Layout(width="auto")
     buttons = {
         name: w.Button(description=text, tooltip=tip, layout=auto)
-        for name, (text, tip) in texts.items()
+        for name, (text, tip) in BUTTONS.items()
     }
     buttons["resample"].button_style = "primary"
     buttons["score"] = w.ToggleButton(description="show score", layout=auto)
     buttons["play"] = w.Checkbox(description="play at once", indent=False, layout=auto)
-    for name, button in buttons.items():
-        button.add_class(f"button-{name.replace('_', '-')}")
-    return buttons
+    return named("button", buttons)
+
+
+def named(kind, widgets):
+    """Give each widget of a dict a CSS class such as "setting-other-seed"; return the dict."""
+    for name, widget in widgets.items():
+        widget.add_class(f"{kind}-{name.replace('_', '-')}")
+    return widgets
 
 
 def arrange(panel):
-    """Lay the panel out: as many columns of knobs as fit, the player, takes and files.
-
-    Args:
-        panel: ResamplingPanel with its widgets made.
-
-    Returns:
-        list of widgets, from top to bottom.
-    """
+    """Lay out a ResamplingPanel's widgets: list of widgets, from top to bottom."""
     c, b = panel.controls, panel.buttons
     redraw = row(b["dice"], b["local_latent"], b["global_latent"])
     latent = column("Latent (random values)", c["seed"], redraw, hint(LATENT_HINT))
@@ -175,11 +153,11 @@ def arrange(panel):
     chance = c["temperature"], hint(TEMPERATURE_HINT)
     model = column("Model", c["weights"], c["measures"], *chance)
     sound = column("Sound", c["tempo"], c["transpose"], c["program"])
-    knobs = grid(510, grid(245, latent, blend), grid(245, model, sound))  # 4, 2 or 1 columns
-    knobs.add_class("knobs")
+    controls = grid(510, grid(245, latent, blend), grid(245, model, sound))  # 4, 2 or 1 columns
+    controls.add_class("controls")
     act = row(b["resample"], b["play"], b["export"], b["score"], panel.status)
     compare = row(panel.pick["A"], b["A"], panel.pick["B"], b["B"])
-    return [ipywidgets.HTML(STYLE), knobs, act, panel.player, compare, panel.score]
+    return [ipywidgets.HTML(STYLE), controls, act, panel.player, compare, panel.score]
 
 
 def row(*parts):
@@ -206,10 +184,10 @@ def hint(text):
 
 
 class ResamplingPanel(ipywidgets.VBox):
-    """The widgets, the history of takes, and what happens when a knob moves.
+    """The widgets, the history of takes, and what happens when a setting moves.
 
     Args:
-        knobs: Knobs of the first take.
+        settings: Settings of the first take.
         generators: dict of weights name to generator; others are loaded when chosen.
         folder: Path where Export writes.
         metre: such as "4/4".
@@ -217,97 +195,98 @@ class ResamplingPanel(ipywidgets.VBox):
 
     _ipython_display_ = None  # ipywidgets 7 would show itself through it, without the stand-in
 
-    def __init__(self, knobs, generators, folder, metre="4/4"):
+    def __init__(self, settings, generators, folder, metre="4/4"):
         self.generators, self.folder, self.metre = generators, folder, metre
-        self.takes, self.knobs, self._quiet = [], knobs, False
+        self.takes, self.settings, self._quiet = [], settings, False
         self.player = PianoRollPlayer(metre=metre)
-        self.controls, self.buttons = make_controls(knobs), make_buttons()
+        self.controls, self.buttons = make_controls(settings), make_buttons()
         self.status, self.score = ipywidgets.HTML(), ipywidgets.HTML()
         self.pick = {side: ipywidgets.Dropdown(options=[("-", None)]) for side in "AB"}
-        for side, menu in self.pick.items():
-            menu.add_class(f"pick-{side}")
+        named("pick", self.pick)
         super().__init__(arrange(self))
         self.add_class("resampling-panel")
         self.sample_now()
         self.buttons["play"].value = True  # from the first click on: a page that opens is silent
         self._connect()
 
-    # --- what the knobs and buttons do ---
+    # --- what the settings and buttons do ---
 
     def _connect(self):
         """Tie each control to its action."""
         for name, control in self.controls.items():
-            control.observe(lambda change, name=name: self._turned(name, change.new), "value")
+            self._observe(control, lambda name=name: self._turned(name))
+        for side, menu in self.pick.items():
+            self._observe(menu, lambda side=side: self.hear(side))
+        self._observe(self.buttons["score"], self._engrave)
         actions = {
             "dice": lambda: self.turn(seed=random.randrange(10_000), **REDRAWN),
             "local_latent": lambda: self._redraw("local_latent"),
             "global_latent": lambda: self._redraw("global_latent"),
-            "resample": lambda: self.turn(seed=self.knobs.seed % LARGEST_SEED + 1, **REDRAWN),
+            "resample": lambda: self.turn(seed=self.settings.seed % LARGEST_SEED + 1, **REDRAWN),
             "export": self.export,
+            "A": lambda: self.hear("A"),
+            "B": lambda: self.hear("B"),
         }
         for name, action in actions.items():
-            self.buttons[name].on_click(lambda _, action=action: self._guard(action))
-        for side, menu in self.pick.items():
-            menu.observe(lambda change, side=side: self._guard(lambda: self.hear(side)), "value")
-            self.buttons[side].on_click(lambda _, side=side: self._guard(lambda: self.hear(side)))
-        self.buttons["score"].observe(lambda _: self._guard(self._engrave), "value")
+            self.buttons[name].on_click(lambda _, action=action: self._attempt(action))
 
-    def _guard(self, action):
-        """Run an action; say what went wrong, for nobody sees the errors of a callback."""
+    def _observe(self, widget, action):
+        """Act when a learner, not the panel itself, changes a widget's value."""
+        widget.observe(lambda _: self._quiet or self._attempt(action), "value")
+
+    def _attempt(self, action):
+        """Run an action and show its error, for nobody sees the errors of a callback."""
         try:
             action()
         except Exception as error:
-            self.knobs = self.takes[self.place][0]  # the knobs always tell what is heard
-            self._show_knobs()
+            self.settings = self.takes[self.place][0]  # the settings always tell what is heard
+            self._show_settings()
             self._say(f"⚠ {error}")
 
-    def _turned(self, name, value):
-        """A control moved: sample anew, unless the panel itself moved it."""
-        if not self._quiet:
-            redrawn = REDRAWN if name == "seed" else {}
-            self._guard(lambda: self.turn(**{name: value}, **redrawn))
+    def _turned(self, name):
+        """Sample anew with a control's new value."""
+        self.turn(**{name: self.controls[name].value}, **(REDRAWN if name == "seed" else {}))
 
     def turn(self, **changes):
-        """Set some knobs at once and play the result.
-
-        Args:
-            **changes: fields of Knobs.
-        """
-        self.knobs = dataclasses.replace(self.knobs, **changes)
-        self._show_knobs()
+        """Change some fields of the settings at once and play the result."""
+        self.settings = dataclasses.replace(self.settings, **changes)
+        self._show_settings()
         if SOUND_ONLY.issuperset(changes):
-            self.takes[self.place] = self.knobs, self.takes[self.place][1]
+            self.takes[self.place] = self.settings, self.takes[self.place][1]
             self._show(self.place)
         else:
             self.sample_now()
 
     def _redraw(self, latent):
         """Redraw one latent from the next seed; the take's own seed would change nothing."""
-        used = getattr(self.knobs, latent)
-        self.turn(**{latent: (self.knobs.seed if used is None else used) + 1})
+        used = getattr(self.settings, latent)
+        self.turn(**{latent: (self.settings.seed if used is None else used) + 1})
 
     def sample_now(self):
-        """Sample a take with the knobs as they stand, and play it."""
-        weights = self.knobs.weights
+        """Sample a take with the settings as they stand, and play it."""
+        weights = self.settings.weights
         if weights not in self.generators:
             self._say("loading the weights …")
             self.generators[weights] = load_weights(weights)
         self._say("sampling …")
-        self._keep(sample_take(self.generators[weights], self.knobs, self.metre))
+        self._keep(sample_take(self.generators[weights], self.settings, self.metre))
 
     def export(self):
         """Write the take that is shown as MIDI, MXL, sound and picture."""
         notes = self.takes[self.place][1]
-        paths = export_take(notes, self.knobs, self.folder, self.metre)
+        paths = export_take(notes, self.settings, self.folder, self.metre)
         links = " ".join(map(file_link, paths))
-        self._say(f"saved in {self.folder.name}: {file_stem(self.knobs)}", f"· download {links}")
+        self._say(f"saved in {self.folder.name}: {file_stem(self.settings)}", f"· download {links}")
 
     # --- takes ---
 
     def _keep(self, notes):
         """Put a new take at the end of the history and under A; what was under A goes to B."""
-        self.takes.append((self.knobs, notes))
-        options = [(take_label(i, take), i) for i, take in enumerate(self.takes)][::-1]
+        self.takes.append((self.settings, notes))
+        options = [
+            (f"#{i} seed {s.seed} · {s.measures} measures · {len(notes)} notes", i - 1)
+            for i, (s, notes) in enumerate(self.takes, 1)
+        ][::-1]
         newest, before = len(self.takes) - 1, self.pick["A"].value
         self._quiet = True
         for side, value in {"A": newest, "B": newest if before is None else before}.items():
@@ -317,40 +296,38 @@ class ResamplingPanel(ipywidgets.VBox):
 
     def hear(self, side):
         """Bring the take under A or B into the player, at the place where the other one was."""
-        if not self._quiet:
-            self._show(self.pick[side].value)
+        self._show(self.pick[side].value)
 
     def _show(self, index):
-        """Show one take of the history everywhere; the knobs go back to where it was made."""
+        """Show one take of the history everywhere; the settings go back to where it was made."""
         self.place = index
-        self.knobs, notes = self.takes[index]
-        self._show_knobs()
+        self.settings, notes = self.takes[index]
+        self._show_settings()
         self.player.show(
             notes,
-            self.knobs.tempo,
-            self.knobs.program,
+            self.settings.tempo,
+            self.settings.program,
             metre=self.metre,
-            title=f"#{index + 1} seed {self.knobs.seed}",
+            title=f"#{index + 1} seed {self.settings.seed}",
             play=self.buttons["play"].value,
         )
         self._say("")
         self._engrave()
 
-    def _show_knobs(self):
-        """Move the controls to where the knobs are, and offer what was trained meanwhile."""
+    def _show_settings(self):
+        """Move the controls to where the settings are, and offer what was trained meanwhile."""
         self._quiet = True
-        self.controls["weights"].options = weights_menu(self.knobs.weights)
+        self.controls["weights"].options = weights_menu(self.settings.weights)
         for name, control in self.controls.items():
-            control.value = getattr(self.knobs, name)
+            control.value = getattr(self.settings, name)
         self._quiet = False
 
     def _engrave(self):
         """Draw the score of the shown take, where it is wanted."""
-        stop = SCORE_MEASURES * pianoroll.steps_of(self.metre)
-        knobs, notes = self.takes[self.place]
-        notes = pianoroll.crop(notes, 0, stop)
+        settings, notes = self.takes[self.place]
+        notes = pianoroll.crop(notes, 0, SCORE_MEASURES * pianoroll.steps_of(self.metre))
         wanted = self.buttons["score"].value and len(notes)
-        self.score.value = engraved(notes, knobs, self.metre) if wanted else ""
+        self.score.value = engraved(notes, settings, self.metre) if wanted else ""
 
     def _say(self, text, links=""):
         """Show a line beside the buttons: plain text, and links as HTML."""
@@ -363,32 +340,17 @@ class ResamplingPanel(ipywidgets.VBox):
         return bundle | {view: bundle[view] | {"model_id": self.model_id}}, metadata
 
 
-def take_label(index, take):
-    """Name a take in the history, such as "#3 seed 7 · 8 measures · 52 notes"."""
-    knobs, notes = take
-    return f"#{index + 1} seed {knobs.seed} · {knobs.measures} measures · {len(notes)} notes"
-
-
 def file_link(path):
-    """Write a link that carries a file: on Colab and in Voilà nobody sees the kernel's folders.
-
-    Args:
-        path: Path of the file.
-
-    Returns:
-        str of HTML.
-    """
+    """Return a link, HTML, that carries a file: on Colab nobody sees the kernel's folders."""
     mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     name, data = html.escape(path.name), audio.data_uri(path.read_bytes(), mime)
     style = "text-decoration:underline"
     return f'<a download="{name}" style="{style}" href="{data}">{path.suffix}</a>'
 
 
-def engraved(notes, knobs, metre="4/4"):
-    """Engrave a take's notes as an HTML picture that loads nothing from elsewhere."""
-    from .. import plotting
-
-    svg = plotting.score_svg(notes, tempo=knobs.tempo, program=knobs.program, metre=metre)
+def engraved(notes, settings, metre="4/4"):
+    """Return a take's score as an HTML picture that loads nothing from elsewhere."""
+    svg = plotting.score_svg(notes, tempo=settings.tempo, program=settings.program, metre=metre)
     picture = audio.data_uri(svg.encode(), "image/svg+xml")
     style = "max-width:100%;background:#fff"  # ink is black, also on a dark page
     return f'<img alt="Score of {len(notes)} notes" style="{style}" src="{picture}">'

@@ -37,34 +37,22 @@ USED_BY = {
 }
 
 
-def names(requirements):
-    """Give the canonical names of a list of requirements, our own left out."""
-    found = {canonicalize_name(Requirement(text).name) for text in requirements}
-    return found - {"lstm-gan"}
-
-
 def with_extras(*wanted):
-    """Give the names that the core and some extras install, extras within extras included."""
-    found, queue = names(PROJECT["dependencies"]), list(wanted)
+    """Return the names that the core and some extras install, extras within extras included."""
+    found, queue = set(), [PROJECT["dependencies"], *(EXTRAS[name] for name in wanted)]
     while queue:
-        requirements = EXTRAS[queue.pop()]
-        found |= names(requirements)
-        for text in requirements:
-            if canonicalize_name(Requirement(text).name) == "lstm-gan":
-                queue.extend(Requirement(text).extras)
+        for requirement in map(Requirement, queue.pop()):
+            if requirement.name == PROJECT["name"]:
+                queue += [EXTRAS[name] for name in requirement.extras]
+            else:
+                found.add(canonicalize_name(requirement.name))
     return found
 
 
 def imported(tree, *, at_once=False):
-    """Collect the top-level modules that a syntax tree imports.
-
-    Args:
-        tree: ast.Module.
-        at_once: bool, only what importing the file itself imports, not what its functions do.
-    """
-    nodes = tree.body if at_once else ast.walk(tree)
+    """Return the top-level modules that a tree imports; `at_once`: not inside its functions."""
     found = set()
-    for node in nodes:
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -101,40 +89,26 @@ def distributions(modules):
     }
 
 
-def undeclared(trees, declared, **how):
+def undeclared(trees, *extras, **how):
     """Map each file to the packages that it imports and nobody declares."""
-    found = {
-        path.relative_to(ROOT).as_posix(): distributions(imported(tree, **how)) - declared
-        for path, tree in trees.items()
-    }
+    found, declared = {}, with_extras(*extras)
+    for path, tree in trees.items():
+        found[path.relative_to(ROOT).as_posix()] = distributions(imported(tree, **how)) - declared
     return {path: missing for path, missing in found.items() if missing}
 
 
-def test_package_imports_only_core_dependencies_at_once():
-    assert undeclared(sources("lstmgan_utils"), with_extras(), at_once=True) == {}
-
-
-def test_package_imports_only_declared_dependencies():
-    declared = with_extras("notebooks", "cluster")
-    assert undeclared(sources("lstmgan_utils", "data_sample"), declared) == {}
-
-
-def test_lessons_and_tools_import_only_declared_dependencies():
-    trees = lesson_sources() | sources("tools")
-    assert undeclared(trees, with_extras("notebooks")) == {}
-
-
-def test_tests_and_benchmarks_import_only_declared_dependencies():
-    declared = with_extras("test", "bench", "cluster")
-    assert undeclared(sources("tests", "benchmarks"), declared) == {}
+def test_every_import_is_declared():
+    assert undeclared(sources("lstmgan_utils"), at_once=True) == {}
+    assert undeclared(sources("lstmgan_utils", "data_sample"), "notebooks", "cluster") == {}
+    assert undeclared(lesson_sources() | sources("tools"), "notebooks") == {}
+    assert undeclared(sources("tests", "benchmarks"), "test", "bench", "cluster") == {}
 
 
 def test_every_declared_package_is_used():
-    declared = names(PROJECT["dependencies"]).union(*map(names, EXTRAS.values()))
     trees = sources("lstmgan_utils", "data_sample", "tools", "tests", "benchmarks")
     trees |= lesson_sources()
     used = distributions(set().union(*(imported(tree) for tree in trees.values())))
-    assert declared - used - set(USED_BY) == set()
+    assert with_extras(*EXTRAS) - used - set(USED_BY) == set()
 
 
 @pytest.mark.parametrize("name", sorted(USED_BY))
@@ -144,11 +118,7 @@ def test_package_used_without_an_import_is_really_used(name):
 
 
 def pinned(path):
-    """Read a list of pins.
-
-    Returns:
-        list of Requirement.
-    """
+    """Read a list of pins as Requirements."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [Requirement(line) for line in lines if line and not line.startswith("#")]
 
@@ -163,9 +133,6 @@ def test_colab_keeps_its_versions():
             assert wanted.specifier.contains(version.version), f"Colab would replace {wanted.name}"
             seen.add(wanted.name)
     assert seen == set(colab)
-
-
-def test_colab_gets_no_jupyterlab():
     assert not with_extras("extras") & {"jupyterlab", "notebook", "ipykernel"}
 
 
@@ -179,9 +146,8 @@ def test_constraints_pin_every_declared_package_once(python):
     valid = [line for line in lines if line.marker is None or line.marker.evaluate(environment)]
     pins = {canonicalize_name(line.name): line.specifier for line in valid}
     assert len(pins) == len(valid), "two pins for one package"
-    for text in (*PROJECT["dependencies"], *(t for extra in EXTRAS.values() for t in extra)):
-        wanted = Requirement(text)
-        if wanted.name != "lstm-gan":
+    for wanted in map(Requirement, sum(EXTRAS.values(), PROJECT["dependencies"])):
+        if wanted.name != PROJECT["name"]:
             (pin,) = pins[canonicalize_name(wanted.name)]
             assert pin.operator == "==" and wanted.specifier.contains(pin.version), wanted
 
@@ -204,19 +170,11 @@ def test_conda_environment_follows_pyproject():
     assert environment["name"] == PROJECT["name"]
 
 
-def test_version_is_the_packages():
-    from lstmgan_utils import __version__
-
-    assert __version__ == PROJECT["version"]
-
-
-def test_package_import_is_light():
-    code = (
-        "import sys, lstmgan_utils; "
-        "print(*{'tensorflow', 'keras', 'music21', 'matplotlib', 'numpy'} & set(sys.modules))"
-    )
+def test_package_import_is_light_and_knows_its_version():
+    heavy = "{'tensorflow', 'keras', 'music21', 'matplotlib', 'numpy'}"
+    code = f"import sys, lstmgan_utils as l; print(l.__version__, *{heavy} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert (ran.returncode, ran.stdout.split()) == (0, []), ran.stderr
+    assert (ran.returncode, ran.stdout.split()) == (0, [PROJECT["version"]]), ran.stderr
 
 
 def kept_files():
@@ -228,37 +186,25 @@ def kept_files():
     return [path for path in found if path.is_file()]
 
 
-def texts():
-    """Give the text files among the kept ones."""
-    for path in kept_files():
-        data = path.read_bytes()
-        if b"\0" not in data[:4096]:
-            yield path, data.decode("utf-8", errors="replace")
-
-
 def test_no_kept_file_names_a_registry_or_a_machine():
     # Written in two parts, so that this file passes its own test.
     hosts = r"files\.python" + r"hosted|(?<![\w-])py" + r"pi\.org|registry\.npm" + r"js|deb\.debian"
     paths = r"(?<![\w.~}])/(?:work|root|farm|home/\w+|Users/\w+)/"
     pattern = re.compile(f"{hosts}|{paths}", re.IGNORECASE)
-    found = {
-        path.relative_to(ROOT).as_posix(): match[0]
-        for path, text in texts()
-        if (match := pattern.search(text))
-    }
+    found = {}
+    for path in kept_files():
+        data = path.read_bytes()
+        if b"\0" not in data[:4096] and (match := pattern.search(data.decode(errors="replace"))):
+            found[path.relative_to(ROOT).as_posix()] = match[0]
     assert found == {}
 
 
-def test_kept_files_are_small():
+def test_kept_files_are_small_and_no_outputs():
     sizes = {path.relative_to(ROOT).as_posix(): path.stat().st_size for path in kept_files()}
     assert {name: size for name, size in sizes.items() if size > 5 * MEGABYTE} == {}
     sample = sum(size for name, size in sizes.items() if name.startswith("data_sample/"))
     assert 0 < sample < 2 * MEGABYTE
-
-
-def test_no_outputs_are_kept():
-    kept = {path.relative_to(ROOT).parts[0] for path in kept_files()}
-    assert not kept & {"outputs", ".venv", "build", "dist"}
+    assert not {name.split("/")[0] for name in sizes} & {"outputs", ".venv", "build", "dist"}
 
 
 @pytest.mark.parametrize("command", [("check",), ("format", "--check")], ids=" ".join)
@@ -268,16 +214,9 @@ def test_ruff_finds_nothing(command):
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-1000:]
 
 
-def test_readme_links_lead_somewhere():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
-    inside = [target for target in targets if not target.startswith("http")]
+def test_readme_leads_to_files_and_targets_of_make_that_exist():
+    readme, makefile = ((ROOT / name).read_text("utf-8") for name in ("README.md", "Makefile"))
+    inside = re.findall(r"\]\((?!http)([^)#\s]+)[^)]*\)", readme)
     assert inside and [target for target in inside if not (ROOT / target).exists()] == []
-
-
-def test_readme_names_every_target_of_make():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for target in ("course", "lab", "test", "bench", "data", "clean"):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
-        assert f"`make {target}`" in readme or f"make {target}" in readme
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE) and f"make {target}" in readme

@@ -48,11 +48,7 @@ def machines(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """Run the lessons that hand something on, in order, in one project, from the repository.
-
-    Returns:
-        (Path of the project, dict that `run_notebooks` returned).
-    """
+    """Run the lessons that hand something on, in order: (Path of the project, run's record)."""
     lessons = {name: SMOKE.get(name, {}) for name in HANDING_ON}
     project = make_project(tmp_path_factory.mktemp("course"), lessons)
     yield project, run_notebooks(project / "notebooks", project / "outputs/pages", timeout=600)
@@ -61,13 +57,13 @@ def course(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outputs(course):
-    """Give the folder of artefacts of the lessons that ran in order."""
+    """The folder of artefacts of the lessons that ran in order."""
     return course[0] / "outputs"
 
 
 @pytest.fixture(scope="module")
 def sample():
-    """Give what the sample's own manifest expects of each file, as rows by name."""
+    """What the sample's own manifest expects of each file: rows by name."""
     with (ROOT / "data_sample" / "manifest.csv").open(encoding="utf-8", newline="") as file:
         return {Path(row["file"]).stem: row for row in csv.DictReader(file)}
 
@@ -122,23 +118,14 @@ def test_scores_are_whole(outputs):
         assert zipfile.ZipFile(path).testzip() is None
 
 
-@pytest.fixture(scope="module")
-def kept(outputs):
-    """Give the rows of the scores that were kept and of those left out."""
+def test_filter_keeps_what_the_sample_expects_and_the_store_holds_it(outputs, sample):
     rows = read_manifest(outputs / "mxl/filtering.csv")
-    return [[row for row in rows if row["status"] == status] for status in ("kept", "left out")]
-
-
-def test_filter_keeps_what_the_sample_expects(kept, sample):
-    expected = {name for name, row in sample.items() if row["expected"] == "kept"}
-    assert {Path(row["file"]).stem for row in kept[0]} == expected
-    assert kept[1] and all(row["reason"] for row in kept[1])
-
-
-def test_kept_scores_are_in_the_store(outputs, kept):
+    kept = {Path(row["file"]).stem for row in rows if row["status"] == "kept"}
+    assert kept == {name for name, row in sample.items() if row["expected"] == "kept"}
+    left_out = [row["reason"] for row in rows if row["status"] == "left out"]
+    assert left_out and all(left_out)
     songs = corpus.open_store(outputs / "songs.store")
-    assert len(songs) == len(kept[0])
-    assert all(len(songs[i]) > 0 for i in range(len(songs)))
+    assert len(songs) == len(kept) and all(len(songs[i]) > 0 for i in range(len(songs)))
 
 
 def test_training_leaves_samples(machines):
@@ -158,12 +145,10 @@ def test_music_comes_in_every_form(machines):
 
 
 def test_generated_midi_has_notes_in_every_measure(machines):
-    longest = max(
-        (pianoroll.read_midi(path) for path in generated(machines, ".mid")), key=pianoroll.n_steps
-    )
+    pieces = (pianoroll.read_midi(path) for path in generated(machines, ".mid"))
+    longest = max(pieces, key=pianoroll.n_steps)
     measures = -(-pianoroll.n_steps(longest) // pianoroll.STEPS_PER_MEASURE)
-    assert measures >= MEASURES
-    assert len(longest) >= measures
+    assert len(longest) >= measures >= MEASURES
 
 
 def test_generated_sound_is_audible_and_not_clipped(machines):

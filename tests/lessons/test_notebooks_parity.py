@@ -30,11 +30,7 @@ def without_docstrings(node):
 
 
 def packaged():
-    """Collect the package's definitions.
-
-    Returns:
-        dict of name to list of (module name, node).
-    """
+    """Return the package's definitions: dict of name to list of (module name, node)."""
     found = {}
     for path in MODULES:
         for node in definitions(path.read_text(encoding="utf-8")):
@@ -43,11 +39,7 @@ def packaged():
 
 
 def shown():
-    """Collect the packaged definitions that the lessons show.
-
-    Returns:
-        dict of name to list of (lesson stem, node), in the lessons' order.
-    """
+    """Return the packaged definitions that lessons show: name to list of (lesson stem, node)."""
     names, found = packaged(), {}
     for path in lesson_paths():
         for cell in code_cells(read_lesson(path)):
@@ -59,10 +51,10 @@ def shown():
     return found
 
 
-SHOWN = shown()
+PACKAGED, SHOWN = packaged(), shown()
 INTRODUCED = {
     f"{module}.{node.name}": number
-    for places in packaged().values()
+    for places in PACKAGED.values()
     for module, node in places
     for number in re.findall(r"Introduced in lesson (\w+)", ast.get_docstring(node) or "")
 }
@@ -74,24 +66,13 @@ def test_lessons_show_the_package():
 
 
 @pytest.mark.parametrize("name", sorted(SHOWN))
-def test_shown_code_is_the_packaged_code(name):
-    originals = [without_docstrings(node) for _, node in packaged()[name]]
-    for lesson, node in SHOWN[name]:
-        assert without_docstrings(node) in originals, f"{lesson} shows another {name}"
-
-
-@pytest.mark.parametrize("name", sorted(SHOWN))
-def test_code_is_shown_once(name):
-    assert len(SHOWN[name]) == 1, [lesson for lesson, _ in SHOWN[name]]
-
-
-@pytest.mark.parametrize("name", sorted(SHOWN))
-def test_docstring_points_to_the_lesson(name):
-    first, node = SHOWN[name][0]
+def test_shown_code_is_the_packaged_code_and_shown_once(name):
+    ((lesson, node),) = SHOWN[name]
     tree = without_docstrings(node)
-    original = next(n for _, n in packaged()[name] if without_docstrings(n) == tree)
-    docstring = ast.get_docstring(original) or ""
-    assert f"Introduced in lesson {first[:2]}." in docstring, f"{name} is shown in {first}"
+    same = [original for _, original in PACKAGED[name] if without_docstrings(original) == tree]
+    assert same, f"{lesson} shows another {name}"
+    said = f"Introduced in lesson {lesson[:2]}."
+    assert said in (ast.get_docstring(same[0]) or ""), f"{name} is shown in {lesson}"
 
 
 def test_docstrings_point_to_lessons_of_the_course():

@@ -100,15 +100,12 @@ def test_timeout_is_for_the_whole_lesson(folder, pages):
     ("parameters", "message"),
     [({"09_z": {}}, "09_z, which is no lesson"), ({"00_a": {"M": 1}}, "00_a.ipynb: M is no param")],
 )
-def test_unknown_parameters_are_refused(folder, pages, parameters, message):
+def test_no_lessons_and_unknown_parameters_are_refused(folder, pages, parameters, message):
+    with pytest.raises(FileNotFoundError, match="holds no lesson"):
+        run_notebooks(folder, pages)
     write_lesson(folder, "00_a", "print(N)")
     with pytest.raises(ValueError, match=message):
         run_notebooks(folder, pages, parameters)
-
-
-def test_empty_folder_is_named(folder, pages):
-    with pytest.raises(FileNotFoundError, match="holds no lesson"):
-        run_notebooks(folder, pages)
 
 
 def test_parameters_are_injected_after_their_cell(folder):
@@ -176,26 +173,20 @@ def test_picture_of_a_widget_is_kept():
     assert [dict(o.data) for o in notebook.cells[0].outputs] == [{"image/png": "aGk="}]
 
 
-def test_slices_wait_no_longer_than_asked():
+@pytest.mark.parametrize(("late", "timeout"), [(True, None), (False, 0.5)])
+def test_slices_find_a_late_message_and_wait_no_longer_than_asked(late, timeout):
     asked = []
 
     async def receive(timeout):
         asked.append(timeout)
-        await asyncio.sleep(timeout)
+        if late and len(asked) == 4:
+            return "reply"
+        await asyncio.sleep(0 if late else timeout)
         raise Empty
 
-    with pytest.raises(Empty):
-        asyncio.run(in_slices(receive, 0.2)(timeout=0.5))
-    assert len(asked) >= 2 and max(asked) <= 0.2 and sum(asked) <= 0.6
-
-
-def test_slices_find_a_late_message():
-    calls = []
-
-    async def receive(timeout):
-        calls.append(timeout)
-        if len(calls) < 4:
-            raise Empty
-        return "reply"
-
-    assert asyncio.run(in_slices(receive)(timeout=None)) == "reply"
+    if late:
+        assert asyncio.run(in_slices(receive)(timeout=timeout)) == "reply"
+    else:
+        with pytest.raises(Empty):
+            asyncio.run(in_slices(receive, 0.2)(timeout=timeout))
+        assert len(asked) >= 2 and max(asked) <= 0.2 and sum(asked) <= 0.6

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from jupyter_browser import (
-    CHROMIUM,
     KEYS,
     LESSONS,
     OTHER_STOPS,
@@ -31,7 +30,6 @@ STACKS = Path(os.environ.get("LSTMGAN_STACKS", "nowhere")).absolute()
 KERNEL, LAB = STACKS / "kernel/bin/python", STACKS / "lab/bin/python"
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.skipif(
         not KERNEL.exists(), reason="LSTMGAN_STACKS names no folder of tools/colab_stack.sh"
     ),
@@ -62,7 +60,7 @@ def lab(project, tmp_path_factory):
 
 
 @pytest.fixture(scope="module", params=LESSONS, ids=str)
-def run(request, lab, chromium, pictures):
+def run(request, chromium, lab, pictures):
     """A lesson after Run All: (name, page, hosts asked for)."""
     page, hosts = run_all(chromium, lab, request.param, pictures / f"colab_{request.param}.png")
     page.wait_for_selector(".roll-player[data-take]")

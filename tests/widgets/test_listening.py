@@ -27,22 +27,15 @@ def test_answers_scores_and_csv(tmp_path):
     said = [test.answer(real) for real in (truth[0], not truth[1], truth[2], truth[3])]
     assert [text.split(":")[0] for text in said] == ["Right", "Wrong", "Right", "Right"]
     # 3 or 4 right of 4 by guessing: (4 + 1) / 16
-    assert said[-1].endswith("3 of 4 right. Somebody who only guesses gets as many or more 31% "
-                             "of the time.")  # fmt: skip
+    assert "3 of 4 right" in said[-1] and "31%" in said[-1]
+    with pytest.raises(ValueError, match="another seed"):
+        test.answer(True)
     with (tmp_path / "outputs" / "answers.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     words = {True: "real", False: "generated"}
     assert rows[0] == list(COLUMNS)
     assert rows[2] == ["2", "2", words[truth[1]], words[not truth[1]]]
     assert len(rows) == 5 and len(list(tmp_path.rglob("*.*"))) == 1
-
-
-def test_no_more_answers_than_clips(tmp_path):
-    test = BlindTest(deal(REAL, OURS, 2))
-    test.answer(True)
-    test.answer(True)
-    with pytest.raises(ValueError, match="another seed"):
-        test.answer(True)
 
 
 def test_panel_plays_answers_and_stops():

@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import shutil
 from pathlib import Path
 
 import ipywidgets
@@ -19,7 +18,6 @@ SONG = note_array((24 * i, 24, 60 + i * 5 % 13) for i in range(32))  # 8 measure
 SHORT = note_array((24 * i, 24, 72 - i % 5) for i in range(8))  # 2 measures
 EMPTY = note_array([])
 SCRIPT = Path(player.__file__).with_name("player.js")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PAGE = """<body style="margin:16px;{style}"><div id="here"></div><script type="module">{code}
 const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 const state = {state}, watchers = {{}};
@@ -97,20 +95,6 @@ def test_ipython_shows_the_widget_and_its_stand_in():
     assert {"application/vnd.jupyter.widget-view+json", "text/html"} <= set(bundle)
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
-
-
 def state_of(notes, sound=True, **changes):
     """The traits that player.js reads, as JSON text."""
     widget = player.PianoRollPlayer(notes, sound=sound)
@@ -139,26 +123,25 @@ def open_page(chromium):
     assert all(url.startswith(("data:", "blob:", "about:")) for url in urls)
 
 
+def wait_until(page, moment):
+    """Wait for a condition on the seconds that the playhead shows, such as "> 0.8"."""
+    page.wait_for_function(f"document.querySelector('.roll-player').dataset.time {moment}")
+
+
 def seconds(page):
     return float(page.get_attribute(".roll-player", "data-time"))
 
 
+COLOURS = """([x0, x1]) => { const canvas = document.querySelector('canvas'), w = canvas.width;
+  const data = canvas.getContext('2d').getImageData(x0 * w, 0, (x1 - x0) * w, canvas.height).data;
+  const found = {};
+  for (let i = 0; i < data.length; i += 4) found[data.slice(i, i + 3)] = 1;
+  return Object.keys(found); }"""
+
+
 def colours(page, x0=0, x1=1):
     """The set of colours in a vertical slice of the roll."""
-    return set(
-        map(
-            tuple,
-            page.evaluate(
-                """([x0, x1]) => {
-        const canvas = document.querySelector('canvas'), w = canvas.width;
-        const data = canvas.getContext('2d')
-            .getImageData(x0 * w, 0, (x1 - x0) * w, canvas.height).data, out = {};
-        for (let i = 0; i < data.length; i += 4) out[data.slice(i, i + 3)] = 1;
-        return Object.keys(out).map((key) => key.split(',').map(Number)); }""",
-                [x0, x1],
-            ),
-        )
-    )
+    return {tuple(map(int, text.split(","))) for text in page.evaluate(COLOURS, [x0, x1])}
 
 
 BLUE, VERMILION, SKY = (0, 114, 178), (213, 94, 0), (86, 180, 233)
@@ -170,7 +153,7 @@ def test_play_moves_the_playhead_and_lights_notes(open_page, sound):
     page = open_page(sound=sound)
     assert BLUE in colours(page)
     page.click(".play")
-    page.wait_for_function("document.querySelector('.roll-player').dataset.time > 0.8")
+    wait_until(page, "> 0.8")
     assert VERMILION in colours(page, 0.05, 0.2)
     page.click(".play")
     assert "Play" in page.inner_text(".play")
@@ -201,8 +184,8 @@ def test_click_seeks_and_drag_selects_measures(open_page):
 def test_loop_jumps_back(open_page, sound):
     page = open_page(SHORT, sound=sound, loop=[1, 1], tempo=240)
     page.click(".play")
-    page.wait_for_function("document.querySelector('.roll-player').dataset.time > 0.7")
-    page.wait_for_function("document.querySelector('.roll-player').dataset.time < 0.5")
+    wait_until(page, "> 0.7")
+    wait_until(page, "< 0.5")
     assert "Pause" in page.inner_text(".play")
 
 
@@ -225,7 +208,7 @@ def test_keyboard_and_labels(open_page):
     assert page.get_attribute(".scroll", "aria-valuenow") == "8"
     page.keyboard.press("Home")
     page.keyboard.press(" ")
-    page.wait_for_function("document.querySelector('.roll-player').dataset.time > 0.2")
+    wait_until(page, "> 0.2")
     page.keyboard.press(" ")
     assert "32 notes" in page.get_attribute(".roll-player", "aria-label")
 
@@ -250,13 +233,6 @@ def test_200_measures_scroll_and_follow(open_page):
     assert BLUE in colours(page, 0.1, 1)
 
 
-@pytest.mark.browser
-def test_silence_is_said(open_page):
-    page = open_page(EMPTY)
-    assert page.inner_text(".title") == audio.SILENT and page.is_disabled(".play")
-    assert BLUE not in colours(page)
-
-
 def send_take(page, notes, take, autoplay):
     """Send another song, as the kernel does: its traits, then the number of the take."""
     rows = base64.b64encode(player.pack_notes(notes)).decode()
@@ -272,15 +248,20 @@ def test_a_new_take_goes_on_at_the_same_place_or_plays_at_once(open_page):
     assert "Play" in page.inner_text(".play")
     page.keyboard.press("Tab")  # as any key or click, it lets the page sound
     send_take(page, SONG, 3, autoplay=True)
-    page.wait_for_function("document.querySelector('.roll-player').dataset.time > 0.6")
+    wait_until(page, "> 0.6")
     send_take(page, other, 4, autoplay=False)
     assert "Pause" in page.inner_text(".play") and seconds(page) >= 0.5
     send_take(page, EMPTY, 5, autoplay=True)
-    assert "Play" in page.inner_text(".play") and page.inner_text(".title") == audio.SILENT
+    assert page.is_disabled(".play") and page.inner_text(".title") == audio.SILENT
+    assert BLUE not in colours(page)
 
 
 @pytest.mark.browser
-def test_a_browser_that_wants_a_click_gets_one(open_page):
+def test_it_yields_to_another_player_and_to_a_browser_that_wants_a_click(open_page):
+    page = open_page(sound=False)
+    page.click(".play")
+    page.evaluate("dispatchEvent(new CustomEvent('roll-player', { detail: 'another' }))")
+    assert "Play" in page.inner_text(".play")
     page = open_page(autoplay=True)
     page.evaluate("() => { HTMLMediaElement.prototype.play = () => Promise.reject(Error()); }")
     send_take(page, SONG, 2, autoplay=True)
@@ -288,22 +269,13 @@ def test_a_browser_that_wants_a_click_gets_one(open_page):
 
 
 @pytest.mark.browser
-def test_one_player_plays_at_a_time(open_page):
-    page = open_page(sound=False)
-    page.click(".play")
-    page.evaluate("dispatchEvent(new CustomEvent('roll-player', { detail: 'another' }))")
-    assert "Play" in page.inner_text(".play")
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("piece", ["joplin_maple_leaf_rag", "mozart_sonata_k545"])
-def test_piano_music_has_room(open_page, pictures, piece):
-    notes = read_midi(ROOT / "data_sample" / "midi" / f"{piece}.mid")
+def test_piano_music_has_room(open_page, pictures):
+    notes = read_midi(ROOT / "data_sample" / "midi" / "joplin_maple_leaf_rag.mid")
     page = open_page(notes, sound=False, width=480)
-    page.screenshot(path=pictures / f"{piece}.png")
-    size = "(() => { const c = document.querySelector('canvas'); return c.height; })()"
+    page.screenshot(path=pictures / "piano_music.png")
     rows = int(np.ptp(notes["pitch"])) + 5
-    assert page.evaluate(size) == 20 + max(220, 5 * rows) > 240
+    height = page.evaluate("document.querySelector('canvas').height")
+    assert height == 20 + max(220, 5 * rows) > 240
     wide = page.evaluate("document.querySelector('.scroll').scrollWidth")
     measures = -(-int((notes["onset"] + notes["duration"]).max()) // 96)
     assert wide / measures > 100  # pixels; a melody in eighths has 60

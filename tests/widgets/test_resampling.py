@@ -1,14 +1,13 @@
-"""The panel: each knob reaches the plain functions, takes are kept, errors are said, files made."""
+"""The panel: each setting reaches the plain functions; takes, errors and files are kept or said."""
 
 import base64
 import re
 
-import ipywidgets
 import numpy as np
 import pytest
 
 from lstmgan_utils import pianoroll, sampling
-from lstmgan_utils.sampling import Knobs
+from lstmgan_utils.sampling import Settings
 from lstmgan_utils.widgets import player, resampling
 
 
@@ -52,53 +51,32 @@ def test_first_take_waits_for_a_click_and_later_ones_play_at_once(panel):
     assert not panel.player.autoplay and said(panel) == ""
 
 
-def test_fine_steps_and_the_terms_of_the_field(panel):
-    amount, temperature = (panel.controls[name] for name in ("amount", "temperature"))
-    assert (amount.step, amount.readout_format) == (0.001, ".3f") and temperature.step == 0.05
-    names = {name: panel.buttons[name].description for name in ("local_latent", "global_latent")}
-    assert names == {"local_latent": "new local latent", "global_latent": "new global latent"}
-    assert all(widget.description and widget.layout.width == "auto" for widget in
-               panel.controls.values())  # fmt: skip
-
-
-EXTREMES = {
-    "seed": (0, resampling.LARGEST_SEED),
-    "measures": (1, 200),
-    "amount": (0.5, 1.0),
-    "walk": (True,),
-    "transpose": (-12, 12),
-    "temperature": (0.0, 2.0),
-}
+EXTREMES = {"seed": (0, resampling.LARGEST_SEED), "measures": (1, 200), "amount": (0.5, 1.0)}
+EXTREMES |= {"walk": (True,), "transpose": (-12, 12), "temperature": (0.0, 2.0)}
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in EXTREMES.items() for v in vs])
-def test_knobs_reach_the_sampler(panel, name, value):
+def test_settings_reach_the_sampler(panel, name, value):
     panel.controls[name].value = value
-    expected = sampling.sample_take(1.0, Knobs(**{name: value}))
+    expected = sampling.sample_take(1.0, Settings(**{name: value}))
     np.testing.assert_array_equal(notes_of(panel), expected)
     assert pitches(panel) == expected["pitch"].tolist()
     assert len(panel.takes) == (1 if (name, value) == ("seed", 0) else 2)
 
 
-@pytest.mark.parametrize("name", ["measures", "amount", "temperature", "tempo", "transpose"])
-def test_sliders_stop_where_the_functions_do(name):
-    control = resampling.make_controls(Knobs())[name]
-    control.value = 1e9
-    assert control.value == control.max
-    assert (name != "measures") or (control.min, control.max) == (1, 200)
-
-
-def test_any_program_can_start(tmp_path):
-    panel = resampling.resampling_panel(1.0, Knobs(program=5), folder=tmp_path)
+def test_any_program_can_start_and_sliders_are_bounded(tmp_path):
+    panel = resampling.resampling_panel(1.0, Settings(program=5), folder=tmp_path)
     assert panel.controls["program"].value == 5 and len(panel.takes) == 1
     assert ("piano", 0) in panel.controls["program"].options
+    panel.controls["measures"].value = 1e9
+    assert panel.settings.measures == 200 and panel.controls["amount"].step == 0.001
 
 
 def test_tempo_and_instrument_change_the_sound_and_no_note(panel):
     before, take = pitches(panel), panel.player.take
     panel.controls["tempo"].value = 77
     panel.controls["program"].value = 73
-    assert panel.player.tempo == 77 and panel.knobs.program == 73
+    assert panel.player.tempo == 77 and panel.settings.program == 73
     assert pitches(panel) == before and len(panel.takes) == 1 and panel.player.take == take + 2
 
 
@@ -107,32 +85,30 @@ def test_latents_redraw_their_own_rows(panel, seed):
     panel.controls["seed"].value = seed
     drawn = sampling.draw_latent(seed)
     panel.buttons["local_latent"].click()
-    other_details = sampling.latent_of(panel.knobs)
+    other_details = sampling.latent_of(panel.settings)
     assert (other_details[0] == drawn[0]).all() and (other_details[1:] != drawn[1:]).all()
     panel.buttons["resample"].click()
-    assert panel.knobs.local_latent is None and panel.knobs.seed == seed + 1
+    assert panel.settings.local_latent is None and panel.settings.seed == seed + 1
     drawn = sampling.draw_latent(seed + 1)
     panel.buttons["global_latent"].click()
-    other_song = sampling.latent_of(panel.knobs)
+    other_song = sampling.latent_of(panel.settings)
     assert (other_song[0] != drawn[0]).all() and (other_song[1:] == drawn[1:]).all()
 
 
 def test_blend_ends_at_the_other_seed_and_walk_goes_there():
     start, end = sampling.draw_latent(3), sampling.draw_latent(4)
-    blended = sampling.latent_of(Knobs(seed=3, other_seed=4, amount=1.0))
+    blended = sampling.latent_of(Settings(seed=3, other_seed=4, amount=1.0))
     np.testing.assert_allclose(blended, end, atol=1e-6)
-    walked = sampling.latent_of(Knobs(seed=3, other_seed=4, walk=True))
+    walked = sampling.latent_of(Settings(seed=3, other_seed=4, walk=True))
     np.testing.assert_allclose(walked[-1], end[-1], atol=1e-6)
     assert np.abs(walked[1] - start[1]).max() < 0.2 < np.abs(walked[16] - start[16]).max()
 
 
-def test_resample_and_dice_bring_other_music(panel, monkeypatch):
+def test_dice_bring_other_music(panel, monkeypatch):
     first = pitches(panel)
-    panel.buttons["resample"].click()
-    assert pitches(panel) != first and panel.controls["seed"].value == 1
     monkeypatch.setattr(resampling.random, "randrange", lambda stop: 4321 % stop)
     panel.buttons["dice"].click()
-    assert panel.controls["seed"].value == 4321 and len(panel.takes) == 3
+    assert panel.controls["seed"].value == 4321 and pitches(panel) != first
 
 
 def test_history_and_a_b(panel):
@@ -156,9 +132,8 @@ def test_export_names_its_files_after_the_seed(panel, tmp_path):
     assert [name.rsplit(".", 1)[0] for name in names] == ["seed_0007_key_+2_8_measures"] * 4
     assert {name.rsplit(".", 1)[1] for name in names} >= {"mid", "mxl", "png"}
     assert said(panel).count("seed_0007") == 1
-    links = dict(
-        re.findall(r'download="([^"]+)" [^>]*href="data:[^,]+,([^"]+)"', panel.status.value)
-    )
+    link = r'download="([^"]+)" [^>]*href="data:[^,]+,([^"]+)"'
+    links = dict(re.findall(link, panel.status.value))
     assert sorted(links) == names
     for name, code in links.items():
         assert base64.b64decode(code) == (tmp_path / "generated" / name).read_bytes()
@@ -167,21 +142,11 @@ def test_export_names_its_files_after_the_seed(panel, tmp_path):
 
 
 def test_file_stem_tells_takes_apart():
-    changed = [
-        Knobs(),
-        Knobs(seed=1),
-        Knobs(amount=0.5),
-        Knobs(amount=0.501),
-        Knobs(amount=0.5, other_seed=2),
-        Knobs(walk=True),
-        Knobs(local_latent=1),
-        Knobs(global_latent=1),
-        Knobs(temperature=1.1),
-        Knobs(transpose=-1),
-        Knobs(measures=9),
-        Knobs(weights="outputs/runs/mine"),
-    ]
-    stems = [sampling.file_stem(knobs) for knobs in changed]
+    changed = [{}, {"amount": 0.5}, {"amount": 0.501}, {"amount": 0.5, "other_seed": 2}]
+    single = {"seed": 1, "walk": True, "local_latent": 1, "global_latent": 1, "temperature": 1.1,
+              "transpose": -1, "measures": 9, "weights": "outputs/runs/mine"}  # fmt: skip
+    changed += [{name: value} for name, value in single.items()]
+    stems = [sampling.file_stem(Settings(**change)) for change in changed]
     assert len(set(stems)) == len(stems) and all(stem.startswith("seed_000") for stem in stems)
 
 
@@ -226,11 +191,11 @@ def test_weights_are_a_menu_of_what_ships_and_what_was_trained(panel, runs, tmp_
     menu.value = "outputs/runs/good"
     panel.buttons["resample"].click()
     assert runs == ["good"]  # loaded once
-    expected = sampling.sample_take(2.0, Knobs(seed=2, weights="outputs/runs/good"))
+    expected = sampling.sample_take(2.0, Settings(seed=2, weights="outputs/runs/good"))
     np.testing.assert_array_equal(notes_of(panel), expected)
     menu.value = "outputs/runs/early"
     assert "early holds no save yet; train on" in said(panel)
-    assert menu.value == panel.knobs.weights == "outputs/runs/good" and len(panel.takes) == 4
+    assert menu.value == panel.settings.weights == "outputs/runs/good" and len(panel.takes) == 4
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     other = resampling.resampling_panel(weights=elsewhere, folder=tmp_path)
@@ -243,14 +208,11 @@ def test_wrong_weights_are_said_at_once(tmp_path):
 
 
 def test_score_appears_when_asked_for(panel, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(
-        resampling, "engraved", lambda notes, _, metre: drawn.append((len(notes), metre)) or "<svg>"
-    )
+    monkeypatch.setattr(resampling, "engraved", lambda notes, *_: f"{len(notes)} notes")
     panel.controls["measures"].value = 200
-    assert panel.score.value == "" and not drawn
+    assert panel.score.value == ""
     panel.buttons["score"].value = True
-    assert panel.score.value == "<svg>" and drawn == [(4 * resampling.SCORE_MEASURES, "4/4")]
+    assert panel.score.value == f"{4 * resampling.SCORE_MEASURES} notes"
     panel.buttons["score"].value = False
     assert panel.score.value == ""
 
@@ -260,14 +222,3 @@ def test_panel_shows_itself_with_a_stand_in(panel, monkeypatch):
     bundle, _ = panel._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.model_id
     assert bundle["text/html"] == "<img alt='roll'>"
-
-
-def test_no_output_widget_is_filled_while_loading(panel):
-    def inside(widget):
-        yield widget
-        for child in getattr(widget, "children", ()):
-            yield from inside(child)
-
-    found = list(inside(panel))
-    assert panel.player in found and len(found) > 20
-    assert not any(isinstance(widget, ipywidgets.Output) for widget in found)

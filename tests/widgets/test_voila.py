@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 from jupyter_browser import (
-    CHROMIUM,
     LESSONS,
     make_home,
     make_project,
     next_take,
-    open_chromium,
     open_page,
     served,
     start_playing,
@@ -22,7 +20,6 @@ from jupyter_browser import (
 VOILA = Path(os.environ.get("LSTMGAN_STACKS", "nowhere")).absolute() / "voila/bin/python"
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.skipif(
         not VOILA.exists(), reason="LSTMGAN_STACKS names no folder of tools/colab_stack.sh"
     ),
@@ -36,17 +33,13 @@ def voila_command(project, port):
     return [str(VOILA), "-m", "voila", *options, str(project)]
 
 
-def test_voila_serves_the_panel_as_an_app(tmp_path):
+def test_voila_serves_the_panel_as_an_app(chromium, tmp_path, pictures):
     home, project = tmp_path / "home", tmp_path / "project"
     home.mkdir(), project.mkdir()
     make_home(home)
     make_project(project, {LESSON: LESSONS[LESSON]})
-    pictures = Path(os.environ.get("LSTMGAN_SCREENSHOTS") or tmp_path)
-    with (
-        served(lambda port: voila_command(project, port), home, page="") as address,
-        open_chromium() as browser,
-    ):
-        page, _ = open_page(browser)
+    with served(lambda port: voila_command(project, port), home, page="") as address:
+        page, _ = open_page(chromium)
         page.goto(f"{address}/voila/render/notebooks/{LESSON}.ipynb", timeout=300_000)
         page.wait_for_selector(".resampling-panel .roll-player[data-take]", timeout=300_000)
         assert page.locator(".jp-InputArea-editor, .highlight").count() == 0  # no code is shown
