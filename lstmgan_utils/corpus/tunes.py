@@ -4,11 +4,11 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from unittest import mock
 
-from ..pianoroll.abc_notation import read_abc, without_graces
+from ..pianoroll.abc_notation import read_abc
 from .building import fill_store
-from .songs import open_store, whole_song
+from .songs import whole_song
+from .store import open_store
 
 COLLECTIONS = {
     "oneills1850": "O'Neill's Music of Ireland, 1903",
@@ -38,7 +38,8 @@ def builtin_tunes(cache=None, *, n_jobs=None, progress=True):
 
     Introduced in lesson 03.
     """
-    path = cache_folder(cache) / "builtin_tunes.store"
+    folder = cache or os.environ.get("LSTMGAN_CACHE") or "~/.cache/lstmgan"
+    path = Path(folder).expanduser() / "builtin_tunes.store"
     try:
         return open_store(path)
     except (FileNotFoundError, ValueError):  # none yet, or one of an earlier version
@@ -46,16 +47,8 @@ def builtin_tunes(cache=None, *, n_jobs=None, progress=True):
                           n_jobs=n_jobs, progress=progress)[0]  # fmt: skip
 
 
-def cache_folder(cache=None):
-    """Name the folder for what need not be made twice."""
-    return Path(cache or os.environ.get("LSTMGAN_CACHE") or "~/.cache/lstmgan").expanduser()
-
-
 def list_tunes():
-    """List the tunes of the four collections without parsing them.
-
-    Returns:
-        list of (file hash, (source, name, ABC text)), sorted by file.
+    """Return [(file hash, (source, name, ABC text))] of the four collections, sorted by file.
 
     Raises:
         FileNotFoundError: this music21 came without its corpus.
@@ -77,7 +70,7 @@ def list_tunes():
 
 
 def read_text(file):
-    """Read a text of unknown age: UTF-8 where it is, Latin-1 where it is not."""
+    """Read a text file in UTF-8 or, as older files are, in Latin-1."""
     data = file.read_bytes()
     try:
         return data.decode("utf-8-sig")
@@ -86,19 +79,12 @@ def read_text(file):
 
 
 def split_tunes(text):
-    """Split the text of an ABC file at its X: fields, one tune each."""
+    """Split the text of an ABC file at its X: fields into one text a tune."""
     return [tune for tune in re.split(r"(?m)^(?=X:)", text) if tune.startswith("X:")]
 
 
 def read_tune(source, name, text):
-    """Read one ABC tune.
-
-    Args:
-        source, name: str, for the table.
-        text: str, the ABC of one tune.
-
-    Returns:
-        (note array of any length, row dict).
+    """Read one ABC tune: (note array of any length, row dict).
 
     Raises:
         ValueError: the tune has more than one voice, or no note, or music21 cannot read it.
@@ -109,17 +95,4 @@ def read_tune(source, name, text):
         raise ValueError(f"{name}: music21 cannot read it ({error!r})") from error
     if not len(notes):
         raise ValueError(f"{name}: no notes")
-    text_columns = {"name": name, "source": source, "licence": LICENCE, "mode": info["mode"]}
-    return whole_song(notes, info, **text_columns)
-
-
-def parse_without_beams(text):
-    """Parse ABC into a music21 score without beams, which take most of the time and are no notes.
-
-    Returns:
-        music21 stream, for what needs measures and repeats; `read_abc` is faster where notes do.
-    """
-    from music21 import converter, stream
-
-    with mock.patch.object(stream.Stream, "makeBeams", lambda part, **_: part):
-        return converter.parse(without_graces(text), format="abc")
+    return whole_song(notes, info, name=name, source=source, licence=LICENCE, mode=info["mode"])
