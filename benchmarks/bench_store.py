@@ -44,9 +44,7 @@ def row(name, value, target="", reached=None):
 
 def large_store(songs, path):
     """Write the built-in tunes again and again, until there are as many as the original had."""
-    pairs = [
-        (notes, unpack_row(record)) for notes, record in zip(songs, songs.rows, strict=True)
-    ]
+    pairs = [(notes, unpack_row(record)) for notes, record in zip(songs, songs.rows, strict=True)]
     store.write_store(path, itertools.islice(itertools.cycle(pairs), N_SONGS))
 
 
