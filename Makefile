@@ -39,8 +39,8 @@ test-colab: $(STAMPS)-test $(STAMPS)-system-test
 	sh tools/colab_stack.sh build/stacks
 	LSTMGAN_STACKS=build/stacks $(RUN) -m pytest tests/widgets/test_browser_colab.py tests/widgets/test_voila.py
 	build/stacks/kernel/bin/python -m pytest -W ignore -m "not browser and not benchmark" \
-	    tests/widgets tests/test_audio.py tests/test_transfer.py \
-	    tests/test_runtime.py tests/test_sampling.py \
+	    tests/widgets tests/test_audio.py tests/test_runtime.py \
+	    tests/test_sampling.py \
 	    tests/test_generator.py tests/test_gan.py tests/pianoroll/test_pianoroll.py
 
 bench: $(STAMPS)-bench $(STAMPS)-system
