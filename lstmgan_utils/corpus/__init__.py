@@ -8,13 +8,16 @@ from .building import build_store
 from .original import read_original, write_original
 from .songs import Songs, from_arrays, song_row
 from .store import open_store
-from .tunes import builtin_tunes
+from .tunes import builtin_tunes, need_kept, need_scores, need_songs
 
 __all__ = [
     "Songs",
     "build_store",
     "builtin_tunes",
     "from_arrays",
+    "need_kept",
+    "need_scores",
+    "need_songs",
     "open_store",
     "read_original",
     "song_row",

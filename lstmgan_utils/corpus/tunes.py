@@ -1,12 +1,18 @@
-"""The tunes that come with music21: 4,400 melodies to train on, with nothing to download."""
+"""Songs for learners without files of their own: music21's 4,400 tunes, and the sample.
+
+`need_…` make in seconds, out of the sample, what a lesson lacks of those before it: on Colab each
+notebook is a machine of its own, so `outputs/` starts empty there.
+"""
 
 import hashlib
 import os
 import re
 from pathlib import Path
 
+from .. import filtering, runtime
+from ..conversion.engines import convert_folder
 from ..pianoroll.abc_notation import read_abc
-from .building import fill_store
+from .building import build_store, fill_store
 from .songs import whole_song
 from .store import open_store
 
@@ -96,3 +102,59 @@ def read_tune(source, name, text):
     if not len(notes):
         raise ValueError(f"{name}: no notes")
     return whole_song(notes, info, name=name, source=source, licence=LICENCE, mode=info["mode"])
+
+
+def need_scores(mxl_folder, midi_folder="data_sample/midi"):
+    """Return the scores in MusicXML, list of Path; where there are none, convert MIDI files first.
+
+    Args:
+        mxl_folder: folder of the scores.
+        midi_folder: folder to convert with the quick engine, from the project's folder.
+
+    Introduced in lesson 02.
+    """
+    mxl_folder = Path(mxl_folder)
+    if not any(path.suffix.lower() in filtering.SUFFIXES for path in mxl_folder.rglob("*")):
+        print(f"No scores in {mxl_folder.name}/ yet: the quick engine converts {midi_folder}.")
+        midi_folder = runtime.locate(midi_folder)
+        convert_folder(midi_folder, mxl_folder, engine="python", progress=False)
+    kinds = (".mxl", ".musicxml", ".xml")
+    return sorted(path for path in mxl_folder.rglob("*") if path.suffix.lower() in kinds)
+
+
+def need_kept(mxl_folder, midi_folder="data_sample/midi"):
+    """Return the scores that lesson 02 kept, list of Path; filter the folder first if need be.
+
+    Args:
+        mxl_folder, midi_folder: as for `need_scores`.
+
+    Introduced in lesson 03.
+    """
+    manifest = Path(mxl_folder) / "filtering.csv"
+    if not manifest.is_file():
+        need_scores(mxl_folder, midi_folder)
+        print("The scores are not filtered yet: keeping those for one instrument.")
+        filtering.filter_folder(mxl_folder, progress=False)
+    return filtering.kept_files(manifest)
+
+
+def need_songs(place):
+    """Return the Songs to learn from; build lesson 03's store of the sample where it is missing.
+
+    Args:
+        place: str, a store, from the project's folder, or "builtin" for music21's tunes.
+
+    Raises:
+        FileNotFoundError: there is no such store, and it has another name than lesson 03's.
+
+    Introduced in lesson 04.
+    """
+    if place == "builtin":
+        return builtin_tunes()
+    path = runtime.locate(place)
+    if path.is_file():
+        return open_store(path)
+    if path.name != "songs.store":  # somebody's own: a sample under its name would deceive them
+        raise FileNotFoundError(f"{place} does not exist; lesson 03 makes one of your files")
+    print(f"{place} is missing: making it of the sample, as lessons 01 to 03 do.")
+    return build_store(need_kept(path.parent / "mxl"), path, progress=False)

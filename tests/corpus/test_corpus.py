@@ -2,14 +2,16 @@
 
 import csv
 import os
+import shutil
 
 import numpy as np
 import pytest
 from music21 import converter
 
-from lstmgan_utils import corpus
+from lstmgan_utils import corpus, runtime
 from lstmgan_utils.corpus import building, tunes
 from lstmgan_utils.corpus.songs import melody_family, split_song
+from lstmgan_utils.folder_jobs import read_manifest
 from lstmgan_utils.pianoroll import (
     encode,
     note_array,
@@ -43,27 +45,21 @@ def report_of(store):
         return {row["file"]: row for row in csv.DictReader(file)}
 
 
-def test_store_holds_what_the_files_do(files, tmp_path):
-    songs = corpus.build_store(files, tmp_path / "songs.store", licence="CC0", progress=False)
-    for seed, found in enumerate(songs, 1):
-        assert found.tolist() == melody(seed).tolist()
+def test_store_holds_what_the_files_do_and_the_report_why_not(files, tmp_path):
+    bad, copy = tmp_path / "bad.mid", tmp_path / "copy.mid"
+    bad.write_text("no MIDI")
+    copy.write_bytes(files[0].read_bytes())
+    found, store = [bad, *files, copy], tmp_path / "songs.store"
+    songs = corpus.build_store(found, store, licence="CC0", progress=False)
+    assert [song.tolist() for song in songs] == [melody(seed).tolist() for seed in (1, 2, 3)]
     assert songs.table["name"].tolist() == ["one", "two", "three"]
     assert songs.table["licence"].tolist() == ["CC0"] * 3
-
-
-def test_unreadable_files_are_reported_and_the_rest_goes_on(files, tmp_path):
-    bad = tmp_path / "bad.mid"
-    bad.write_text("no MIDI")
-    copy = tmp_path / "copy.mid"
-    copy.write_bytes(files[0].read_bytes())
-    songs = corpus.build_store([bad, *files, copy], tmp_path / "songs.store", progress=False)
-    report = report_of(tmp_path / "songs.store")
-    assert len(songs) == 3
+    report = report_of(store)
     assert report["bad.mid"]["status"] == "left out" and "bad.mid" in report["bad.mid"]["reason"]
     assert "same bytes as one.mid" in report["copy.mid"]["reason"]
     assert report["two.mxl"]["status"] == "stored"
     with pytest.raises(FileNotFoundError, match="gone.mid"):
-        corpus.build_store([tmp_path / "gone.mid"], tmp_path / "songs.store")
+        corpus.build_store([tmp_path / "gone.mid"], store)
 
 
 def long_piece(n_quarters):
@@ -332,3 +328,23 @@ def test_builtin_tunes_are_listed_and_read_once(tmp_path, monkeypatch):
     monkeypatch.setattr(tunes, "COLLECTIONS", {"gone": "a book"})
     with pytest.raises(FileNotFoundError, match="corpus holds no tunes.*install music21"):
         corpus.builtin_tunes(tmp_path / "other")
+
+
+def test_the_chain_is_made_once_and_said(tmp_path, capsys):
+    midi, tune = tmp_path / "midi", "ryan_neal_gows_wife_strathspey"
+    midi.mkdir()
+    shutil.copy(runtime.data_sample() / "midi" / f"{tune}.mid", midi)
+    mxl = tmp_path / "outputs" / "mxl"
+    kept = corpus.need_kept(mxl, midi)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said] == ["No", "The"]
+    assert [path.stem for path in kept] == [tune]
+    assert {row["engine"] for row in read_manifest(mxl / "conversion.csv")} == {"python"}
+    before = {path: path.stat().st_mtime_ns for path in mxl.iterdir()}
+    assert corpus.need_kept(mxl, midi) == kept and len(corpus.need_scores(mxl, "nowhere")) == 1
+    songs = corpus.need_songs(str(mxl.parent / "songs.store"))
+    assert len(songs) == 1 and len(corpus.need_songs(str(mxl.parent / "songs.store"))) == 1
+    assert {path: path.stat().st_mtime_ns for path in mxl.iterdir()} == before
+    assert capsys.readouterr().out.count("missing") == 1
+    with pytest.raises(FileNotFoundError, match="mine.store does not exist; lesson 03"):
+        corpus.need_songs(str(tmp_path / "mine.store"))  # nobody's own is replaced by the sample
