@@ -17,7 +17,7 @@ TIMEOUT = 300  # seconds for one song
 FEW = 8  # songs that are read before another process has started
 
 
-def build_store(files, path, *, source="", licence="", append=False, n_jobs=None, progress=True):
+def build_store(files, path, *, source="", licence="", n_jobs=None, progress=True):
     """Read scores, MIDI files or zipped rolls into one store, and only those not read before.
 
     A file that cannot be read is left out; the CSV beside the store says why. A piece that is
@@ -28,7 +28,6 @@ def build_store(files, path, *, source="", licence="", append=False, n_jobs=None
         files: paths of songs: `.mid`, `.zip` (the original format), or any score.
         path: the store to make or to renew.
         source, licence: str for the table.
-        append: bool, keep the songs that are in the store already.
         n_jobs: int, processes; None for one a core.
         progress: bool, show a progress bar.
 
@@ -47,8 +46,7 @@ def build_store(files, path, *, source="", licence="", append=False, n_jobs=None
         if file_hash in jobs:
             report.append((file.name, "left out", f"the same bytes as {jobs[file_hash][0].name}"))
         jobs.setdefault(file_hash, (file, source, licence))
-    songs, reasons = fill_store(path, list(jobs.items()), read_song, append=append,
-                                n_jobs=n_jobs, progress=progress)  # fmt: skip
+    songs, reasons = fill_store(path, jobs.items(), read_song, n_jobs=n_jobs, progress=progress)
     remarks = reasons | _remarks(songs)
     for key, (file, *_) in jobs.items():
         remark = remarks.get(key, "").replace(str(file), file.name)
@@ -134,14 +132,13 @@ def _signatures(file):
     return found
 
 
-def fill_store(path, jobs, read, *, append=False, unique=False, n_jobs=None, progress=True):
+def fill_store(path, jobs, read, *, unique=False, n_jobs=None, progress=True):
     """Read what a store lacks, on all cores, and write the store anew.
 
     Args:
         path: the store.
-        jobs: list of (file hash, arguments of `read`).
+        jobs: list of (file hash, arguments of `read`), the hashes all different.
         read: function that returns (note array of any length, row dict), or raises ValueError.
-        append: bool, keep the songs that are in the store already.
         unique: bool, keep one of the songs that equal each other but for the key.
         n_jobs: int, processes; None for one a core.
         progress: bool, show a progress bar.
@@ -151,7 +148,6 @@ def fill_store(path, jobs, read, *, append=False, unique=False, n_jobs=None, pro
         a song is not in the store).
     """
     known, journal, reasons = _songs_of(path), Journal(path), {}
-    order = dict.fromkeys([*(known if append else []), *(key for key, _ in jobs)])
     missing = [job for job in jobs if job[0] not in known and job[0] not in journal.songs]
     n_jobs = 1 if len(missing) < FEW else n_jobs
     for key, notes, row in _read_all(missing, read, n_jobs, progress):
@@ -160,7 +156,7 @@ def fill_store(path, jobs, read, *, append=False, unique=False, n_jobs=None, pro
         else:
             journal.add(notes, row | {"file_hash": key})
     known |= {key: split_song(*song) for key, song in journal.songs.items()}
-    songs = [song for key in order for song in known.get(key, [])]
+    songs = [song for key, _ in jobs for song in known.get(key, [])]
     if songs:
         write_store(path, drop_duplicates(songs) if unique else songs)
     journal.remove()

@@ -217,13 +217,11 @@ def test_interrupted_build_goes_on(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["songs.store"]
 
 
-def test_store_follows_the_list_or_grows(files, tmp_path):
+def test_store_follows_the_list(files, tmp_path):
     path = tmp_path / "songs.store"
     corpus.build_store(files[:2], path, progress=False)
     again = corpus.build_store(files[1:], path, progress=False)
     assert again.table["name"].tolist() == ["two", "three"]
-    grown = corpus.build_store(files[:1], path, append=True, progress=False)
-    assert grown.table["name"].tolist() == ["two", "three", "one"]
 
 
 def test_equal_tunes_in_two_keys_are_kept_once():
