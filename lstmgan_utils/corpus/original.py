@@ -184,12 +184,14 @@ def _number_type(name, *_):
     return dtype
 
 
+def _array(data, dtype, shape, order):
+    return np.frombuffer(data, dtype).reshape(shape, order=order)
+
+
 ALLOWED = {
     ("numpy", "ndarray"): "ndarray",  # named only as an argument of _reconstruct
     ("numpy", "dtype"): _number_type,
     ("numpy.core.multiarray", "_reconstruct"): _empty_array,
-    ("numpy.core.numeric", "_frombuffer"): lambda data, dtype, shape, order: np.frombuffer(
-        data, dtype
-    ).reshape(shape, order=order),
+    ("numpy.core.numeric", "_frombuffer"): _array,
     ("_codecs", "encode"): lambda text, _: text.encode("latin1"),
 }
