@@ -39,7 +39,7 @@ test-colab: $(STAMPS)-test $(STAMPS)-system-test
 	sh tools/colab_stack.sh build/stacks
 	LSTMGAN_STACKS=build/stacks $(RUN) -m pytest tests/widgets/test_browser_colab.py tests/widgets/test_voila.py
 	build/stacks/kernel/bin/python -m pytest -W ignore -m "not browser and not benchmark" \
-	    $(addprefix tests/widgets/test_,player.py resampling.py listening.py) tests/test_audio.py tests/test_transfer.py \
+	    $(addprefix tests/widgets/test_,player.py resampling.py listening.py) tests/test_audio.py \
 	    tests/test_runtime.py tests/test_sampling.py \
 	    tests/test_generator.py tests/test_gan.py tests/pianoroll/test_pianoroll.py
 

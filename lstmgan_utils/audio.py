@@ -1,7 +1,7 @@
-"""Two engines that turn a note array into samples, before their loudness is evened out.
+"""Sound: a note array as samples of even loudness, as a sound file, or as a player in a notebook.
 
-FluidSynth plays the soundfont that comes with pretty_midi; the additive synthesiser is ours and
-needs only numpy. `audio.render` chooses between them.
+`render` plays by FluidSynth, with the soundfont of pretty_midi, or by an additive synthesiser that
+needs only numpy.
 """
 
 import base64
@@ -14,15 +14,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .pianoroll import RESOLUTION
 from .runtime import atomic_path, find_soundfont, has_fluidsynth
 
 RATE = 22050  # samples a second
-STEPS_PER_BEAT = 24
+LOUDNESS = 0.1  # RMS of the sounding part: -20 dBFS
+CEILING = 0.9  # no sample goes beyond; the rest is headroom for the encoder's ripples
+SILENT = "this sample is silent"
+MP3_LEVEL = 0.6  # of 0 to 1: about 40 kbit/s, plenty for one instrument at 22 kHz
+MIMES = {"mp3": "audio/mpeg", "ogg": "audio/ogg", "flac": "audio/flac", "wav": "audio/wav"}
 
 
 @functools.cache
 def _synthesiser():
-    """One FluidSynth for the whole session: loading the soundfont takes longer than a measure."""
+    """Return (FluidSynth, soundfont), once a session: loading takes longer than a measure."""
     import fluidsynth
 
     if find_soundfont() is None:
@@ -32,14 +37,18 @@ def _synthesiser():
     return synth, synth.sfload(str(find_soundfont()))
 
 
-def play_fluidsynth(notes, tempo, program):
-    """Play the notes into an array: float32, shape (n_samples,), at any loudness."""
+def _play_fluidsynth(notes, tempo, program):
+    """Return samples of any loudness by FluidSynth: float32, shape (n_samples,)."""
     synth, soundfont = _synthesiser()
     synth.system_reset()
     synth.program_select(0, soundfont, 0, program)
     synth.setting("synth.gain", min(0.8, 4 / _polyphony(notes)))  # its output clips beyond 16 bits
+    starts, ends = _sample_times(notes, tempo)
+    pitches, silent = notes["pitch"].tolist(), [0] * len(notes)
+    events = [*zip(starts.tolist(), _velocities(notes).tolist(), pitches, strict=True),
+              *zip(ends.tolist(), silent, pitches, strict=True)]  # fmt: skip
     pieces, now = [], 0
-    for moment, velocity, pitch in _events(notes, tempo):
+    for moment, velocity, pitch in sorted(events):  # at one moment, notes end before others start
         if moment > now:
             pieces.append(synth.get_samples(moment - now))
             now = moment
@@ -52,39 +61,28 @@ def play_fluidsynth(notes, tempo, program):
     return fade(np.add(left, right, dtype=np.float32) / 65536)  # five times as fast as mean(axis=1)
 
 
-def _events(notes, tempo):
-    """List (sample index, velocity, pitch), velocity 0 for the end of a note; ends come first."""
-    starts, ends = _moments(notes, tempo)
-    pitches = notes["pitch"].tolist()
-    on = zip(starts.tolist(), _velocities(notes).tolist(), pitches, strict=True)
-    off = ((end, 0, pitch) for end, pitch in zip(ends.tolist(), pitches, strict=True))
-    return sorted([*on, *off])
-
-
-def _moments(notes, tempo):
-    """Sample indices at which the notes start and end: two int arrays, shape (n_notes,)."""
-    samples_per_step = RATE * 60 / tempo / STEPS_PER_BEAT
+def _sample_times(notes, tempo):
+    """Return the samples at which the notes start and end: two int arrays, shape (n_notes,)."""
+    samples_per_step = RATE * 60 / tempo / RESOLUTION
     onset = notes["onset"].astype(np.int64)
-    starts = np.round(onset * samples_per_step).astype(int)
-    ends = np.round((onset + notes["duration"]) * samples_per_step).astype(int)
-    return starts, ends
+    ends = onset + notes["duration"]
+    return [np.round(steps * samples_per_step).astype(int) for steps in (onset, ends)]
 
 
 def _velocities(notes):
-    """Notes on the beat a little louder, so that one hears the pulse: shape (n_notes,)."""
-    return np.where(notes["onset"] % STEPS_PER_BEAT == 0, 96, 82)
+    """Return MIDI velocities, louder on the beat so that one hears the pulse: shape (n_notes,)."""
+    return np.where(notes["onset"] % RESOLUTION == 0, 96, 82)
 
 
 def _polyphony(notes):
-    """Largest number of notes that sound at once."""
-    change = np.zeros(int((notes["onset"] + notes["duration"].astype(int)).max()) + 1, int)
-    np.add.at(change, notes["onset"], 1)
-    np.add.at(change, notes["onset"] + notes["duration"].astype(int), -1)
-    return int(change.cumsum().max())
+    """Return the largest number of notes that sound at once."""
+    ends = notes["onset"] + notes["duration"].astype(int)
+    started, ended = np.bincount(notes["onset"], minlength=ends.max() + 1), np.bincount(ends)
+    return int((started - ended).cumsum().max())
 
 
 def fade(samples, seconds=0.3):
-    """Fade the end of a recording to zero, so that it does not stop with a click."""
+    """Fade the end of a recording to zero, in place, so that it does not stop with a click."""
     n = min(int(seconds * RATE), len(samples))
     samples[len(samples) - n :] *= np.linspace(1, 0, n, dtype=np.float32)
     return samples
@@ -118,11 +116,11 @@ FAMILIES = (
 )
 
 
-def play_additive(notes, tempo, program):
-    """Add up the notes as decaying harmonics: float32, shape (n_samples,), at any loudness."""
+def _play_additive(notes, tempo, program):
+    """Return samples of any loudness, sums of decaying harmonics: float32, shape (n_samples,)."""
     voice = VOICES[FAMILIES[program // 8]]
     tone = functools.cache(lambda pitch, n_samples: _tone(voice, pitch, n_samples))
-    starts, ends = _moments(notes, tempo)
+    starts, ends = _sample_times(notes, tempo)
     mix = np.zeros(ends.max() + RATE, np.float32)
     rows = zip(notes["pitch"].tolist(), starts, ends, _velocities(notes) / 127, strict=True)
     for pitch, start, end, gain in rows:
@@ -132,7 +130,7 @@ def play_additive(notes, tempo, program):
 
 
 def _tone(voice, pitch, n_samples):
-    """One note: its harmonics under an envelope that starts and ends at zero (no clicks)."""
+    """Return one note: harmonics under an envelope that starts and ends at zero (no clicks)."""
     n_release = int(voice.release * RATE)
     t = np.arange(n_samples + n_release, dtype=np.float32) / RATE
     frequency = 440 * 2 ** ((pitch - 69) / 12)
@@ -149,17 +147,12 @@ def _tone(voice, pitch, n_samples):
 
 
 def _ramp(n):
-    """Half a cosine from 0 to 1, shape (n,): smooth at both ends."""
+    """Return half a cosine from 0 to 1, shape (n,): smooth at both ends."""
     return (0.5 - 0.5 * np.cos(np.linspace(0, np.pi, n))).astype(np.float32)
 
 
-LOUDNESS = 0.1  # RMS of the sounding part: -20 dBFS
-CEILING = 0.9  # no sample goes beyond; the rest is room for the encoder's ripples
-SILENT = "this sample is silent"
-
-
 def render(notes, tempo=120, program=0, *, engine="auto"):
-    """Turn a note array into sound of even loudness.
+    """Return a note array as sound of even loudness.
 
     Introduced in lesson 07.
 
@@ -177,26 +170,21 @@ def render(notes, tempo=120, program=0, *, engine="auto"):
         ValueError: the tempo, the program or the engine does not exist.
         ImportError: engine="fluidsynth" and the library is not installed.
     """
-    _check(tempo, program, engine)
-    if len(notes) == 0:
-        return np.zeros(RATE // 2, np.float32), RATE
-    use_fluidsynth = engine == "fluidsynth" or (engine == "auto" and has_fluidsynth())
-    samples = (play_fluidsynth if use_fluidsynth else play_additive)(notes, tempo, program)
-    return level(samples), RATE
-
-
-def _check(tempo, program, engine):
-    """Raise ValueError for what no engine can play."""
     if not 5 <= tempo <= 1000:
         raise ValueError(f"tempo={tempo}: choose 5 to 1000 beats a minute")
     if program not in range(128):
         raise ValueError(f"program={program}: General MIDI has the programs 0 to 127")
     if engine not in ("auto", "fluidsynth", "built-in"):
         raise ValueError(f'engine={engine!r}: choose "auto", "fluidsynth" or "built-in"')
+    if len(notes) == 0:
+        return np.zeros(RATE // 2, np.float32), RATE
+    use_fluidsynth = engine == "fluidsynth" or (engine == "auto" and has_fluidsynth())
+    samples = (_play_fluidsynth if use_fluidsynth else _play_additive)(notes, tempo, program)
+    return level(samples), RATE
 
 
 def level(samples, rms=LOUDNESS, ceiling=CEILING):
-    """Bring a recording to one loudness, its peaks bent softly under the ceiling.
+    """Return a recording at a given loudness, its peaks bent softly under the ceiling.
 
     Introduced in lesson 07.
 
@@ -225,7 +213,7 @@ def level(samples, rms=LOUDNESS, ceiling=CEILING):
 
 
 def encode_audio(samples, rate=RATE, *, form="auto"):
-    """Pack samples into the bytes of a sound file, about 0.3 MB a minute where MP3 is to be had.
+    """Return samples as the bytes of a sound file, about 0.3 MB a minute as MP3.
 
     Introduced in lesson 07.
 
@@ -245,20 +233,14 @@ def encode_audio(samples, rate=RATE, *, form="auto"):
     if form == "auto":
         form = next(name for name in ("mp3", "ogg", "wav") if name in able)
     if form not in able:
-        raise ValueError(
-            f"form={form!r}: this machine writes {', '.join(able)}; choose one of them"
-        )
+        raise ValueError(f"form={form!r}: choose one that this machine writes: {', '.join(able)}")
     data = _wav(samples, rate) if form == "wav" else _soundfile(samples, rate, form)
     return data, MIMES[form]
 
 
-MP3_LEVEL = 0.6  # of 0 to 1: about 40 kbit/s, plenty for one instrument at 22 kHz
-MIMES = {"mp3": "audio/mpeg", "ogg": "audio/ogg", "flac": "audio/flac", "wav": "audio/wav"}
-
-
 @functools.cache
 def available_forms():
-    """The forms that encode_audio can write here, as a tuple; "wav" is always among them."""
+    """Return the forms that `encode_audio` can write here, a tuple; "wav" is always among them."""
     try:
         import soundfile
     except (ImportError, OSError):  # OSError: the package is there, its C library is not
@@ -291,7 +273,7 @@ def _wav(samples, rate):
 
 
 def write_audio(notes, path, tempo=120, program=0):
-    """Render a note array into a sound file; the suffix says which kind.
+    """Write a note array as a sound file; the suffix says which kind.
 
     Introduced in lesson 07.
 
@@ -308,16 +290,15 @@ def write_audio(notes, path, tempo=120, program=0):
         ValueError: the suffix names no form that this machine can write.
     """
     path = Path(path)
-    samples, rate = render(notes, tempo, program)
-    data, _ = encode_audio(samples, rate, form=path.suffix.lstrip(".").lower() or "auto")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    form = path.suffix.lstrip(".").lower() or "auto"
+    data, _ = encode_audio(*render(notes, tempo, program), form=form)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
     return path
 
 
 def play(notes, tempo=120, program=0, *, caption="", seconds=30):
-    """Show an audio player for a note array; silence is said, not played.
+    """Return an audio player for a note array; for silence, a line that says so.
 
     Introduced in lesson 00.
 
@@ -348,5 +329,5 @@ def play(notes, tempo=120, program=0, *, caption="", seconds=30):
 
 
 def data_uri(data, mime):
-    """Write bytes as a data: address, so that a page holds its own sounds and pictures."""
+    """Return bytes as a data: URI, so that a page holds its own sounds and pictures."""
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"

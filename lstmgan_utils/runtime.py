@@ -1,4 +1,4 @@
-"""The ground floor: where files live, what the machine offers, seeds, progress, safe writing."""
+"""Where files live, what the machine offers, random seeds, progress bars, safe writing, Colab."""
 
 import contextlib
 import functools
@@ -8,6 +8,7 @@ import importlib.util
 import os
 import platform
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -19,39 +20,28 @@ import numpy as np
 from tqdm.auto import tqdm
 
 MUSESCORE_NAMES = ("mscore4portable", "mscore", "musescore", "MuseScore4", "MuseScore3", "mscore4",
-         "musescore4", "mscore3", "musescore3")  # fmt: skip
+                   "musescore4", "mscore3", "musescore3")  # fmt: skip
 MUSESCORE_PLACES = (
     "/Applications/MuseScore 4.app/Contents/MacOS/mscore",
     "/Applications/MuseScore 3.app/Contents/MacOS/mscore",
     "C:/Program Files/MuseScore 4/bin/MuseScore4.exe",
     "C:/Program Files/MuseScore 3/bin/MuseScore3.exe",
 )
-
-
 PACKAGES = ("tensorflow", "keras", "music21", "numpy", "ipywidgets", "matplotlib", "pretty_midi")
 
 
 def project_root():
-    """Find the project's folder: the nearest one above that holds `pyproject.toml`.
-
-    Returns:
-        Path, the working directory itself where there is none (an installed package on Colab).
-    """
+    """Return the nearest folder above that holds `pyproject.toml`, else the working directory."""
     here = Path.cwd().resolve()
-    for folder in (here, *here.parents):
-        if (folder / "pyproject.toml").is_file():
-            return folder
-    return here
+    folders = (here, *here.parents)
+    return next((folder for folder in folders if (folder / "pyproject.toml").is_file()), here)
 
 
 def data_sample():
-    """Find the course's own small collection: in the repository, or inside the installed package.
-
-    Returns:
-        Path of the folder that holds `midi/` and `manifest.csv`.
+    """Return the folder of the sample collection, in the repository or in the installed package.
 
     Raises:
-        FileNotFoundError: The installation is incomplete.
+        FileNotFoundError: the installation is incomplete.
     """
     package = Path(__file__).resolve().parent
     for folder in (package / "data_sample", package.parent / "data_sample"):
@@ -61,10 +51,10 @@ def data_sample():
 
 
 def locate(path):
-    """Find the file or folder that a lesson names: in the project, or in the packaged sample.
+    """Return the file or folder that a lesson names, in the project or in the packaged sample.
 
     Args:
-        path: str or Path, from the project's folder; absolute paths stay as they are.
+        path: from the project's folder; an absolute path stays as it is.
 
     Returns:
         Path, whether or not it exists.
@@ -77,15 +67,14 @@ def locate(path):
 
 
 def in_colab():
-    """Tell whether this Python is a Colab kernel."""
+    """Return whether this Python is a Colab kernel."""
     return "google.colab" in sys.modules
 
 
 def prepare_colab(keep_on_drive=False):
-    """Fetch what Colab lacks for good sound and, if asked, keep `outputs/` in the learner's Drive.
+    """Install what Colab lacks for good sound; if asked, keep `outputs/` in the learner's Drive.
 
-    Nothing here is required: whatever fails is said, and the lesson goes on. Elsewhere than on
-    Colab this does nothing.
+    What fails is printed, and the lesson goes on. Elsewhere than on Colab this does nothing.
 
     Args:
         keep_on_drive: bool, ask for the Drive, so that the next lesson finds what this one made.
@@ -95,28 +84,16 @@ def prepare_colab(keep_on_drive=False):
     fetch = "apt-get -qq update && apt-get -qq install -y --no-install-recommends libfluidsynth3"
     subprocess.run(fetch, shell=True, capture_output=True, check=False)
     if keep_on_drive:
+        drive = project_root() / "drive"  # /content/drive, as every notebook on Colab has it
         try:
-            keep_outputs(mount_drive())
+            importlib.import_module("google.colab.drive").mount(str(drive))
+            _link_outputs(drive / "MyDrive" / "lstm-gan")
         except Exception as error:  # Colab names no class for "declined" or "cookies are blocked"
             print(f"Drive is not used: {error}. outputs/ is lost when this machine is given back.")
 
 
-def mount_drive():
-    """Ask for the learner's Google Drive: Path of the course's folder in it."""
-    place = project_root() / "drive"  # /content/drive, as every notebook on Colab has it
-    importlib.import_module("google.colab.drive").mount(str(place))
-    return place / "MyDrive" / "lstm-gan"
-
-
-def keep_outputs(folder):
-    """Make `outputs` a link into a folder that outlives this machine, and the cache, too.
-
-    Args:
-        folder: Path; it is created.
-
-    Raises:
-        FileExistsError: There is a folder `outputs` already, whose files would be hidden.
-    """
+def _link_outputs(folder):
+    """Make `outputs` a link into a folder that outlives this machine, and keep the cache there."""
     outputs = project_root() / "outputs"
     if outputs.exists() and not outputs.is_symlink():
         raise FileExistsError("outputs/ holds files already; rename it and run this cell again")
@@ -128,11 +105,7 @@ def keep_outputs(folder):
 
 
 def set_seed(seed):
-    """Seed Python, numpy and, where it is loaded, Keras with one number.
-
-    Args:
-        seed: int, 0 to 2**32 - 1.
-    """
+    """Seed Python, numpy and, where it is loaded, Keras with one int, 0 to 2**32 - 1."""
     random.seed(seed)
     np.random.seed(seed)
     if "keras" in sys.modules:
@@ -140,68 +113,45 @@ def set_seed(seed):
 
 
 def versions():
-    """List the installed versions that a bug report needs.
-
-    Returns:
-        dict of str to str; a package that is absent maps to "absent".
-    """
-    found = {"python": platform.python_version()}
+    """Return the versions that a bug report needs, {package: version or "absent"}."""
+    found = {"python": platform.python_version()} | dict.fromkeys(PACKAGES, "absent")
     for name in PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "absent"
     return found
 
 
 def gpu_names():
-    """List the GPUs that the system shows, without importing TensorFlow.
-
-    Returns:
-        list of str, empty on a CPU-only machine.
-    """
+    """Return the names of the GPUs, found without importing TensorFlow: list of str."""
     cards = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
-    return [
-        line.split(":", 1)[1].strip()
-        for card in cards
-        for line in card.read_text(errors="replace").splitlines()
-        if line.startswith("Model")
-    ]
+    texts = [card.read_text(errors="replace") for card in cards]
+    return [name for text in texts for name in re.findall(r"(?m)^Model:\s*(.*\S)", text)]
 
 
 def report():
-    """Print versions, the processor and what to do without a GPU. It never stops a lesson."""
+    """Print versions, the processor, optional tools, and what to do without a GPU on Colab."""
     print("  ".join(f"{name} {version}" for name, version in versions().items()))
     gpus = gpu_names()
-    cores = os.cpu_count() or 1
-    print(f"{cores} CPU cores, GPU: {', '.join(gpus) if gpus else 'none'}")
+    print(f"{os.cpu_count() or 1} CPU cores, GPU: {', '.join(gpus) or 'none'}")
     if not gpus and in_colab():
         print("Training is faster on a GPU: menu Runtime > Change runtime type > T4 GPU.")
-    print("optional tools: " + ", ".join(f"{k} {v}" for k, v in optional_tools().items()))
-
-
-def optional_tools():
-    """Ask the rooms that use an optional tool whether they find it: dict of name to yes or no."""
     try:
-        score_program = find_musescore()
+        musescore = find_musescore()
     except FileNotFoundError:  # MUSESCORE names none; lesson 01 says so where it matters
-        score_program = None
-    found = {
-        "MuseScore": score_program,
-        "FluidSynth": has_fluidsynth(),
-        "Verovio": importlib.util.find_spec("verovio"),
-    }
-    return {name: "yes" if tool else "no" for name, tool in found.items()}
+        musescore = None
+    verovio = importlib.util.find_spec("verovio")
+    tools = {"MuseScore": musescore, "FluidSynth": has_fluidsynth(), "Verovio": verovio}
+    print("optional tools: " + ", ".join(f"{k} {'yes' if v else 'no'}" for k, v in tools.items()))
 
 
 @contextlib.contextmanager
 def atomic_path(path):
-    """Give a temporary path beside `path`, and rename it into place when the block succeeds.
+    """Yield a temporary path beside `path`, and rename it into place when the block succeeds.
 
     A reader therefore sees the whole file or none, also after a power cut.
 
     Args:
-        path: str or Path of the file to make; its folder is created.
+        path: the file to make; its folder is created.
 
     Yields:
         Path with the same suffix, in the same folder.
@@ -226,8 +176,7 @@ def atomic_path(path):
 def put_in_place(path, target):
     """Move a finished file to its place, on the same disk.
 
-    Its bytes reach the disk before its name does, so that a power cut leaves no empty file behind
-    a row that says "converted".
+    Its bytes reach the disk before its name does, so that a power cut leaves no empty file.
 
     Args:
         path: Path of the finished file.
@@ -240,10 +189,10 @@ def put_in_place(path, target):
 
 
 class ProgressBar(tqdm):
-    """A bar that goes when all is done, and leaves one plain line: "MIDI to MXL: 57 in 4 s"."""
+    """A progress bar that leaves one plain line when all is done: "MIDI to MXL: 57 in 4 s"."""
 
     def close(self):
-        """Take the bar away, once, and say what was done."""
+        """Remove the bar, once, and print what was done."""
         if self.disable:
             return
         super().close()
@@ -255,25 +204,21 @@ class ProgressBar(tqdm):
 
 
 def progress_bar(iterable=None, *, total=None, description="", progress=True):
-    """Make the one progress bar of the project.
+    """Return a ProgressBar.
 
     Args:
         iterable: what to loop over, or None to call `update` by hand.
-        total: int, the number of items where `iterable` does not tell.
+        total: int, the number of items where `iterable` has no length.
         description: str shown before the bar.
         progress: bool, False for silence.
-
-    Returns:
-        ProgressBar.
     """
     return ProgressBar(iterable, total=total, desc=description, disable=not progress, leave=False)
 
 
 def upload(folder):
-    """Put files of the learner's computer into a folder; what comes as .zip is unpacked.
+    """Copy files of the learner's computer into a folder; a .zip is unpacked there.
 
-    On Colab the browser asks for the files. Elsewhere they are copied by hand, and this only says
-    where to.
+    On Colab the browser asks for the files. Elsewhere this only prints where to copy them.
 
     Introduced in lesson 07.
 
@@ -281,7 +226,7 @@ def upload(folder):
         folder: where the files go, from the project's folder; made if needed.
 
     Returns:
-        sorted list of Path, the files that came; empty where nothing was asked.
+        sorted list of Path, the new files.
 
     Raises:
         ValueError: a .zip file cannot be read.
@@ -295,19 +240,12 @@ def upload(folder):
     with contextlib.chdir(folder):  # Colab saves into the working directory
         _colab_files().upload()
     for path in sorted(set(folder.glob("*.zip")) - before):
-        unpack(path)
+        _unpack(path)
     return sorted(path for path in set(folder.rglob("*")) - before if path.is_file())
 
 
-def unpack(path):
-    """Unpack a .zip file beside itself and delete it.
-
-    Args:
-        path: Path of the file.
-
-    Raises:
-        ValueError: it is not a whole .zip file.
-    """
+def _unpack(path):
+    """Unpack a .zip file beside itself and delete it."""
     try:
         with zipfile.ZipFile(path) as archive:
             archive.extractall(path.parent)  # it keeps every name inside the folder
@@ -317,9 +255,9 @@ def unpack(path):
 
 
 def download(path):
-    """Bring a file, or a folder as one .zip, to the learner's computer.
+    """Download a file, or a folder as one .zip, to the learner's computer.
 
-    On Colab the browser saves it. Elsewhere it is there already, and this only says where.
+    On Colab the browser saves it. Elsewhere this only prints where it is.
 
     Introduced in lesson 07.
 
@@ -341,21 +279,21 @@ def download(path):
 
 
 def _colab_files():
-    """Colab's own module for uploads and downloads, which no package brings."""
+    """Return Colab's own module for uploads and downloads, which no package brings."""
     return importlib.import_module("google.colab.files")
 
 
 def shorten(text, limit=300):
-    """Make a text fit for one cell of a table: no control characters, and no longer than this."""
+    """Return a text without control characters, at most `limit` characters long."""
     text = "".join(c if c.isprintable() else " " for c in text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def find_musescore():
-    """Find MuseScore: the MUSESCORE variable first, then the names and places it is known by.
+    """Return MuseScore's program, by the MUSESCORE variable or its usual names and places.
 
     Returns:
-        str, the program; None where there is none.
+        str, or None where there is none.
 
     Raises:
         FileNotFoundError: MUSESCORE names a program that is not there.
@@ -363,19 +301,16 @@ def find_musescore():
     Introduced in lesson 01.
     """
     chosen = os.environ.get("MUSESCORE")
-    if chosen:
-        program = shutil.which(os.path.expanduser(chosen))
-        if program is None:
-            raise FileNotFoundError(
-                f"MUSESCORE is set to {chosen!r}, which is no program; correct it"
-            )
-        return program
-    return next(filter(None, map(shutil.which, (*MUSESCORE_NAMES, *MUSESCORE_PLACES))), None)
+    places = [os.path.expanduser(chosen)] if chosen else [*MUSESCORE_NAMES, *MUSESCORE_PLACES]
+    program = next(filter(None, map(shutil.which, places)), None)
+    if chosen and program is None:
+        raise FileNotFoundError(f"MUSESCORE is set to {chosen!r}, which is no program; correct it")
+    return program
 
 
 @functools.cache
 def has_fluidsynth():
-    """Whether pyfluidsynth, its C library and the soundfont can all be found."""
+    """Return whether pyfluidsynth, its C library and the soundfont can all be found."""
     try:
         import fluidsynth  # noqa: F401  (raises ImportError when the C library is missing)
     except (ImportError, OSError):
@@ -384,7 +319,7 @@ def has_fluidsynth():
 
 
 def find_soundfont():
-    """Path of pretty_midi's soundfont, found without importing pretty_midi; None if absent."""
+    """Return the path of pretty_midi's soundfont, found without importing it; None if absent."""
     package = importlib.util.find_spec("pretty_midi")
     path = package and Path(package.origin).with_name("TimGM6mb.sf2")
     return path if path and path.exists() else None

@@ -11,11 +11,8 @@ from lstmgan_utils.pianoroll import n_steps, note_array, read_midi
 from tools.lessons import ROOT
 
 SAMPLE = ROOT / "data_sample"
-
-
-def rows():
-    with open(SAMPLE / "manifest.csv", newline="") as file:
-        return list(csv.DictReader(file))
+with open(SAMPLE / "manifest.csv", newline="") as stream:
+    ROWS = list(csv.DictReader(stream))
 
 
 def truth(row):
@@ -24,30 +21,12 @@ def truth(row):
         return note_array(list(csv.reader(file))[1:])
 
 
-ROWS = rows()
-EXACT = [row for row in ROWS if row["truth"] and row["jitter_ms"] == "0"]
-
-
 def test_manifest_lists_every_file_and_its_checksum():
     assert {row["file"] for row in ROWS} == {file.name for file in (SAMPLE / "midi").iterdir()}
     assert {row["truth"] for row in ROWS} - {""} == {f.name for f in (SAMPLE / "truth").iterdir()}
     for row in ROWS:
         data = (SAMPLE / "midi" / row["file"]).read_bytes()
         assert hashlib.sha256(data).hexdigest() == row["sha256"], row["file"]
-
-
-def test_collection_is_small_and_varied():
-    size = sum(file.stat().st_size for file in SAMPLE.rglob("*") if file.is_file())
-    assert size < 2_000_000 and 56 <= len(ROWS) <= 65
-    for column, wanted in {
-        "ppq": {"96", "220", "480", "960"},
-        "smf_type": {"0", "1"},
-        "jitter_ms": {"0", "6", "12", "18"},
-        "reason": {"", "several instruments", "too short", "drums only", "unreadable", "no notes"},
-    }.items():
-        assert wanted <= {row[column] for row in ROWS}, column
-    pairs = {(row["ppq"], row["jitter_ms"]) for row in ROWS if row["ppq"]}
-    assert len(pairs) >= 12, "jitter and resolution vary independently"
 
 
 def test_expectations_agree_with_the_truth():
@@ -60,12 +39,6 @@ def test_expectations_agree_with_the_truth():
             assert len(row["programs"].split()) > 1 or row["file"] == "program_switch.mid"
 
 
-@pytest.mark.parametrize("row", EXACT, ids=[row["file"] for row in EXACT])
-def test_performance_without_jitter_starts_where_the_truth_does(row):
-    played = read_midi(SAMPLE / "midi" / row["file"])
-    assert np.array_equal(played[["onset", "pitch"]], truth(row)[["onset", "pitch"]])
-
-
 def test_performed_notes_stay_near_the_truth():
     for row in ROWS:
         if row["truth"] and len(row["programs"].split()) == 1:
@@ -73,6 +46,8 @@ def test_performed_notes_stay_near_the_truth():
             assert len(played) == len(written), row["file"]
             order = [np.lexsort((notes["onset"], notes["pitch"])) for notes in (played, written)]
             moved = played["onset"][order[0]] - written["onset"][order[1]]
+            if row["jitter_ms"] == "0":
+                assert np.array_equal(played[["onset", "pitch"]], written[["onset", "pitch"]])
             limit = 2 * int(row["jitter_ms"]) / 1000 * float(row["tempo"]) / 60 * 24 + 1
             assert abs(moved).max() <= limit, row["file"]
 

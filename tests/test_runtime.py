@@ -1,4 +1,4 @@
-"""The ground floor: whole files or none, where things lie, seeds, a light report, Colab's setup."""
+"""Whole files or none, where things lie, seeds, a light report; Colab: setup and files."""
 
 import importlib.util
 import os
@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import types
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lstmgan_utils import audio, runtime
+from lstmgan_utils import runtime
 from tools.build_navigation import setup_source
 
 DIE_WHILE_WRITING = """
@@ -80,15 +82,13 @@ def test_one_seed_sets_every_source_of_random_numbers():
     assert draws[0] == draws[1]
 
 
-@pytest.mark.parametrize("progress", [True, False])
-def test_progress_shows_only_when_asked(capsys, progress):
-    assert list(runtime.progress_bar(range(3), description="songs", progress=progress)) == [0, 1, 2]
-    said = capsys.readouterr()
-    assert ("songs" in said.err) == progress
-    assert said.out == ("songs: 3 in 0 s\n" if progress else ""), "one plain line stays"
-
-
-def test_a_progress_bar_that_stopped_early_says_so(capsys):
+def test_progress_shows_when_asked_and_leaves_one_plain_line(capsys):
+    for progress in (True, False):
+        bar = runtime.progress_bar(range(3), description="songs", progress=progress)
+        assert list(bar) == [0, 1, 2]
+        said = capsys.readouterr()
+        assert ("songs" in said.err) == progress
+        assert said.out == ("songs: 3 in 0 s\n" if progress else "")
     with runtime.progress_bar(total=9, description="songs") as bar:
         bar.update(2)
     assert capsys.readouterr().out == "songs: 2 of 9 in 0 s\n"
@@ -100,7 +100,7 @@ def test_the_report_names_versions_and_the_tools_that_are_used(tmp_path, capsys,
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("MUSESCORE", str(program))
-    monkeypatch.setattr(audio, "has_fluidsynth", lambda: False)
+    monkeypatch.setattr(runtime, "has_fluidsynth", lambda: False)
     monkeypatch.setattr(runtime, "PACKAGES", ("numpy", "no-such-package"))
     runtime.report()
     text = capsys.readouterr().out
@@ -113,14 +113,26 @@ def test_the_report_names_versions_and_the_tools_that_are_used(tmp_path, capsys,
 
 @pytest.fixture
 def colab(monkeypatch, tmp_path):
-    """A stand-in for google.colab on an empty machine: `commands` were run, `drive` is asked."""
+    """A stand-in for google.colab on an empty machine.
+
+    `commands` were run, `drive` is asked for, `chosen` files come, `saved` ones go.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LSTMGAN_CACHE", "")  # so that it is put back afterwards
     monkeypatch.delenv("LSTMGAN_CACHE")
-    here = types.SimpleNamespace(commands=[], drive=lambda place: None)
+    here = types.SimpleNamespace(commands=[], drive=lambda place: None, chosen={}, saved={})
+
+    def upload():  # like Colab's: it writes into the working directory
+        for name, data in here.chosen.items():
+            Path(name).write_bytes(data)
+
+    def download(name):
+        here.saved[Path(name).name] = Path(name).read_bytes()
+
     drive = types.SimpleNamespace(mount=lambda place: here.drive(place))
-    for name, module in {"google.colab": here, "google.colab.drive": drive}.items():
-        monkeypatch.setitem(sys.modules, name, module)
+    files = types.SimpleNamespace(upload=upload, download=download)
+    for name, module in {"": here, ".drive": drive, ".files": files}.items():
+        monkeypatch.setitem(sys.modules, "google.colab" + name, module)
     done = types.SimpleNamespace(returncode=0)
     monkeypatch.setattr(
         subprocess, "run", lambda command, **_: here.commands.append(command) or done
@@ -183,3 +195,45 @@ def test_drive_is_never_required(colab, tmp_path, capsys):
     runtime.prepare_colab(keep_on_drive=True)
     assert "rename it" in capsys.readouterr().out
     assert os.listdir(tmp_path / "outputs") == ["mine.txt"]
+
+
+def test_uploads_land_in_the_folder(colab, tmp_path):
+    colab.chosen = {"a.mid": b"a", "b.mid": b"b"}
+    (tmp_path / "midi").mkdir()
+    (tmp_path / "midi" / "old.mid").touch()
+    assert [path.name for path in runtime.upload(tmp_path / "midi")] == ["a.mid", "b.mid"]
+    assert (tmp_path / "midi" / "b.mid").read_bytes() == b"b" and Path.cwd() == tmp_path
+
+
+def test_a_run_goes_home_and_comes_back_whole(colab, tmp_path):
+    weights = Path("runs/mine/weights/step_000010.weights.h5")
+    (tmp_path / weights).parent.mkdir(parents=True)
+    (tmp_path / weights).write_bytes(bytes(range(256)))
+    runtime.download("runs/mine")
+    assert list(colab.saved) == ["mine.zip"]
+    colab.chosen = colab.saved
+    assert runtime.upload("runs/back") == [tmp_path / "runs/back" / weights.relative_to("runs")]
+    assert (tmp_path / "runs/back/mine/weights" / weights.name).read_bytes() == bytes(range(256))
+
+
+def test_a_zip_is_named_when_broken_and_cannot_leave_the_folder(colab, tmp_path):
+    with zipfile.ZipFile(tmp_path / "evil", "w") as archive:
+        archive.writestr("../outside.mid", b"!")
+    colab.chosen = {"evil.zip": (tmp_path / "evil").read_bytes()}
+    assert runtime.upload(tmp_path / "midi") == [tmp_path / "midi" / "outside.mid"]
+    colab.chosen = {"half.zip": b"PK\3\4"}
+    with pytest.raises(ValueError, match="half.zip is no whole .zip file"):
+        runtime.upload(tmp_path)
+
+
+def test_elsewhere_nothing_is_asked(tmp_path, monkeypatch, capsys):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path / "notebooks")  # paths count from the project's folder
+    assert runtime.upload("midi") == []
+    (tmp_path / "song.mid").touch()
+    runtime.download("song.mid")
+    said = capsys.readouterr().out
+    assert str(tmp_path / "midi") in said and str(tmp_path / "song.mid") in said
+    with pytest.raises(FileNotFoundError, match=r"missing.mid does not exist"):
+        runtime.download("missing.mid")

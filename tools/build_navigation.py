@@ -2,9 +2,9 @@
 
 A lesson keeps no outputs and no editor's marks; between `<!-- navigation -->` and
 `<!-- /navigation -->` stand its badge and its neighbours, and its setup cell is ours. The README
-has the table of lessons and one sentence of scores, docs/results.md all of them, docs/architecture.md
-its drawings.
-`make format` writes them; `--check` names the files that differ and fails.
+has the table of lessons and one sentence of scores, docs/results.md all scores of the shipped
+weights, docs/architecture.md its drawings. `make format` writes them; `--check` names the files
+that differ and fails.
 """
 
 import argparse

@@ -1,19 +1,23 @@
-"""Many songs: the words a learner types, gathered from the rooms that hold them.
+"""Many songs: one compact file for all of them, filled from a folder or from music21's tunes.
 
-`songs` and `store` know the compact file, `building` fills it from a folder, `tunes` from music21's
+`songs` holds them, `store` is the file, `building` fills it from a folder, `tunes` from music21's
 own collection, and `original` reads and writes the format of the first attempt.
 """
 
 from .building import build_store
 from .original import read_original, write_original
-from .songs import Songs, from_arrays, open_store, song_row
-from .tunes import builtin_tunes
+from .songs import Songs, from_arrays, song_row
+from .store import open_store
+from .tunes import builtin_tunes, need_kept, need_scores, need_songs
 
 __all__ = [
     "Songs",
     "build_store",
     "builtin_tunes",
     "from_arrays",
+    "need_kept",
+    "need_scores",
+    "need_songs",
     "open_store",
     "read_original",
     "song_row",

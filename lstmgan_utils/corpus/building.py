@@ -1,8 +1,7 @@
-"""Building a store: read many songs on all cores, once, and go on after an interruption."""
+"""Build a store: read many songs on all cores, once, and go on after an interruption."""
 
 import csv
 import hashlib
-from collections import Counter
 from pathlib import Path
 
 from ..folder_jobs import attempt, run_batches
@@ -11,14 +10,14 @@ from ..pianoroll.performance import read_performance
 from ..pianoroll.rolls import list_flaws
 from ..runtime import atomic_path, progress_bar
 from .original import read_original
-from .songs import open_store, split_song, whole_song
-from .store import MAX_PIECE, Journal, unpack_row, write_store
+from .songs import split_song, unpack_row, whole_song
+from .store import MAX_PIECE, Journal, open_store, write_store
 
 TIMEOUT = 300  # seconds for one song
 FEW = 8  # songs that are read before another process has started
 
 
-def build_store(files, path, *, source="", licence="", append=False, n_jobs=None, progress=True):
+def build_store(files, path, *, source="", licence="", n_jobs=None, progress=True):
     """Read scores, MIDI files or zipped rolls into one store, and only those not read before.
 
     A file that cannot be read is left out; the CSV beside the store says why. A piece that is
@@ -29,7 +28,6 @@ def build_store(files, path, *, source="", licence="", append=False, n_jobs=None
         files: paths of songs: `.mid`, `.zip` (the original format), or any score.
         path: the store to make or to renew.
         source, licence: str for the table.
-        append: bool, keep the songs that are in the store already.
         n_jobs: int, processes; None for one a core.
         progress: bool, show a progress bar.
 
@@ -44,74 +42,58 @@ def build_store(files, path, *, source="", licence="", append=False, n_jobs=None
     """
     path, jobs, report = Path(path), {}, []
     for file in map(Path, files):
-        file_hash = hash_file(file)
+        file_hash = _hash_file(file)
         if file_hash in jobs:
             report.append((file.name, "left out", f"the same bytes as {jobs[file_hash][0].name}"))
         jobs.setdefault(file_hash, (file, source, licence))
-    songs, reasons = fill_store(path, list(jobs.items()), read_song, append=append,
-                                n_jobs=n_jobs, progress=progress)  # fmt: skip
+    songs, reasons = fill_store(path, jobs.items(), read_song, n_jobs=n_jobs, progress=progress)
     remarks = reasons | _remarks(songs)
     for key, (file, *_) in jobs.items():
-        status = "left out" if key in reasons else "stored"
         remark = remarks.get(key, "").replace(str(file), file.name)
-        report.append((file.name, status, remark))
-    write_report(path.with_suffix(".csv"), report)
+        report.append((file.name, "left out" if key in reasons else "stored", remark))
+    text = {"encoding": "utf-8", "errors": "backslashreplace"}  # as names stand in the table
+    report_path = path.with_suffix(".csv")
+    with atomic_path(report_path) as temporary, open(temporary, "w", newline="", **text) as stream:
+        csv.writer(stream).writerows([("file", "status", "reason"), *sorted(report)])
     if songs is None:
         raise _no_songs(path, [file for file, *_ in jobs.values()])
     return songs
 
 
+def _hash_file(path):
+    """Return the first 16 hexadecimal digits of a file's SHA-256."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; check the list of files")
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
 def _remarks(songs):
-    """Say of each file, by its hash, what it lost on the way: odd pitches, a length of one song."""
-    n_songs, n_cut, flaws = Counter(), Counter(), {}
+    """Return what each file, by its hash, lost on the way: odd pitches, a length of one song."""
+    found = {}
     for row in map(unpack_row, songs.rows if songs else []):
-        key = row["file_hash"]
-        n_songs[key] += 1
-        n_cut[key] += row["n_cut"]
-        flaws[key] = row["flaws"]
-    long = {
-        key: f"longer than 800 quarters: split at measure lines into {number} songs, "
-        f"{n_cut[key]} of its notes cut short"
-        for key, number in n_songs.items()
-        if number > 1 or n_cut[key]
-    }
-    return {key: "; ".join(filter(None, [long.get(key), flaws[key]])) for key in n_songs}
+        found.setdefault(row["file_hash"], []).append(row)
+    remarks = {}
+    for key, rows in found.items():
+        n_cut = sum(row["n_cut"] for row in rows)
+        split = (f"longer than 800 quarters: split at measure lines into {len(rows)} songs, "
+                 f"{n_cut} of its notes cut short")  # fmt: skip
+        texts = (split if len(rows) > 1 or n_cut else "", rows[0]["flaws"])
+        remarks[key] = "; ".join(filter(None, texts))
+    return remarks
 
 
 def _no_songs(path, files):
-    """Make the error of a build that found nothing to build from."""
-    if not files:
-        return ValueError(f"{path} would hold 0 songs: the list of files is empty; look whether "
-                          "the folder that you listed holds scores or MIDI files")  # fmt: skip
-    folders = ", ".join(sorted({str(file.parent) for file in files})[:3])
-    return ValueError(f"{path} would hold 0 songs: none of the {len(files)} files from {folders} "
-                      f"can be used; {path.with_suffix('.csv')} says why, file by file. Choose "
-                      "other files")  # fmt: skip
-
-
-def write_report(path, report):
-    """Write what became of each file as a CSV with the columns file, status, reason."""
-    text = {"encoding": "utf-8", "errors": "backslashreplace"}  # as names stand in the table
-    with atomic_path(path) as temporary, open(temporary, "w", newline="", **text) as file:
-        csv.writer(file).writerows([("file", "status", "reason"), *sorted(report)])
-
-
-def hash_file(path):
-    """Return the first 16 hexadecimal digits of a file's SHA-256.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} does not exist; check the list of files")
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    """Return the error of a build that found nothing to build from."""
+    why = "the list of files is empty; look whether its folder holds scores or MIDI files"
+    if files:
+        folders = ", ".join(sorted({str(file.parent) for file in files})[:3])
+        why = (f"none of the {len(files)} files from {folders} can be used; choose others: "
+               f"{path.with_suffix('.csv')} says why, file by file")  # fmt: skip
+    return ValueError(f"{path} would hold 0 songs: {why}")
 
 
 def read_song(file, source, licence):
-    """Read one file of any kind that the course knows, and describe it.
-
-    Returns:
-        (note array of any length, row dict).
+    """Read one file of any kind that the course knows: (note array of any length, row dict).
 
     Raises:
         ValueError: no notes, or too long a piece.
@@ -136,39 +118,36 @@ def read_song(file, source, licence):
 
 
 def _signatures(file):
-    """Read the first metre, key and program that a MIDI file names, for the table."""
+    """Return the first metre, key and program that a MIDI file names, as in `read_score`'s info."""
     try:
         played = read_performance(file)
     except ValueError:  # stricter than `read_midi`, which could read it
         return {}
-    found = {}
-    for _, beats, unit in played.metres[:1]:
-        found |= {"metre": f"{beats}/{unit}"} if steps_of(f"{beats}/{unit}") else {}
-    for _, fifths in played.keys[:1]:
-        found["fifths"] = fifths
-    for part in played.parts[:1]:
-        found |= {} if part.is_drum else {"program": part.program}
+    metre = "{}/{}".format(*played.metres[0][1:]) if played.metres else "0/4"
+    found = {"metre": metre} if steps_of(metre) else {}
+    if played.keys:
+        found["fifths"] = played.keys[0][1]
+    if played.parts and not played.parts[0].is_drum:
+        found["program"] = played.parts[0].program
     return found
 
 
-def fill_store(path, jobs, read, *, append=False, unique=False, n_jobs=None, progress=True):
+def fill_store(path, jobs, read, *, unique=False, n_jobs=None, progress=True):
     """Read what a store lacks, on all cores, and write the store anew.
 
     Args:
         path: the store.
-        jobs: list of (file hash, arguments of `read`).
+        jobs: list of (file hash, arguments of `read`), the hashes all different.
         read: function that returns (note array of any length, row dict), or raises ValueError.
-        append: bool, keep the songs that are in the store already.
         unique: bool, keep one of the songs that equal each other but for the key.
         n_jobs: int, processes; None for one a core.
         progress: bool, show a progress bar.
 
     Returns:
-        (Songs, or None where there are none, and no store is written then;
-        dict from file hash to the reason why a song is not in the store).
+        (Songs, or None and no store where there are none; dict from file hash to the reason why
+        a song is not in the store).
     """
     known, journal, reasons = _songs_of(path), Journal(path), {}
-    order = dict.fromkeys([*(known if append else []), *(key for key, _ in jobs)])
     missing = [job for job in jobs if job[0] not in known and job[0] not in journal.songs]
     n_jobs = 1 if len(missing) < FEW else n_jobs
     for key, notes, row in _read_all(missing, read, n_jobs, progress):
@@ -177,7 +156,7 @@ def fill_store(path, jobs, read, *, append=False, unique=False, n_jobs=None, pro
         else:
             journal.add(notes, row | {"file_hash": key})
     known |= {key: split_song(*song) for key, song in journal.songs.items()}
-    songs = [song for key in order for song in known.get(key, [])]
+    songs = [song for key, _ in jobs for song in known.get(key, [])]
     if songs:
         write_store(path, drop_duplicates(songs) if unique else songs)
     journal.remove()
@@ -185,7 +164,7 @@ def fill_store(path, jobs, read, *, append=False, unique=False, n_jobs=None, pro
 
 
 def _songs_of(path):
-    """List the songs of each file in an earlier store; of none or a damaged one, nothing."""
+    """Return the songs of each file in an earlier store; none where it is missing or damaged."""
     try:
         songs = open_store(path)
     except (FileNotFoundError, ValueError):
@@ -206,22 +185,12 @@ def _read_all(jobs, read, n_jobs, progress):
 
 def _read_batch(jobs, read):
     """Read some files, so that nothing in one of them can stop the build."""
-    results = []
-    for key, arguments in jobs:
-        song, reason, _ = attempt(TIMEOUT, read, *arguments)
-        results.append((key, *(song or (None, reason))))
-    return results
+    attempts = [(key, attempt(TIMEOUT, read, *arguments)) for key, arguments in jobs]
+    return [(key, *(song or (None, reason))) for key, (song, reason, _) in attempts]
 
 
 def drop_duplicates(songs):
-    """Yield the songs whose notes, first pitch subtracted, were not seen before.
-
-    Args:
-        songs: iterable of (note array, row dict).
-
-    Yields:
-        (note array, row dict).
-    """
+    """Yield the (note array, row dict) whose notes, in whatever key, were not seen before."""
     seen = set()
     for notes, row in songs:
         relative = notes.copy()

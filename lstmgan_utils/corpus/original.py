@@ -1,7 +1,7 @@
 """The format of the first attempt: one zip a song, holding a pickled list of 2,457,600 numbers.
 
 A pickle can run any program when it is loaded. This reader builds lists, numbers and numpy
-arrays and nothing else, and adds up what they will take before it builds them.
+arrays and nothing else, and adds up the memory that they will take before it builds them.
 """
 
 import io
@@ -92,18 +92,15 @@ class RollUnpickler(pickle.Unpickler):
     """An unpickler that builds lists, numbers and numpy arrays, and refuses the rest by name."""
 
     def find_class(self, module, name):
-        """Give a harmless stand-in for each of the few names that arrays need."""
+        """Return a harmless stand-in for each of the few names that arrays need."""
         module = CORE.sub(r"numpy.core.\2", module)
-        try:
-            return ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(
-                f"its pickle asks for {module}.{name}, which no roll needs"
-            ) from None
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f"its pickle asks for {module}.{name}, not part of a roll")
+        return ALLOWED[module, name]
 
 
 def _unzip(path):
-    """Return the one file of a zip, never more of it than a roll can have."""
+    """Return the one file of a zip, at most MAX_BYTES of it."""
     with zipfile.ZipFile(path) as archive:
         files = [entry for entry in archive.infolist() if not entry.is_dir()]
         if len(files) != 1:
@@ -118,19 +115,16 @@ def _unzip(path):
 
 
 def check_pickle(data):
-    """Walk through a pickle without running it, and add up the memory that it asks for.
+    """Check a pickle without running it, and add up the memory that it asks for.
 
     A pickle has no loops, so this is a bound. A byte may ask for a list of 56, a number that says
     where to remember an object for gigabytes, and a call may copy the largest piece of data.
 
-    Args:
-        data: bytes of a pickle.
-
     Raises:
         ValueError: more than 400 MB, or what no roll needs, or no pickle.
     """
-    place, built, largest = 0, 0, 0
-    while True:
+    stream, place, built, largest, op = io.BytesIO(data), 0, 0, 0, None
+    while op is None or op.name != "STOP":
         middle = FLOATS.match(data, place).end()
         end = OBJECTS.match(data, middle).end()
         built += 5 * (middle - place) + OBJECT * (end - middle)  # a float has 9 bytes here
@@ -142,35 +136,30 @@ def check_pickle(data):
         op = OPCODES.get(data[end : end + 1])
         if op is None:
             raise ValueError(f"byte {end:,} of its pickle is nothing that a roll needs")
-        place, size = _after(data, end + 1, op)
-        largest = max(largest, size)
+        stream.seek(end + 1)
+        size = _skip_argument(stream, op)
+        place, largest = stream.tell(), max(largest, size)
         built += OBJECT + 4 * size + largest * (op.name in ("REDUCE", "BUILD"))
-        if op.name == "STOP":
-            return
 
 
-def _after(data, place, op):
-    """Find where an opcode's argument ends; return that place and the bytes of data in it."""
-    size, memo = op.arg.n if op.arg else 0, 0
-    if size == pickletools.UP_TO_NEWLINE:
-        end = data.index(b"\n", place) + 1
-        end = data.index(b"\n", end) + 1 if op.name == "GLOBAL" else end
-        size, memo = end - place, int(data[place:end]) if op.name == "PUT" else 0
-    elif size < 0:  # so many bytes of length, then the data
-        prefix = {pickletools.TAKEN_FROM_ARGUMENT1: 1, pickletools.TAKEN_FROM_ARGUMENT8U: 8}
-        start = place + prefix.get(size, 4)
-        size = int.from_bytes(data[place:start], "little")
-        end = start + size
-    else:
-        end = place + size
-        memo = int.from_bytes(data[place:end], "little") if op.name == "LONG_BINPUT" else 0
+def _skip_argument(stream, op):
+    """Go to the end of an opcode's argument; return its bytes of data."""
+    start, memo = stream.tell(), 0
+    if op.name == "PUT":
+        memo = int(stream.readline())
+    elif op.arg and op.arg.n == pickletools.UP_TO_NEWLINE:
+        for _ in range(2 if op.name == "GLOBAL" else 1):
+            stream.readline()
+    elif op.arg:
+        argument = op.arg.reader(stream)
+        memo = argument if op.name == "LONG_BINPUT" else 0
     if memo > MAX_STEPS * N_PITCHES:
         raise ValueError("its pickle asks for memory to remember more objects than a roll has")
-    return end, 0 if op.name in ("FLOAT", "INT") else size
+    return 0 if op.name in ("FLOAT", "INT") else stream.tell() - start
 
 
 def _as_roll(content):
-    """Turn a list of rows into an array, checking each row before memory is taken for it."""
+    """Return a list of rows as an array, each row checked before memory is taken for it."""
     shapes = {MAX_STEPS: N_PITCHES, N_PITCHES: MAX_STEPS}
     width = shapes.get(len(content))
     if width is None or any(len(row) != width for row in content):
@@ -199,14 +188,10 @@ def _array(data, dtype, shape, order):
     return np.frombuffer(data, dtype).reshape(shape, order=order)
 
 
-def _bytes(text, _):
-    return text.encode("latin1")
-
-
 ALLOWED = {
     ("numpy", "ndarray"): "ndarray",  # named only as an argument of _reconstruct
     ("numpy", "dtype"): _number_type,
     ("numpy.core.multiarray", "_reconstruct"): _empty_array,
     ("numpy.core.numeric", "_frombuffer"): _array,
-    ("_codecs", "encode"): _bytes,
+    ("_codecs", "encode"): lambda text, _: text.encode("latin1"),
 }

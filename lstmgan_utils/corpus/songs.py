@@ -1,4 +1,4 @@
-"""Many songs at once: a view of a store, its table, and a split that does not leak."""
+"""Many songs in memory or mapped from a file: their table, a split that does not leak."""
 
 import functools
 import hashlib
@@ -6,31 +6,45 @@ import hashlib
 import numpy as np
 
 from ..pianoroll import MAX_STEPS, NOTE_DTYPE, crop, n_steps, steps_of
-from .store import NUMBER_COLUMNS, TEXT_COLUMNS, pack_rows, read_store
 
 FAMILY_INTERVALS = 24
 PHRASE = 4  # measures; training draws its windows where phrases start
+TEXT_COLUMNS = ("name", "source", "licence", "metre", "mode", "file_hash", "flaws")
+NUMBER_COLUMNS = {
+    "key": "<i1",  # sharps of the key signature, flats counted below zero
+    "program": "<i2",  # General MIDI program 0-127, -1 where unknown
+    "n_steps": "<i4",
+    "pickup": "<i4",  # time steps before the first full measure
+    "on_grid": "<f4",  # share of notes that the grid held exactly, 0-1
+    "family": "<u8",  # tunes with the same opening share this number
+    "n_cut": "<i4",  # notes that end early, where a piece was too long and had to be split
+}
 
 
-def open_store(path, *, verify=True):
-    """Open a store of songs by memory map.
+def row_dtype(widths):
+    """Return the dtype of the rows; `widths` are the bytes of each text column, in their order."""
+    text = [(c, f"S{width}") for c, width in zip(TEXT_COLUMNS, widths, strict=True)]
+    return np.dtype(text + list(NUMBER_COLUMNS.items()))
 
-    Args:
-        path: a file that `build_store` made.
-        verify: bool, also read the notes once, to find damage anywhere in the file.
 
-    Returns:
-        Songs.
+def pack_rows(rows):
+    """Return row dictionaries as one structured array, shape (songs,), text as UTF-8.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a store, or is damaged.
-
-    Introduced in lesson 03.
+    What is not Unicode in a text (a file name may hold any bytes) is written out: "caf\\udce9".
     """
-    arrays = read_store(path, verify=verify)
-    offsets = arrays["offsets"]
-    return Songs(arrays["notes"], offsets[:-1], offsets[1:], arrays["rows"])
+    text = [[str(row[c]).encode(errors="backslashreplace") for row in rows] for c in TEXT_COLUMNS]
+    packed = np.zeros(len(rows), row_dtype([max(map(len, t), default=1) or 1 for t in text]))
+    for column, values in zip(TEXT_COLUMNS, text, strict=True):
+        packed[column] = values
+    for column in NUMBER_COLUMNS:
+        packed[column] = [row[column] for row in rows]
+    return packed
+
+
+def unpack_row(record):
+    """Return one record of the rows as a dictionary of Python values."""
+    values = dict(zip(record.dtype.names, record.item(), strict=True))
+    return {c: v.decode(errors="replace") if c in TEXT_COLUMNS else v for c, v in values.items()}
 
 
 class Songs:
@@ -39,7 +53,7 @@ class Songs:
     Args:
         notes: note array of all songs, shape (all notes,).
         starts, stops: int arrays, shape (songs,), where each song lies in it.
-        rows: structured array, shape (songs,), as `store.pack_rows` makes it.
+        rows: structured array, shape (songs,), as `pack_rows` returns it.
     """
 
     def __init__(self, notes, starts, stops, rows):
@@ -62,18 +76,18 @@ class Songs:
 
     @property
     def n_notes(self):
-        """int, the notes of all songs together."""
+        """Number of notes of all songs together, int."""
         return int((self.stops - self.starts).sum())
 
     @functools.cached_property
     def table(self):
-        """dict of columns, each an array of shape (songs,): name, source, metre, key, n_steps …"""
+        """Dict of columns, each an array of shape (songs,): name, source, metre, key, n_steps …"""
         text = {c: np.char.decode(self.rows[c], "utf-8", "replace") for c in TEXT_COLUMNS}
         return text | {c: self.rows[c] for c in NUMBER_COLUMNS}
 
     @functools.cached_property
     def hash(self):
-        """str, 16 hexadecimal digits that change when any note of any song does."""
+        """Checksum of all notes, 16 hexadecimal digits."""
         digest = hashlib.sha256(np.asarray(self.stops - self.starts, "<i8").tobytes())
         for notes in self:
             digest.update(notes.tobytes())
@@ -83,17 +97,14 @@ class Songs:
         """Return the Songs at some indices, without copying a note.
 
         Args:
-            indices: ints or a boolean mask, shape (songs,) for a mask.
-
-        Returns:
-            Songs.
+            indices: ints, or a boolean mask of shape (songs,).
         """
         indices = np.asarray(indices)
         indices = indices if indices.dtype == bool else indices.astype(np.int64)
         return Songs(self.notes, self.starts[indices], self.stops[indices], self.rows[indices])
 
     def split(self, seed=0, test_share=0.1):
-        """Split the songs so that tunes with the same opening stay on one side.
+        """Return training and test indices; tunes with the same opening stay on one side.
 
         Args:
             seed: int.
@@ -112,22 +123,19 @@ class Songs:
         )
         order = np.random.default_rng(seed).permutation(len(families))
         # A family goes to the test side only while it fits, so that a large one cannot swamp it.
-        in_test, room = np.zeros(len(families), bool), round(test_share * len(self))
+        in_test, left = np.zeros(len(families), bool), round(test_share * len(self))
         for family in order:
-            in_test[family] = sizes[family] <= room
-            room -= sizes[family] * in_test[family]
+            in_test[family] = sizes[family] <= left
+            left -= sizes[family] * in_test[family]
         return np.flatnonzero(~in_test[members]), np.flatnonzero(in_test[members])
 
 
 def from_arrays(songs, rows=None):
-    """Make Songs of note arrays in memory.
+    """Return the Songs that hold these note arrays.
 
     Args:
-        songs: list of note arrays.
-        rows: list of dicts as `song_row` makes them; None for rows that know only the notes.
-
-    Returns:
-        Songs.
+        songs: iterable of note arrays.
+        rows: list of dicts as `song_row` returns them; None for rows that know only the notes.
     """
     songs = list(songs)
     rows = [song_row(notes) for notes in songs] if rows is None else rows
@@ -137,15 +145,12 @@ def from_arrays(songs, rows=None):
 
 
 def song_row(notes, info=None, **columns):
-    """Describe one song for the table of a store.
+    """Return the row of one song in the table: a dict with a value for every column.
 
     Args:
         notes: note array.
         info: dict from `read_score` or `read_midi`; None for nothing known.
         columns: values of further columns, such as name="…" or licence="…".
-
-    Returns:
-        dict with a value for every column of the table.
     """
     info = info or {}
     program = info.get("program")
@@ -163,18 +168,14 @@ def song_row(notes, info=None, **columns):
 
 
 def whole_song(notes, info, **columns):
-    """Take a piece as its file has it, of any length, and describe it as `song_row` does.
-
-    Returns:
-        (note array, row dict), for `split_song`.
-    """
+    """Return (note array, row dict) of a piece as its file has it, for `split_song`."""
     if "whole" in info:
         notes, info = info["whole"], info | {"n_cut": 0}
     return notes, song_row(notes, info, **columns)
 
 
 def split_song(notes, row):
-    """Split a piece that is longer than 19,200 steps at measure lines, into songs that are not.
+    """Split a piece at measure lines into songs of at most 19,200 steps.
 
     Each note belongs to the song in which it starts. Its sound ends with that song, and `n_cut`
     counts the notes that end early. Four measures of silence and more between two songs are left
@@ -206,7 +207,7 @@ def split_song(notes, row):
 
 
 def _split_line(notes, measure, pickup):
-    """Choose where to split: the fewest notes sound on, then a phrase starts, then halves alike."""
+    """Return the best line: the fewest notes sound on, then a phrase starts, then halves alike."""
     length = n_steps(notes)
     ideal = length / -(-length // MAX_STEPS)
     lines = np.arange(pickup, MAX_STEPS + 1, measure)
@@ -221,13 +222,7 @@ def _split_line(notes, measure, pickup):
 
 
 def melody_family(notes):
-    """Number a song by the first 24 intervals of its top line, whatever the key it is in.
-
-    Args:
-        notes: note array.
-
-    Returns:
-        int, 64 bits; equal for tunes that open alike.
+    """Return a hash of the first 24 intervals of the top line, the same in every key: int, 64 bits.
 
     Introduced in lesson 03.
     """

@@ -1,14 +1,20 @@
-"""The tunes that come with music21: 4,400 melodies to train on, with nothing to download."""
+"""Songs for learners without files of their own: music21's 4,400 tunes, and the sample.
+
+`need_…` make in seconds, out of the sample, what a lesson lacks of those before it: on Colab each
+notebook is a machine of its own, so `outputs/` starts empty there.
+"""
 
 import hashlib
 import os
 import re
 from pathlib import Path
-from unittest import mock
 
-from ..pianoroll.abc_notation import read_abc, without_graces
-from .building import fill_store
-from .songs import open_store, whole_song
+from .. import filtering, runtime
+from ..conversion.engines import convert_folder
+from ..pianoroll.abc_notation import read_abc
+from .building import build_store, fill_store
+from .songs import whole_song
+from .store import open_store
 
 COLLECTIONS = {
     "oneills1850": "O'Neill's Music of Ireland, 1903",
@@ -38,7 +44,8 @@ def builtin_tunes(cache=None, *, n_jobs=None, progress=True):
 
     Introduced in lesson 03.
     """
-    path = cache_folder(cache) / "builtin_tunes.store"
+    folder = cache or os.environ.get("LSTMGAN_CACHE") or "~/.cache/lstmgan"
+    path = Path(folder).expanduser() / "builtin_tunes.store"
     try:
         return open_store(path)
     except (FileNotFoundError, ValueError):  # none yet, or one of an earlier version
@@ -46,16 +53,8 @@ def builtin_tunes(cache=None, *, n_jobs=None, progress=True):
                           n_jobs=n_jobs, progress=progress)[0]  # fmt: skip
 
 
-def cache_folder(cache=None):
-    """Name the folder for what need not be made twice."""
-    return Path(cache or os.environ.get("LSTMGAN_CACHE") or "~/.cache/lstmgan").expanduser()
-
-
 def list_tunes():
-    """List the tunes of the four collections without parsing them.
-
-    Returns:
-        list of (file hash, (source, name, ABC text)), sorted by file.
+    """Return [(file hash, (source, name, ABC text))] of the four collections, sorted by file.
 
     Raises:
         FileNotFoundError: this music21 came without its corpus.
@@ -77,7 +76,7 @@ def list_tunes():
 
 
 def read_text(file):
-    """Read a text of unknown age: UTF-8 where it is, Latin-1 where it is not."""
+    """Read a text file in UTF-8 or, as older files are, in Latin-1."""
     data = file.read_bytes()
     try:
         return data.decode("utf-8-sig")
@@ -86,19 +85,12 @@ def read_text(file):
 
 
 def split_tunes(text):
-    """Split the text of an ABC file at its X: fields, one tune each."""
+    """Split the text of an ABC file at its X: fields into one text a tune."""
     return [tune for tune in re.split(r"(?m)^(?=X:)", text) if tune.startswith("X:")]
 
 
 def read_tune(source, name, text):
-    """Read one ABC tune.
-
-    Args:
-        source, name: str, for the table.
-        text: str, the ABC of one tune.
-
-    Returns:
-        (note array of any length, row dict).
+    """Read one ABC tune: (note array of any length, row dict).
 
     Raises:
         ValueError: the tune has more than one voice, or no note, or music21 cannot read it.
@@ -109,17 +101,60 @@ def read_tune(source, name, text):
         raise ValueError(f"{name}: music21 cannot read it ({error!r})") from error
     if not len(notes):
         raise ValueError(f"{name}: no notes")
-    text_columns = {"name": name, "source": source, "licence": LICENCE, "mode": info["mode"]}
-    return whole_song(notes, info, **text_columns)
+    return whole_song(notes, info, name=name, source=source, licence=LICENCE, mode=info["mode"])
 
 
-def parse_without_beams(text):
-    """Parse ABC into a music21 score without beams, which take most of the time and are no notes.
+def need_scores(mxl_folder, midi_folder="data_sample/midi"):
+    """Return the scores in MusicXML, list of Path; where there are none, convert MIDI files first.
 
-    Returns:
-        music21 stream, for what needs measures and repeats; `read_abc` is faster where notes do.
+    Args:
+        mxl_folder: folder of the scores.
+        midi_folder: folder to convert with the quick engine, from the project's folder.
+
+    Introduced in lesson 02.
     """
-    from music21 import converter, stream
+    mxl_folder = Path(mxl_folder)
+    if not any(path.suffix.lower() in filtering.SUFFIXES for path in mxl_folder.rglob("*")):
+        print(f"No scores in {mxl_folder.name}/ yet: the quick engine converts {midi_folder}.")
+        midi_folder = runtime.locate(midi_folder)
+        convert_folder(midi_folder, mxl_folder, engine="python", progress=False)
+    kinds = (".mxl", ".musicxml", ".xml")
+    return sorted(path for path in mxl_folder.rglob("*") if path.suffix.lower() in kinds)
 
-    with mock.patch.object(stream.Stream, "makeBeams", lambda part, **_: part):
-        return converter.parse(without_graces(text), format="abc")
+
+def need_kept(mxl_folder, midi_folder="data_sample/midi"):
+    """Return the scores that lesson 02 kept, list of Path; filter the folder first if need be.
+
+    Args:
+        mxl_folder, midi_folder: as for `need_scores`.
+
+    Introduced in lesson 03.
+    """
+    manifest = Path(mxl_folder) / "filtering.csv"
+    if not manifest.is_file():
+        need_scores(mxl_folder, midi_folder)
+        print("The scores are not filtered yet: keeping those for one instrument.")
+        filtering.filter_folder(mxl_folder, progress=False)
+    return filtering.kept_files(manifest)
+
+
+def need_songs(place):
+    """Return the Songs to learn from; build lesson 03's store of the sample where it is missing.
+
+    Args:
+        place: str, a store, from the project's folder, or "builtin" for music21's tunes.
+
+    Raises:
+        FileNotFoundError: there is no such store, and it has another name than lesson 03's.
+
+    Introduced in lesson 04.
+    """
+    if place == "builtin":
+        return builtin_tunes()
+    path = runtime.locate(place)
+    if path.is_file():
+        return open_store(path)
+    if path.name != "songs.store":  # somebody's own: a sample under its name would deceive them
+        raise FileNotFoundError(f"{place} does not exist; lesson 03 makes one of your files")
+    print(f"{place} is missing: making it of the sample, as lessons 01 to 03 do.")
+    return build_store(need_kept(path.parent / "mxl"), path, progress=False)

@@ -2,13 +2,16 @@
 
 import csv
 import os
+import shutil
 
 import numpy as np
 import pytest
+from music21 import converter
 
-from lstmgan_utils import corpus
+from lstmgan_utils import corpus, runtime
 from lstmgan_utils.corpus import building, tunes
 from lstmgan_utils.corpus.songs import melody_family, split_song
+from lstmgan_utils.folder_jobs import read_manifest
 from lstmgan_utils.pianoroll import (
     encode,
     note_array,
@@ -17,7 +20,7 @@ from lstmgan_utils.pianoroll import (
     write_midi,
     write_score,
 )
-from lstmgan_utils.pianoroll.abc_notation import read_abc
+from lstmgan_utils.pianoroll.abc_notation import read_abc, without_graces
 
 ABC = "X:1\nT: A tune\nM:6/8\nL:1/8\nK:Ador\nE|ABc def|{a}gab agf|e3 d3|A3-A2|]\n"
 
@@ -42,30 +45,21 @@ def report_of(store):
         return {row["file"]: row for row in csv.DictReader(file)}
 
 
-def test_store_holds_what_the_files_do(files, tmp_path):
-    songs = corpus.build_store(files, tmp_path / "songs.store", licence="CC0", progress=False)
-    for seed, found in enumerate(songs, 1):
-        assert found.tolist() == melody(seed).tolist()
+def test_store_holds_what_the_files_do_and_the_report_why_not(files, tmp_path):
+    bad, copy = tmp_path / "bad.mid", tmp_path / "copy.mid"
+    bad.write_text("no MIDI")
+    copy.write_bytes(files[0].read_bytes())
+    found, store = [bad, *files, copy], tmp_path / "songs.store"
+    songs = corpus.build_store(found, store, licence="CC0", progress=False)
+    assert [song.tolist() for song in songs] == [melody(seed).tolist() for seed in (1, 2, 3)]
     assert songs.table["name"].tolist() == ["one", "two", "three"]
     assert songs.table["licence"].tolist() == ["CC0"] * 3
-
-
-def test_unreadable_files_are_reported_and_the_rest_goes_on(files, tmp_path):
-    bad = tmp_path / "bad.mid"
-    bad.write_text("no MIDI")
-    copy = tmp_path / "copy.mid"
-    copy.write_bytes(files[0].read_bytes())
-    songs = corpus.build_store([bad, *files, copy], tmp_path / "songs.store", progress=False)
-    report = report_of(tmp_path / "songs.store")
-    assert len(songs) == 3
+    report = report_of(store)
     assert report["bad.mid"]["status"] == "left out" and "bad.mid" in report["bad.mid"]["reason"]
     assert "same bytes as one.mid" in report["copy.mid"]["reason"]
     assert report["two.mxl"]["status"] == "stored"
-
-
-def test_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="gone.mid"):
-        corpus.build_store([tmp_path / "gone.mid"], tmp_path / "songs.store")
+        corpus.build_store([tmp_path / "gone.mid"], store)
 
 
 def long_piece(n_quarters):
@@ -93,9 +87,6 @@ def test_long_piece_is_split_where_no_note_sounds_on():
     assert len({row["family"] for row in rows}) == 1
     sides = corpus.from_arrays(songs, rows).split(test_share=0.5)
     assert sorted(map(len, sides)) == [0, 3], "all on one side"
-
-
-def test_piece_of_200_measures_is_left_as_it_is():
     songs, rows = split([(24 * i, 24, 60) for i in range(800)])
     assert len(songs) == 1 and rows[0]["name"] == "piece" and rows[0]["n_steps"] == 19_200
 
@@ -172,12 +163,6 @@ def test_file_that_sets_off_an_error_or_lasts_for_hours_is_left_out(files, tmp_p
     assert "10,000 quarters" in report["gap.mid"]["reason"]
 
 
-def test_long_tune_in_abc_is_split_too():
-    tune = tunes.read_tune("", "tune", "X:1\nM:4/4\nL:1/4\nK:C\n" + "CDEF|" * 202 + "\n")
-    assert [(row["name"], len(notes)) for notes, row in split_song(*tune)] == [
-        ("tune (1 of 2)", 400), ("tune (2 of 2)", 408)]  # fmt: skip
-
-
 def test_file_name_of_any_bytes(files, tmp_path):
     good, bad = tmp_path / os.fsdecode(b"caf\xe9.mid"), tmp_path / os.fsdecode(b"b\xe4d.mid")
     try:
@@ -201,8 +186,12 @@ def test_no_songs_are_an_error_that_says_where_to_look(tmp_path):
     bad.write_text("no MIDI")
     with pytest.raises(ValueError, match=r"none of the 1 files .*folder can .*songs\.csv says"):
         corpus.build_store([bad], path)
-    assert report_of(path)["bad.mid"]["status"] == "left out"
-    assert not path.exists()
+    assert report_of(path)["bad.mid"]["status"] == "left out" and not path.exists()
+    write_midi(melody(1), tmp_path / "one.mid")
+    corpus.build_store([tmp_path / "one.mid"], path, progress=False)
+    with pytest.raises(ValueError, match="0 songs"):
+        corpus.build_store([], path)
+    assert len(corpus.open_store(path)) == 1, "what was there stays"
 
 
 def test_interrupted_build_goes_on(tmp_path, monkeypatch):
@@ -228,13 +217,11 @@ def test_interrupted_build_goes_on(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["songs.store"]
 
 
-def test_store_follows_the_list_or_grows(files, tmp_path):
+def test_store_follows_the_list(files, tmp_path):
     path = tmp_path / "songs.store"
     corpus.build_store(files[:2], path, progress=False)
     again = corpus.build_store(files[1:], path, progress=False)
     assert again.table["name"].tolist() == ["two", "three"]
-    grown = corpus.build_store(files[:1], path, append=True, progress=False)
-    assert grown.table["name"].tolist() == ["two", "three", "one"]
 
 
 def test_equal_tunes_in_two_keys_are_kept_once():
@@ -263,11 +250,8 @@ def test_split_keeps_families_together():
     assert not set(families[training]) & set(families[test])
     assert np.array_equal(songs.split(seed=1, test_share=0.2)[1], test)
     assert not np.array_equal(songs.split(seed=2, test_share=0.2)[1], test)
-
-
-def test_split_refuses_what_is_no_share():
     with pytest.raises(ValueError, match="test_share=3"):
-        corpus.from_arrays([melody(1)]).split(test_share=3)
+        songs.split(test_share=3)
 
 
 def test_selection_is_a_view_with_its_own_hash():
@@ -285,17 +269,10 @@ def test_abc_tune_is_read_with_its_key_metre_and_pickup():
     assert notes["onset"][:4].tolist() == [0, 12, 24, 36]
     assert notes[-1].tolist() == (12 + 3 * 72, 60, 69), "tied notes are one"
     assert len(notes) == 1 + 6 + 6 + 2 + 1, "a grace note is no note"
-
-
-def test_grace_note_in_a_triplet_does_not_move_the_beat():
-    plain = tunes.read_tune("", "", "X:1\nM:2/4\nL:1/8\nK:C\n(3ABc de|f4|]\n")[0]
-    grace = tunes.read_tune("", "", "X:1\nM:2/4\nL:1/8\nK:C\n(3{g}ABc de|f4|]\n")[0]
-    assert grace.tolist() == plain.tolist()
-
-
-def by_way_of_a_score(text):
-    """Read an ABC tune the slow way, through music21's score."""
-    return notes_from_score(tunes.parse_without_beams(text))
+    assert tunes.split_tunes(f"% a comment\n{ABC}\n{ABC}") == [ABC + "\n", ABC]
+    triplet = "X:1\nM:2/4\nL:1/8\nK:C\n(3{g}ABc de|f4|]\n"  # grace notes do not move the beat
+    plain = tunes.read_tune("", "", triplet.replace("{g}", ""))[0]
+    assert tunes.read_tune("", "", triplet)[0].tolist() == plain.tolist()
 
 
 TUNES = {
@@ -314,20 +291,16 @@ TUNES = {
 }
 
 
-@pytest.mark.parametrize("tune", TUNES.values(), ids=TUNES.keys())
+REAL = {name: text for _, (_, name, text) in tunes.list_tunes()[30::600]}
+
+
+@pytest.mark.parametrize("tune", [*("X:1\n" + tune for tune in TUNES.values()), *REAL.values()],
+                         ids=[*TUNES, *REAL])  # fmt: skip
 def test_tokens_give_what_the_score_does(tune):
-    slow, expected = by_way_of_a_score("X:1\n" + tune)
-    notes, info = read_abc("X:1\n" + tune)
+    slow, expected = notes_from_score(converter.parse(without_graces(tune), format="abc"))
+    notes, info = read_abc(tune)
     assert notes.tolist() == slow.tolist() and len(notes)
     assert {key: info[key] for key in expected} == expected
-
-
-def test_tokens_give_what_the_score_does_for_real_tunes():
-    for _, (_, name, text) in tunes.list_tunes()[30::600]:
-        slow, expected = by_way_of_a_score(text)
-        notes, info = read_abc(text)
-        assert notes.tolist() == slow.tolist(), name
-        assert {key: info[key] for key in expected} == expected, name
 
 
 def test_two_voices_are_left_out():
@@ -336,31 +309,40 @@ def test_two_voices_are_left_out():
         tunes.read_tune("a book", "duet", text)
 
 
-def test_file_of_tunes_is_split_at_its_numbers():
-    assert tunes.split_tunes(f"% a comment\n{ABC}\n{ABC}") == [ABC + "\n", ABC]
-
-
 def test_builtin_tunes_are_listed_and_read_once(tmp_path, monkeypatch):
     jobs = tunes.list_tunes()
     assert {"oneills1850", "airdsAirs", "ryansMammoth", "miscFolk"} == {j[1][0] for j in jobs}
     assert len(jobs) == len(dict(jobs)) > 4_000
     monkeypatch.setattr(tunes, "list_tunes", lambda: jobs[:4])
-    songs = corpus.builtin_tunes(tmp_path, n_jobs=1, progress=False)
+    monkeypatch.setenv("LSTMGAN_CACHE", str(tmp_path))
+    songs = corpus.builtin_tunes(n_jobs=1, progress=False)
     path = tmp_path / "builtin_tunes.store"
     path.write_bytes(path.read_bytes()[:-1])
     assert corpus.builtin_tunes(tmp_path, n_jobs=1, progress=False).hash == songs.hash
     monkeypatch.setattr(tunes, "list_tunes", lambda: pytest.fail("read twice"))
     assert corpus.builtin_tunes(tmp_path).hash == songs.hash
     assert len(songs) == 4 and all(map(len, songs))
-
-
-def test_music21_without_its_corpus_says_so(tmp_path, monkeypatch):
+    monkeypatch.undo()
     monkeypatch.setattr(tunes, "COLLECTIONS", {"gone": "a book"})
     with pytest.raises(FileNotFoundError, match="corpus holds no tunes.*install music21"):
-        corpus.builtin_tunes(tmp_path)
+        corpus.builtin_tunes(tmp_path / "other")
 
 
-def test_cache_folder_follows_the_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("LSTMGAN_CACHE", str(tmp_path))
-    assert tunes.cache_folder() == tmp_path
-    assert tunes.cache_folder(tmp_path / "other") == tmp_path / "other"
+def test_the_chain_is_made_once_and_said(tmp_path, capsys):
+    midi, tune = tmp_path / "midi", "ryan_neal_gows_wife_strathspey"
+    midi.mkdir()
+    shutil.copy(runtime.data_sample() / "midi" / f"{tune}.mid", midi)
+    mxl = tmp_path / "outputs" / "mxl"
+    kept = corpus.need_kept(mxl, midi)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said] == ["No", "The"]
+    assert [path.stem for path in kept] == [tune]
+    assert {row["engine"] for row in read_manifest(mxl / "conversion.csv")} == {"python"}
+    before = {path: path.stat().st_mtime_ns for path in mxl.iterdir()}
+    assert corpus.need_kept(mxl, midi) == kept and len(corpus.need_scores(mxl, "nowhere")) == 1
+    songs = corpus.need_songs(str(mxl.parent / "songs.store"))
+    assert len(songs) == 1 and len(corpus.need_songs(str(mxl.parent / "songs.store"))) == 1
+    assert {path: path.stat().st_mtime_ns for path in mxl.iterdir()} == before
+    assert capsys.readouterr().out.count("missing") == 1
+    with pytest.raises(FileNotFoundError, match="mine.store does not exist; lesson 03"):
+        corpus.need_songs(str(tmp_path / "mine.store"))  # nobody's own is replaced by the sample

@@ -31,11 +31,6 @@ def test_what_is_written_is_read(tmp_path, pitch_first):
     path = corpus.write_original(ROLL, tmp_path / "song.zip", pitch_first=pitch_first)
     roll = corpus.read_original(path)
     assert roll.dtype == np.uint8 and np.array_equal(roll, FULL)
-
-
-@pytest.mark.parametrize("pitch_first", [False, True])
-def test_written_shape_is_the_promised_one(tmp_path, pitch_first):
-    path = corpus.write_original(ROLL, tmp_path / "song.zip", pitch_first=pitch_first)
     with zipfile.ZipFile(path) as archive:
         rows = pickle.loads(archive.read(archive.namelist()[0]))
     assert isinstance(rows, list) and isinstance(rows[0], list)
@@ -51,10 +46,7 @@ def test_written_shape_is_the_promised_one(tmp_path, pitch_first):
 def test_arrays_are_read_too(tmp_path, content, protocol):
     path = zipped(tmp_path, content, protocol=protocol)
     assert np.array_equal(corpus.read_original(path), FULL)
-
-
-def test_values_between_stay(tmp_path):
-    roll = corpus.read_original(zipped(tmp_path, FULL / 2))
+    roll = corpus.read_original(zipped(tmp_path, FULL / 2, protocol=protocol))
     assert roll.dtype == np.float32 and roll.max() == 0.5
 
 
@@ -76,24 +68,21 @@ def test_hostile_pickle_is_refused_by_name(tmp_path, function):
     assert not (tmp_path / "owned").exists() and not os.path.exists("owned")
 
 
-def test_huge_empty_array_is_refused(tmp_path):
+def test_what_grows_too_large_is_refused(tmp_path, monkeypatch):
     make = np.array(0).__reduce__()[0]  # numpy's _reconstruct
-    path = zipped(tmp_path, Hostile(make, np.ndarray, (10**12,), b"b"))
     with pytest.raises(ValueError, match="empty array"):
-        corpus.read_original(path)
-
-
-def test_what_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(original, "MAX_BYTES", 1000)
-    with pytest.raises(ValueError, match=r"song\.zip.*unpacks to more than 1,000"):
-        corpus.read_original(zipped(tmp_path, bytes(1001)))
-
-
-def test_a_method_that_packs_a_gigabyte_into_a_kilobyte_is_refused(tmp_path):
+        corpus.read_original(zipped(tmp_path, Hostile(make, np.ndarray, (10**12,), b"b")))
     with zipfile.ZipFile(tmp_path / "song.zip", "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("song", bytes(10**6))
     with pytest.raises(ValueError, match=r"song\.zip.*deflate"):
         corpus.read_original(tmp_path / "song.zip")
+    monkeypatch.setattr(original, "MAX_BYTES", 1000)
+    with pytest.raises(ValueError, match=r"song\.zip.*unpacks to more than 1,000"):
+        corpus.read_original(zipped(tmp_path, bytes(1001)))
+    row = [[0.0] * 1000] * N_PITCHES
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=r"song\.zip"):  # nested lists do not multiply
+        corpus.read_original(zipped(tmp_path, [row] * MAX_STEPS))
 
 
 BIG = (10**9).to_bytes(4, "little")
@@ -117,7 +106,7 @@ def test_bomb_is_refused_before_it_is_built(tmp_path, monkeypatch, middle):
     assert path.stat().st_size < 20_000
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match=r"song\.zip.*(memory|needs)"):
+        with pytest.raises(ValueError, match=r"song\.zip.*(memory|needs|expected)"):
             corpus.read_original(path)
         assert tracemalloc.get_traced_memory()[1] < 40 * 2**20
     finally:
@@ -147,12 +136,6 @@ def test_damage_is_a_clear_error_or_harmless(tmp_path_factory, data):
     bad = good[:place] + data.draw(st.binary(min_size=1, max_size=3)) + good[place + 1 :]
     with pytest.raises(ValueError, match=r"song\.zip is not a zipped roll"):
         corpus.read_original(zipped(tmp_path_factory.mktemp("zip"), bad))
-
-
-def test_nested_lists_do_not_multiply(tmp_path):
-    row = [[0.0] * 1000] * N_PITCHES
-    with pytest.raises(ValueError, match=r"song\.zip"):
-        corpus.read_original(zipped(tmp_path, [row] * MAX_STEPS))
 
 
 @pytest.mark.parametrize("content", [[[0.0] * 128] * 5, [], 3, {"a": 1}, b"no pickle", "text"])
