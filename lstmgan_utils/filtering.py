@@ -9,16 +9,7 @@ a change of program.
 import tempfile
 from pathlib import Path
 
-from .folder_jobs import (
-    Manifest,
-    attempt,
-    find_files,
-    fingerprint,
-    read_manifest,
-    record_folders,
-    told_when_full,
-    work_folder,
-)
+from .folder_jobs import Manifest, attempt, find_files, read_manifest, told_when_full
 from .pianoroll.abc_notation import read_abc, read_abc_text
 from .pianoroll.instruments import (
     PERCUSSION,
@@ -32,7 +23,7 @@ from .pianoroll.instruments import (
 from .pianoroll.musicxml import zip_score
 from .pianoroll.rolls import RESOLUTION, count_pitches, list_flaws, n_steps
 from .pianoroll.safe_reading import read_musicxml
-from .runtime import progress_bar, put_in_place
+from .runtime import put_in_place
 
 ABC = ".abc"
 FOREIGN = (".mscz", ".mscx", ".mei", ".krn", ".sib", ".musx", ".mus", ".ly", ".gp", ".gp5")
@@ -72,17 +63,14 @@ def filter_folder(
     mxl_folder = Path(mxl_folder)
     asked = f"min_quarters={min_quarters:g} part={part!r}"
     played = programs_played(mxl_folder)
-    path = mxl_folder / "filtering.csv"
     files, bad_folders = find_files(mxl_folder, SUFFIXES + FOREIGN, "score", skip=PARTS_FOLDER)
-    with Manifest(path, COLUMNS) as manifest, work_folder(manifest, "filtering") as work:
-        record_folders(manifest, bad_folders, "left out")
-        jobs = [(name, fingerprint(mxl_folder / name), played.get(name, set())) for name in files]
-        rows = manifest.rows
-        jobs = [job for job in jobs if not _is_done(rows.get(job[0]), job[1], asked, mxl_folder)]
-        settings = (mxl_folder, work, min_quarters, part, timeout, asked)
-        with progress_bar(total=len(jobs), description="Filtering", progress=progress) as bar:
-            manifest.record(_filter_batch, jobs, settings, n_jobs, work, bar)
-    return path
+    with Manifest(mxl_folder / "filtering.csv", COLUMNS) as manifest:
+        manifest.add_folders(bad_folders, "left out")
+        jobs = manifest.unfinished(mxl_folder, files, asked)
+        jobs = [(*job, played.get(job[0], set())) for job in jobs]
+        settings = (mxl_folder, min_quarters, part, timeout, asked)
+        manifest.run(_filter_batch, jobs, settings, n_jobs, "Filtering", progress)
+    return manifest.path
 
 
 def _check_settings(min_quarters, part):
@@ -95,13 +83,6 @@ def _check_settings(min_quarters, part):
         raise ValueError(
             f"part {part!r} is neither a program, 0 to 127, nor a name such as 'piano'"
         )
-
-
-def _is_done(row, source, asked, folder):
-    """Tell whether the manifest has judged this score, as it now is, by these settings."""
-    if row is None or row["source"] != source or row["asked"] != asked:
-        return False
-    return row["status"] != "kept" or (folder / row["output"]).is_file()
 
 
 def kept_files(manifest):
@@ -145,8 +126,8 @@ def _read_programs(text):
     return found | {PERCUSSION} if "drums" in names else found
 
 
-def _filter_batch(batch, mxl_folder, work, min_quarters, part, timeout, asked):
-    """Judge the scores of one batch; gives their rows of the manifest, one by one."""
+def _filter_batch(batch, work, mxl_folder, min_quarters, part, timeout, asked):
+    """Judge the scores of one batch; yield their rows of the manifest."""
     for name, source, played in batch:
         found, reason, seconds = attempt(
             timeout, _judge_file, mxl_folder, work, name, played, min_quarters, part

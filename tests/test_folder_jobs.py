@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from lstmgan_utils.folder_jobs import Manifest, cut_batches, read_manifest, work_folder
-from lstmgan_utils.runtime import progress_bar
+from lstmgan_utils.folder_jobs import Manifest, cut_batches, read_manifest
 
 COLUMNS = ("file", "status", "reason")
 ODD_NAMES = [
@@ -30,14 +29,14 @@ def row(name, status="converted"):
 def test_odd_names_come_back_as_they_were(tmp_path):
     with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
         for name in ODD_NAMES:
-            manifest.append(row(name))
+            manifest.add(row(name))
     assert [found["file"] for found in read_manifest(tmp_path / "m.csv")] == ODD_NAMES
 
 
 def test_a_name_that_is_not_utf8_comes_back(tmp_path):
     name = b"caf\xe9.mid".decode(errors="surrogateescape")
     with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
-        manifest.append(row(name))
+        manifest.add(row(name))
     assert read_manifest(tmp_path / "m.csv")[0]["file"] == name
 
 
@@ -45,21 +44,21 @@ def test_a_name_that_is_not_utf8_comes_back(tmp_path):
 def test_a_half_written_row_is_cut_off_and_the_rest_stays(tmp_path, cut):
     path = tmp_path / "m.csv"
     with Manifest(path, COLUMNS) as manifest:
-        manifest.append(row("first\r\n.mid"))
+        manifest.add(row("first\r\n.mid"))
         whole = path.stat().st_size
-        manifest.append(row('second\r\n".mid'))
+        manifest.add(row('second\r\n".mid'))
     data = path.read_bytes()
     path.write_bytes(data[: max(whole, len(data) - cut)])
     with Manifest(path, COLUMNS) as manifest:
         assert list(manifest.rows) == ["first\r\n.mid"]
-        manifest.append(row("third.mid"))
+        manifest.add(row("third.mid"))
     assert [found["file"] for found in read_manifest(path)] == ["first\r\n.mid", "third.mid"]
 
 
 def test_the_last_row_of_a_file_counts(tmp_path):
     with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
-        manifest.append(row("a.mid", "failed"))
-        manifest.append(row("a.mid", "converted"))
+        manifest.add(row("a.mid", "failed"))
+        manifest.add(row("a.mid", "converted"))
     assert [found["status"] for found in read_manifest(tmp_path / "m.csv")] == ["converted"]
 
 
@@ -72,7 +71,7 @@ def test_other_columns_start_a_new_record(tmp_path):
 
 def test_a_row_is_on_disk_before_the_next_one(tmp_path):
     with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
-        manifest.append(row("a.mid"))
+        manifest.add(row("a.mid"))
         assert len(read_manifest(tmp_path / "m.csv")) == 1
 
 
@@ -81,13 +80,14 @@ def test_two_jobs_do_not_write_to_one_manifest(tmp_path):
     pytest.importorskip("fcntl")
     with Manifest(tmp_path / "m.csv", COLUMNS), pytest.raises(ValueError, match="another job"):
         Manifest(tmp_path / "m.csv", COLUMNS)
-    Manifest(tmp_path / "m.csv", COLUMNS).close()  # and afterwards it is free again
+    with Manifest(tmp_path / "m.csv", COLUMNS):  # and afterwards it is free again
+        pass
 
 
 def test_a_killed_job_lets_go_of_its_manifest(tmp_path):
     code = (
         "import os, signal; from lstmgan_utils.folder_jobs import Manifest\n"
-        f"m = Manifest({str(tmp_path / 'm.csv')!r}, {COLUMNS}); m.append({row('a.mid')})\n"
+        f"m = Manifest({str(tmp_path / 'm.csv')!r}, {COLUMNS}); m.add({row('a.mid')})\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
@@ -123,28 +123,27 @@ def test_a_disk_that_fills_up_midway_keeps_the_rows_before(tmp_path):
     manifest = Manifest(tmp_path / "m.csv", COLUMNS)
     manifest._stream = Filling(manifest._stream)
     with manifest, pytest.raises(OSError, match="disk is full: free some space and run again"):
-        manifest.extend([{"file": f"{n}.mid", "status": "failed"} for n in range(9)])
+        manifest.add(*({"file": f"{n}.mid", "status": "failed"} for n in range(9)))
     with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
         assert list(manifest.rows) == ["0.mid"]
-        manifest.append(row("a.mid"))
+        manifest.add(row("a.mid"))
     assert [found["file"] for found in read_manifest(tmp_path / "m.csv")] == ["0.mid", "a.mid"]
 
 
-def slow_rows(batch, log):
+def slow_rows(batch, work, log):
     """Work for a twentieth of a second on each file, and count in a log how often it was done."""
-    for name in batch:
+    for name, source in batch:
         time.sleep(0.05)
         with open(log, "a") as stream:
             stream.write(f"{name}\n")
-        yield row(name)
+        yield row(name) | {"source": source, "asked": "this"}
 
 
 def run_slowly(folder):
     """Run a job over 40 files, 20 a batch."""
-    with Manifest(folder / "m.csv", COLUMNS) as manifest, work_folder(manifest, "slow") as work:
-        jobs = [f"{n}.mid" for n in range(40) if f"{n}.mid" not in manifest.rows]
-        bar = progress_bar(total=len(jobs), progress=False)
-        manifest.record(slow_rows, jobs, (folder / "log",), 1, work, bar)
+    with Manifest(folder / "m.csv", (*COLUMNS, "source", "asked", "output")) as manifest:
+        jobs = manifest.unfinished(folder, [f"{n}.mid" for n in range(40)], "this")
+        manifest.run(slow_rows, jobs, (folder / "log",), 1, "", False)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
@@ -172,7 +171,7 @@ def test_a_batch_is_bounded_in_files_and_in_bytes():
 
 def test_no_reason_is_longer_than_a_reader_wants(tmp_path):
     with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
-        manifest.append({"file": "a.mid", "status": "failed", "reason": "\x00\n" + "x" * 163_000})
+        manifest.add({"file": "a.mid", "status": "failed", "reason": "\x00\n" + "x" * 163_000})
     (found,) = read_manifest(tmp_path / "m.csv")
     assert found["reason"] == "  " + "x" * 297 + "…"
 
@@ -194,7 +193,7 @@ def test_a_full_disk_is_said_in_one_sentence(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with Manifest(tmp_path / "m.csv", COLUMNS) as manifest:
-        manifest.append(row("a.mid"))
+        manifest.add(row("a.mid"))
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="disk is full: free some space and run again"):
-            manifest.append(row("b.mid"))
+            manifest.add(row("b.mid"))

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import zipfile
 
 OPTIONS = {  # what MuseScore's import of MIDI may do; "human performance" re-beats played files
@@ -136,18 +135,3 @@ def _stand_in(file, link):
     except OSError:  # Windows without the right to make links
         shutil.copyfile(file, link)
     return link
-
-
-def version(program):
-    """Ask MuseScore for its version; "" where it does not say.
-
-    Introduced in lesson 01.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "XDG_RUNTIME_DIR": folder}
-        try:
-            asked = subprocess.run([program, "--version"], env=environment, capture_output=True,
-                                   text=True, timeout=30, check=False)  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired):
-            return ""
-    return asked.stdout.strip()

@@ -36,6 +36,16 @@ class Check:
     cost: float
     n_doubled: int = 0  # struck twice at once, and written once
 
+    def remarks(self):
+        """List in which ways the score holds less, or more, than was played: list of str."""
+        off = self.length_error
+        return [text for text, is_so in (
+            (f"{self.n_missing} notes missing", self.n_missing),
+            (f"{self.n_doubled} struck twice at once, written once", self.n_doubled),
+            (f"{self.n_extra} notes too many", self.n_extra),
+            (f"it ends {abs(off):.1f} quarters {'late' if off > 0 else 'early'}", abs(off) >= 1),
+        ) if is_so]  # fmt: skip
+
 
 def read_notes(xml):
     """Read the pitched notes of MusicXML, tied notes joined, grace notes left out.

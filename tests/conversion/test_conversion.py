@@ -320,7 +320,7 @@ def test_what_a_score_lost_or_added_is_written_down():
 
     def losses(rows):
         xml = musicxml.score_text([Part(0, False, "", np.array(rows))], [(0, 960, 4, 4)], [], [])
-        return engines.list_losses(score_check.check_score(performance, xml.encode()))
+        return score_check.check_score(performance, xml.encode()).remarks()
 
     whole = [(i * 24, i * 24 + 24, 0) for i in range(4)]
     assert losses(whole) == []
@@ -475,12 +475,12 @@ def test_an_interrupted_job_goes_on_in_the_same_kernel(tmp_path):
         "import os, signal, sys, time, threading\n"
         "from lstmgan_utils import conversion, folder_jobs as manifest\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # nohup ignores it
-        "extend = manifest.Manifest.extend\n"
-        "def press(self, rows):\n"
-        "    extend(self, rows)\n"
-        "    manifest.Manifest.extend = extend\n"
+        "add = manifest.Manifest.add\n"
+        "def press(self, *rows):\n"
+        "    add(self, *rows)\n"
+        "    manifest.Manifest.add = add\n"
         "    os.killpg(0, signal.SIGINT)\n"  # as Ctrl-C does: to all processes of the job
-        "manifest.Manifest.extend = press\n"
+        "manifest.Manifest.add = press\n"
         "for attempt in range(2):\n"
         "    try:\n"
         "        conversion.convert_folder(sys.argv[1], sys.argv[2], engine='python', n_jobs=2,\n"
