@@ -1,15 +1,15 @@
 """Which scores are music for one instrument, and long enough? One reason for each that is not.
 
 One instrument means one sounding General MIDI program. Names do not count (they collide), nor do
-parts (a piano has two staves, a guitar may fill four channels), nor what never sounds. The MIDI
-file that a score came from is heard as well, through `conversion.csv`: a score may have forgotten
-a change of program.
+parts (a piano has two staves, a guitar may fill four channels), nor what never sounds. The programs
+of the MIDI file that a score came from count as well, through `conversion.csv`: a score may lack a
+change of program.
 """
 
 import tempfile
 from pathlib import Path
 
-from .folder_jobs import Manifest, attempt, find_files, read_manifest, told_when_full
+from .folder_jobs import Manifest, attempt, find_files, read_manifest
 from .pianoroll.abc_notation import read_abc, read_abc_text
 from .pianoroll.instruments import (
     PERCUSSION,
@@ -33,7 +33,6 @@ COLUMNS = ("file", "status", "reason", "program", "notes", "quarters", "seconds"
 PARTS_FOLDER = "parts"
 
 
-@told_when_full()
 def filter_folder(
     mxl_folder, *, min_quarters=16, part=None, n_jobs=None, timeout=60, progress=True
 ):
@@ -137,24 +136,22 @@ def _filter_batch(batch, work, mxl_folder, min_quarters, part, timeout, asked):
 
 
 def _judge_file(folder, work, name, played, min_quarters, part):
-    """Judge one score, or one part taken out of it; gives its columns of the manifest."""
+    """Judge one score, or one part taken out of it; return its row."""
     suffix = Path(name).suffix.lower()
     if suffix in FOREIGN:
         raise ValueError(f"{suffix} is not MusicXML; open it where it was made and export .mxl")
     if suffix == ABC:
         return _judge_abc(folder / name, name, min_quarters, part)
     xml, output = read_musicxml(folder / name), name
-    if part is None:
-        reason = not_single(played, "MIDI file") if played else ""
-        if reason:  # no need to look further
-            return {"status": "left out", "reason": reason}
-    else:
+    if part is not None:
         xml = take_part(xml, part)
         file = name if suffix == ".mxl" else f"{name}.mxl"  # a.mxl and a.xml may stand together
         output = Path(PARTS_FOLDER, str(part), file).as_posix()
+    elif played and (reason := not_single(played, "MIDI file")):
+        raise ValueError(reason)
     score, players = parse(xml), find_players(xml)
     pitches = count_pitches(list_semitones(score))
-    row = _verdict(players, *count_notes(score), pitches, min_quarters, output)
+    row = _row(players, *count_notes(score), pitches, min_quarters, output)
     if part is not None and row["output"]:
         with tempfile.TemporaryDirectory(dir=work) as place:
             zip_score(xml, Path(place, "part.mxl"))
@@ -168,11 +165,11 @@ def _judge_abc(path, name, min_quarters, part):
         raise ValueError("ABC names no instruments to take out; export it as MusicXML")
     notes, info = read_abc(read_abc_text(path))
     players = {"one voice of ABC"} if len(notes) else set()
-    return _verdict(players, len(notes), n_steps(notes) / RESOLUTION, info, min_quarters, name)
+    return _row(players, len(notes), n_steps(notes) / RESOLUTION, info, min_quarters, name)
 
 
-def _verdict(players, n_notes, quarters, pitches, min_quarters, output):
-    """Write down what was found, and why it is kept or left out."""
+def _row(players, n_notes, quarters, pitches, min_quarters, output):
+    """Return the row of a score: what was found, and why it is kept or left out."""
     reason = judge(players, quarters, min_quarters)
     if n_notes and pitches["n_beyond"] == n_notes:
         reason = "no note has one of MIDI's pitches, 0 to 127"
@@ -186,7 +183,7 @@ def _verdict(players, n_notes, quarters, pitches, min_quarters, output):
 
 
 def judge(players, quarters, min_quarters):
-    """Say why a score is left out; "" if it is one instrument, and long enough.
+    """Return why a score is left out; "" if it is one instrument, and long enough.
 
     Args:
         players: set, from `find_players`.
@@ -205,7 +202,7 @@ def judge(players, quarters, min_quarters):
 
 
 def not_single(players, source):
-    """Say why what sounds is not one pitched instrument; "" if it is.
+    """Return why what sounds is not one pitched instrument; "" if it is.
 
     Args:
         players: set of programs, names, and PERCUSSION.

@@ -66,13 +66,7 @@ def run_batches(function, jobs, settings, n_jobs, weigh=None):
 
 
 def cut_batches(jobs, size, weigh):
-    """Return jobs as a list of lists of 1 to `size` jobs, together at most BATCH_BYTES if several.
-
-    Args:
-        jobs: list.
-        size: int.
-        weigh: function that returns the bytes of a job.
-    """
+    """Return a list of lists of 1 to `size` jobs; if several, of at most BATCH_BYTES together."""
     batches, weight = [], 0
     for job in jobs:
         weight += weigh(job)
@@ -303,14 +297,15 @@ class Manifest:
         Returns:
             list of (str name, str source): jobs for `run`, which may append more to each.
         """
-        jobs = [(name, _fingerprint(folder / name)) for name in files]
-        return [job for job in jobs if not self._is_done(*job, asked)]
 
-    def _is_done(self, name, source, asked):
-        row = self.rows.get(name)
-        if row is None or (row["source"], row["asked"]) != (source, asked):
-            return False
-        return not row["output"] or (self.path.parent / row["output"]).is_file()
+        def is_done(name, source):
+            row = self.rows.get(name)
+            if row is None or (row["source"], row["asked"]) != (source, asked):
+                return False
+            return not row["output"] or (self.path.parent / row["output"]).is_file()
+
+        jobs = [(name, _fingerprint(folder / name)) for name in files]
+        return [job for job in jobs if not is_done(*job)]
 
     def add(self, *rows):
         """Write finished rows (dicts), as one piece, to the disk."""
@@ -339,17 +334,21 @@ class Manifest:
             settings, n_jobs: as for `run_batches`.
             description: str for the progress bar.
             progress: bool, show it.
+
+        Raises:
+            OSError: the disk is full.
         """
-        work = Path(tempfile.mkdtemp(prefix=self._work, dir=self.path.parent))
-        settings = (function, self.columns, work, *settings)
-        try:
-            with progress_bar(total=len(jobs), description=description, progress=progress) as bar:
+        bar = progress_bar(total=len(jobs), description=description, progress=progress)
+        with told_when_full(), bar:
+            work = Path(tempfile.mkdtemp(prefix=self._work, dir=self.path.parent))
+            settings = (function, self.columns, work, *settings)
+            try:
                 for journal, rows in run_batches(_keep_journal, jobs, settings, n_jobs, _weigh):
                     self.add(*rows)
                     journal.unlink()
                     bar.update(len(rows))
-        finally:
-            self._clear_work()
+            finally:
+                self._clear_work()
 
     def __enter__(self):
         return self

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from .. import runtime
-from ..folder_jobs import Manifest, attempt, check_room, find_files, told_when_full
+from ..folder_jobs import Manifest, attempt, check_room, find_files
 from ..pianoroll.layout import check_size
 from ..pianoroll.musicxml import write_mxl
 from ..pianoroll.performance import read_performance
@@ -34,7 +34,6 @@ LONGEST_NAME = 255  # bytes that a file system allows
 DOUBT = 2.5  # cost of our own score above which MuseScore is asked as well
 
 
-@told_when_full()
 def convert_folder(
     midi_folder, mxl_folder, *, engine="auto", n_jobs=None, timeout=60, progress=True
 ):
