@@ -75,13 +75,9 @@ def filter_folder(
 def _check_settings(min_quarters, part):
     """Refuse settings that no score could meet."""
     if not min_quarters >= 0:
-        raise ValueError(
-            f"min_quarters {min_quarters!r} is not 0 or more; 16 is four measures of 4/4"
-        )
+        raise ValueError(f"min_quarters {min_quarters!r} is not 0 or more; 16 is 4 measures of 4/4")
     if part is not None and not (isinstance(part, str) and part.strip()) and part not in range(128):
-        raise ValueError(
-            f"part {part!r} is neither a program, 0 to 127, nor a name such as 'piano'"
-        )
+        raise ValueError(f"part {part!r} is neither a program, 0 to 127, nor a name like 'piano'")
 
 
 def kept_files(manifest):
