@@ -230,6 +230,9 @@ def test_ticks_that_carry_the_beat_are_believed():
         assert beats.find_beat(performance) is performance, piece["file"]
 
 
+QUARTERS = [(i * 24, i * 24 + 24, 0) for i in range(8)]  # onset, end, pitch
+
+
 def quarters(n, late=0.0, length=24.0):
     """Return timed notes on each quarter."""
     onsets = np.arange(n) * 24 + late
@@ -244,12 +247,11 @@ def check(played, rows):
 
 
 def test_the_cost_knows_a_good_score_from_bad_ones():
-    good = [(i * 24, i * 24 + 24, 0) for i in range(8)]
     shifted = [(i * 24 + 1, i * 24 + 25, 0) for i in range(8)]
     uneven = [(i * 24, i * 24 + (24, 12)[i % 2], 0) for i in range(8)]
     best, *others = (
         check(quarters(8, 0.4, 21), rows).cost
-        for rows in (good, shifted, uneven, good[1:], [*good, (300, 310, 0)])
+        for rows in (QUARTERS, shifted, uneven, QUARTERS[1:], [*QUARTERS, (300, 310, 0)])
     )
     assert best < min(others)
 
@@ -261,14 +263,16 @@ def test_lengths_written_double_cost_more_than_right_ones():
     assert score_check.distance(eighths, quarters(8)) == pytest.approx(4 * excess)
 
 
-def test_what_a_score_lost_or_added_is_written_down():
-    whole = [(i * 24, i * 24 + 24, 0) for i in range(4)]
-    for rows, remarks in (
-        (whole, []),
-        (whole[:3], ["1 notes missing", "it ends 1.0 quarters early"]),
-        ([*whole, (96, 144, 0)], ["1 notes too many", "it ends 2.0 quarters late"]),
-    ):
-        assert check(quarters(4), rows).remarks() == remarks
+@pytest.mark.parametrize(
+    ("rows", "remarks"),
+    [
+        (QUARTERS[:4], []),
+        (QUARTERS[:3], ["1 notes missing", "it ends 1.0 quarters early"]),
+        ([*QUARTERS[:4], (96, 144, 0)], ["1 notes too many", "it ends 2.0 quarters late"]),
+    ],
+)
+def test_what_a_score_lost_or_added_is_written_down(rows, remarks):
+    assert check(quarters(4), rows).remarks() == remarks
 
 
 def test_a_key_struck_twice_at_once_is_no_loss(tmp_path):
@@ -431,28 +435,23 @@ def test_an_interrupted_job_goes_on_in_the_same_kernel(tmp_path):
     assert {path.suffix for path in (tmp_path / "mxl").iterdir()} == {".csv", ".mxl"}
 
 
-def test_two_processes_do_what_one_does(tmp_path):
-    for n in range(20):
-        tune(tmp_path / f"{n:02}.mid", scale(32, pitch=40 + n))
-    for n_jobs in (1, 2):
-        assert len(convert(tmp_path, target=f"mxl{n_jobs}", n_jobs=n_jobs)) == 20
-    for path in (tmp_path / "mxl1").glob("*.mxl"):
-        assert path.read_bytes() == (tmp_path / "mxl2" / path.name).read_bytes()
-
-
-def test_a_dask_cluster_can_do_the_work(tmp_path):
+def test_processes_and_a_dask_cluster_do_what_one_process_does(tmp_path):
     distributed = pytest.importorskip("distributed")
     import joblib
 
     for n in range(8):
-        tune(tmp_path / f"{n}.mid")
+        tune(tmp_path / f"{n}.mid", scale(32, pitch=40 + n))
     with (
         distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster),
         joblib.parallel_config(backend="dask"),
     ):
-        rows = convert(tmp_path, n_jobs=None)
-    assert [row["status"] for row in rows] == ["converted"] * 8
+        assert len(convert(tmp_path, target="dask", n_jobs=None)) == 8
+    for n_jobs in (1, 2):
+        assert len(convert(tmp_path, target=str(n_jobs), n_jobs=n_jobs)) == 8
+    for path in (tmp_path / "1").glob("*.mxl"):
+        for other in ("2", "dask"):
+            assert path.read_bytes() == (tmp_path / other / path.name).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -480,15 +479,17 @@ def test_an_unreadable_folder_gets_one_clear_sentence(tmp_path, monkeypatch):
         engines.convert_folder(tmp_path, tmp_path / "mxl")
 
 
-def test_a_missing_musescore_is_said(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("engine", "found", "words"),
+    [("musescore", "", "use engine='python'"), ("auto", "/no/such", "MUSESCORE is set to")],
+)
+def test_a_missing_musescore_is_said(tmp_path, monkeypatch, engine, found, words):
+    monkeypatch.setenv("MUSESCORE", found)
+    monkeypatch.setattr(runtime, "MUSESCORE_NAMES", ())
+    monkeypatch.setattr(runtime, "MUSESCORE_PLACES", ())
     tune(tmp_path / "a.mid")
-    with monkeypatch.context() as patch:
-        patch.setattr(runtime, "find_musescore", lambda: None)
-        with pytest.raises(FileNotFoundError, match="use engine='python'"):
-            convert(tmp_path, "musescore")
-    monkeypatch.setenv("MUSESCORE", "/no/such/program")
-    with pytest.raises(FileNotFoundError, match="MUSESCORE is set to"):
-        convert(tmp_path, "auto")
+    with pytest.raises(FileNotFoundError, match=words):
+        convert(tmp_path, engine)
 
 
 @needs_unix
