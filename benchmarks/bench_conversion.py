@@ -1,6 +1,6 @@
 """How faithful and how fast the conversion is: each engine side by side, against the known truth.
 
-Usage: python benchmarks/bench_conversion.py [number of files for the speeds, 34]
+Usage: python -m benchmarks.bench_conversion [number of files for the speeds, 34]
 """
 
 import collections
@@ -39,7 +39,7 @@ def read_written(path):
 
 
 def compare(found, truth, may_shift=False):
-    """Give (F1 of onset and pitch, F1 of onset, duration and pitch).
+    """Return (F1 of onset and pitch, F1 of onset, duration and pitch).
 
     Without a click nobody knows where the first measure began: then all notes together may be
     moved by whole steps, and the best of the eight likeliest moves counts. Nothing else is
@@ -61,7 +61,7 @@ def compare(found, truth, may_shift=False):
 
 
 def fidelity(way, engine, folder):
-    """Convert the set of one way; gives ({piece: (onset F1, note F1)}, refused, seconds)."""
+    """Convert the set of one way; return ({piece: (onset F1, note F1)}, refused, seconds)."""
     start = time.perf_counter()
     rows = read_manifest(convert(engine, folder / engine / way, 1, folder / way))
     seconds, scores = time.perf_counter() - start, {}
@@ -73,7 +73,7 @@ def fidelity(way, engine, folder):
 
 
 def convert(engine, folder, n_jobs=None, midi_folder=SAMPLE / "midi"):
-    """Convert the sample, or another folder, with one engine; gives the manifest."""
+    """Convert the sample, or another folder, with one engine; return the manifest."""
     return engines.convert_folder(midi_folder, folder, engine=engine, n_jobs=n_jobs, progress=False)
 
 
@@ -95,7 +95,7 @@ def print_fidelity():
 
 
 def timed(function, *arguments):
-    """Call a function and give the seconds it took."""
+    """Call a function and return the seconds it took."""
     start = time.perf_counter()
     function(*arguments)
     return time.perf_counter() - start

@@ -39,7 +39,7 @@ CODE = (
 
 
 def make_collection(folder, n_files, rng):
-    """Write MIDI files into subfolders; gives {name: its number of notes, or why it is bad}."""
+    """Write MIDI files into subfolders; return {name: its number of notes, or why it is bad}."""
     kinds = [kind for kind in BAD_MIDI if kind not in COSTLY]
     bad = set(rng.choice(n_files, round(BAD_SHARE * n_files), replace=False).tolist())
     truth = {}
@@ -55,7 +55,7 @@ def make_collection(folder, n_files, rng):
 
 
 def make_tune(rng):
-    """Write a random melody; gives (bytes, number of notes)."""
+    """Write a random melody; return (bytes, number of notes)."""
     durations = rng.choice([0.5, 0.5, 1, 1, 2], rng.integers(16, 100))
     onsets = np.cumsum(durations) - durations
     pitches = rng.integers(48, 85, len(durations)).tolist()
@@ -109,7 +109,7 @@ class Job:
 
 
 def session(process):
-    """Tell which session a process belongs to; None if it ended meanwhile."""
+    """Return the session of a process; None if it ended meanwhile."""
     try:
         alive = process.status() != psutil.STATUS_ZOMBIE
         return os.getsid(process.pid) if alive else None
@@ -126,7 +126,7 @@ def memory(process):
 
 
 def examine(truth, mxl_folder):
-    """Compare what a job left with what it was given; gives {fault: how many}."""
+    """Compare what a job left with what it was given; return {fault: how many}."""
     with open(mxl_folder / "conversion.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     counts = collections.Counter(row["file"] for row in rows)
@@ -154,7 +154,7 @@ def examine(truth, mxl_folder):
 
 
 def is_whole(row, n_notes, mxl_folder):
-    """Tell whether a good file has a score that can be read and holds all of its notes."""
+    """Whether a good file has a score that can be read and holds all of its notes."""
     if row is None or row["status"] != "converted":
         return False
     notes, _ = read_notes(read_musicxml(mxl_folder / row["output"]))
@@ -162,7 +162,7 @@ def is_whole(row, n_notes, mxl_folder):
 
 
 def is_reported(row, reason):
-    """Tell whether a bad file is in the manifest, with a reason that says what is wrong."""
+    """Whether a bad file is in the manifest, with a reason that says what is wrong."""
     return row is not None and row["status"] == "failed" and reason in row["reason"]
 
 

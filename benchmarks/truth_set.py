@@ -7,7 +7,7 @@ live: played freely into a recorder that knows no beat. The tempo swells and fal
 (Friberg and Sundberg's final ritardando); the file says 120 quarters a minute throughout;
 free: the same chords at random times, from which no score should be made.
 
-Usage: python -m benchmarks/truth_set folder
+Usage: python -m benchmarks.truth_set folder
 """
 
 import sys
@@ -58,7 +58,7 @@ EXPORTS = {"full": (1.0, 0), "gap": (1.0, 1), "95": (0.95, 0)}  # share of the l
 
 
 def read_piece(name):
-    """Give the parts of a piece: list of note arrays, and its steps a measure."""
+    """Return the parts of a piece: list of note arrays, and its steps a measure."""
     path = PIANO.get(name) or PARTS.get(name) or f"ryansMammoth/{name}.abc"
     arrays, metre, _ = read_parts(path)
     beats, unit = map(int, metre.split("/"))
@@ -67,7 +67,7 @@ def read_piece(name):
 
 
 def tempo_curve(n_steps, measure, rng):
-    """Give the seconds at which each time step of a freely played piece comes, ndarray."""
+    """Return the seconds at which each time step of a freely played piece comes, ndarray."""
     step = np.arange(n_steps + 1)
     place = step % (4 * measure) / (4 * measure)  # in the phrase of four measures
     arc = 1 + rng.uniform(0.05, 0.15) * (1 - (2 * place - 1) ** 2)
@@ -81,7 +81,7 @@ def tempo_curve(n_steps, measure, rng):
 
 
 def render(arrays, measure, metre, way, name):
-    """Play a piece in one way; gives a mido.MidiFile."""
+    """Play a piece in one way; return a mido.MidiFile."""
     rng = np.random.default_rng(zlib.crc32(f"{name} {way}".encode()))
     ppq = int(rng.choice(PPQ)) if way in (*EXPORTS, "click") else 480
     play = {"live": _play_live, "free": _play_free, "click": _play_to_click}.get(way, _export)
@@ -106,7 +106,7 @@ def render(arrays, measure, metre, way, name):
 
 
 def _export(arrays, _, way, tempo, ppq, rng):
-    """Give each part's onsets and ends in quarters, as a notation program exports them."""
+    """Return each part's onsets and ends in quarters, as a notation program exports them."""
     held, gap = EXPORTS[way]
     for notes in arrays:
         on = notes["onset"] / 24

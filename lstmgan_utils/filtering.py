@@ -1,24 +1,15 @@
 """Which scores are music for one instrument, and long enough? One reason for each that is not.
 
 One instrument means one sounding General MIDI program. Names do not count (they collide), nor do
-parts (a piano has two staves, a guitar may fill four channels), nor what never sounds. The MIDI
-file that a score came from is heard as well, through `conversion.csv`: a score may have forgotten
-a change of program.
+parts (a piano has two staves, a guitar may fill four channels), nor what never sounds. The programs
+of the MIDI file that a score came from count as well, through `conversion.csv`: a score may lack a
+change of program.
 """
 
 import tempfile
 from pathlib import Path
 
-from .folder_jobs import (
-    Manifest,
-    attempt,
-    find_files,
-    fingerprint,
-    read_manifest,
-    record_folders,
-    told_when_full,
-    work_folder,
-)
+from .folder_jobs import Manifest, attempt, find_files, read_manifest
 from .pianoroll.abc_notation import read_abc, read_abc_text
 from .pianoroll.instruments import (
     PERCUSSION,
@@ -32,7 +23,7 @@ from .pianoroll.instruments import (
 from .pianoroll.musicxml import zip_score
 from .pianoroll.rolls import RESOLUTION, count_pitches, list_flaws, n_steps
 from .pianoroll.safe_reading import read_musicxml
-from .runtime import progress_bar, put_in_place
+from .runtime import put_in_place
 
 ABC = ".abc"
 FOREIGN = (".mscz", ".mscx", ".mei", ".krn", ".sib", ".musx", ".mus", ".ly", ".gp", ".gp5")
@@ -42,7 +33,6 @@ COLUMNS = ("file", "status", "reason", "program", "notes", "quarters", "seconds"
 PARTS_FOLDER = "parts"
 
 
-@told_when_full()
 def filter_folder(
     mxl_folder, *, min_quarters=16, part=None, n_jobs=None, timeout=60, progress=True
 ):
@@ -72,36 +62,22 @@ def filter_folder(
     mxl_folder = Path(mxl_folder)
     asked = f"min_quarters={min_quarters:g} part={part!r}"
     played = programs_played(mxl_folder)
-    path = mxl_folder / "filtering.csv"
     files, bad_folders = find_files(mxl_folder, SUFFIXES + FOREIGN, "score", skip=PARTS_FOLDER)
-    with Manifest(path, COLUMNS) as manifest, work_folder(manifest, "filtering") as work:
-        record_folders(manifest, bad_folders, "left out")
-        jobs = [(name, fingerprint(mxl_folder / name), played.get(name, set())) for name in files]
-        rows = manifest.rows
-        jobs = [job for job in jobs if not _is_done(rows.get(job[0]), job[1], asked, mxl_folder)]
-        settings = (mxl_folder, work, min_quarters, part, timeout, asked)
-        with progress_bar(total=len(jobs), description="Filtering", progress=progress) as bar:
-            manifest.record(_filter_batch, jobs, settings, n_jobs, work, bar)
-    return path
+    with Manifest(mxl_folder / "filtering.csv", COLUMNS) as manifest:
+        manifest.add_folders(bad_folders, "left out")
+        jobs = manifest.unfinished(mxl_folder, files, asked)
+        jobs = [(*job, played.get(job[0], set())) for job in jobs]
+        settings = (mxl_folder, min_quarters, part, timeout, asked)
+        manifest.run(_filter_batch, jobs, settings, n_jobs, "Filtering", progress)
+    return manifest.path
 
 
 def _check_settings(min_quarters, part):
     """Refuse settings that no score could meet."""
     if not min_quarters >= 0:
-        raise ValueError(
-            f"min_quarters {min_quarters!r} is not 0 or more; 16 is four measures of 4/4"
-        )
+        raise ValueError(f"min_quarters {min_quarters!r} is not 0 or more; 16 is 4 measures of 4/4")
     if part is not None and not (isinstance(part, str) and part.strip()) and part not in range(128):
-        raise ValueError(
-            f"part {part!r} is neither a program, 0 to 127, nor a name such as 'piano'"
-        )
-
-
-def _is_done(row, source, asked, folder):
-    """Tell whether the manifest has judged this score, as it now is, by these settings."""
-    if row is None or row["source"] != source or row["asked"] != asked:
-        return False
-    return row["status"] != "kept" or (folder / row["output"]).is_file()
+        raise ValueError(f"part {part!r} is neither a program, 0 to 127, nor a name like 'piano'")
 
 
 def kept_files(manifest):
@@ -145,8 +121,8 @@ def _read_programs(text):
     return found | {PERCUSSION} if "drums" in names else found
 
 
-def _filter_batch(batch, mxl_folder, work, min_quarters, part, timeout, asked):
-    """Judge the scores of one batch; gives their rows of the manifest, one by one."""
+def _filter_batch(batch, work, mxl_folder, min_quarters, part, timeout, asked):
+    """Judge the scores of one batch; yield their rows of the manifest."""
     for name, source, played in batch:
         found, reason, seconds = attempt(
             timeout, _judge_file, mxl_folder, work, name, played, min_quarters, part
@@ -156,24 +132,22 @@ def _filter_batch(batch, mxl_folder, work, min_quarters, part, timeout, asked):
 
 
 def _judge_file(folder, work, name, played, min_quarters, part):
-    """Judge one score, or one part taken out of it; gives its columns of the manifest."""
+    """Judge one score, or one part taken out of it; return its row."""
     suffix = Path(name).suffix.lower()
     if suffix in FOREIGN:
         raise ValueError(f"{suffix} is not MusicXML; open it where it was made and export .mxl")
     if suffix == ABC:
         return _judge_abc(folder / name, name, min_quarters, part)
     xml, output = read_musicxml(folder / name), name
-    if part is None:
-        reason = not_single(played, "MIDI file") if played else ""
-        if reason:  # no need to look further
-            return {"status": "left out", "reason": reason}
-    else:
+    if part is not None:
         xml = take_part(xml, part)
         file = name if suffix == ".mxl" else f"{name}.mxl"  # a.mxl and a.xml may stand together
         output = Path(PARTS_FOLDER, str(part), file).as_posix()
+    elif played and (reason := not_single(played, "MIDI file")):
+        raise ValueError(reason)
     score, players = parse(xml), find_players(xml)
     pitches = count_pitches(list_semitones(score))
-    row = _verdict(players, *count_notes(score), pitches, min_quarters, output)
+    row = _row(players, *count_notes(score), pitches, min_quarters, output)
     if part is not None and row["output"]:
         with tempfile.TemporaryDirectory(dir=work) as place:
             zip_score(xml, Path(place, "part.mxl"))
@@ -187,11 +161,11 @@ def _judge_abc(path, name, min_quarters, part):
         raise ValueError("ABC names no instruments to take out; export it as MusicXML")
     notes, info = read_abc(read_abc_text(path))
     players = {"one voice of ABC"} if len(notes) else set()
-    return _verdict(players, len(notes), n_steps(notes) / RESOLUTION, info, min_quarters, name)
+    return _row(players, len(notes), n_steps(notes) / RESOLUTION, info, min_quarters, name)
 
 
-def _verdict(players, n_notes, quarters, pitches, min_quarters, output):
-    """Write down what was found, and why it is kept or left out."""
+def _row(players, n_notes, quarters, pitches, min_quarters, output):
+    """Return the row of a score: what was found, and why it is kept or left out."""
     reason = judge(players, quarters, min_quarters)
     if n_notes and pitches["n_beyond"] == n_notes:
         reason = "no note has one of MIDI's pitches, 0 to 127"
@@ -205,7 +179,7 @@ def _verdict(players, n_notes, quarters, pitches, min_quarters, output):
 
 
 def judge(players, quarters, min_quarters):
-    """Say why a score is left out; "" if it is one instrument, and long enough.
+    """Return why a score is left out; "" if it is one instrument, and long enough.
 
     Args:
         players: set, from `find_players`.
@@ -224,7 +198,7 @@ def judge(players, quarters, min_quarters):
 
 
 def not_single(players, source):
-    """Say why what sounds is not one pitched instrument; "" if it is.
+    """Return why what sounds is not one pitched instrument; "" if it is.
 
     Args:
         players: set of programs, names, and PERCUSSION.

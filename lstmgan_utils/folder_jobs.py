@@ -1,8 +1,8 @@
-"""What every folder job needs: the files, the processes, the time limit, the place for work.
+"""What every folder job needs: the list of files, processes, a time limit, and the manifest.
 
-Nothing here knows music. A job lists its files by name, runs them in batches through joblib (all
-cores, or a Dask cluster under `joblib.parallel_config(backend="dask")`), and builds each output in
-a work folder beside its place, from where it is renamed into it.
+Nothing here knows music. A job runs its files in batches through joblib (all cores, or a Dask
+cluster under `joblib.parallel_config(backend="dask")`), builds each output in a work folder beside
+its place, renames it into place, and records it in a manifest from which it can be resumed.
 """
 
 import _thread
@@ -13,6 +13,7 @@ import functools
 import io
 import math
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -21,35 +22,39 @@ import time
 import uuid
 from pathlib import Path
 
-from .runtime import shorten
+from .runtime import progress_bar, shorten
 
 BATCH = 32  # files a batch: MuseScore's start costs little then
-BATCH_BYTES = 2**16  # of MIDI: about two seconds of MuseScore, all that a kill can cost
-WORK = ".work-"
+BATCH_BYTES = 2**16  # of files: for MIDI about two seconds of MuseScore, all that a kill can cost
 JOURNAL = ".journal.csv"  # what a process has finished of its batch
 DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 ROOM = 2**20  # bytes; with less, a program that wrote nothing may have found no room
 LISTENING = 0.5  # seconds between two looks at whether the job still lives
 LEAVE = getattr(signal, "SIGUSR1", signal.SIGINT)  # nohup and scripts may switch Ctrl-C's off
+ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be UTF-8
+END = "\r\n"  # a row counts only with its line end: the mark that it was written whole
 _orphaned = threading.Event()  # in a process whose job was killed
 
 
 def run_batches(function, jobs, settings, n_jobs, weigh=None):
-    """Run jobs in batches over the processes of joblib; gives each batch's result when it is there.
+    """Run jobs in batches over the processes of joblib.
 
     Args:
         function: called as function(list of jobs, *settings), in another process.
         jobs: list.
         settings: tuple.
-        n_jobs: int or None, see `count_jobs`.
-        weigh: function that tells the bytes of a job, where a batch is to be bounded in bytes too.
+        n_jobs: int, processes; None for what `joblib.parallel_config` says, or all cores.
+        weigh: function that returns the bytes of a job, to bound a batch in bytes too.
 
     Yields:
         what `function` returns, in the order in which batches finish.
     """
     from joblib import Parallel, delayed, effective_n_jobs
+    from joblib.parallel import get_active_backend
 
-    n_jobs = count_jobs(n_jobs)
+    if n_jobs is None:
+        active = get_active_backend()[1]
+        n_jobs = active if active not in (1, None) else -1
     size = max(1, min(BATCH, math.ceil(len(jobs) / (2 * effective_n_jobs(n_jobs)))))
     batches = cut_batches(jobs, size, weigh or (lambda job: 0))
     if n_jobs == 1 or len(batches) < 2:
@@ -61,11 +66,7 @@ def run_batches(function, jobs, settings, n_jobs, weigh=None):
 
 
 def cut_batches(jobs, size, weigh):
-    """Cut a list of jobs into batches of at most `size` jobs, or BATCH_BYTES, and of one at least.
-
-    Returns:
-        list of lists.
-    """
+    """Return a list of lists of 1 to `size` jobs; if several, of at most BATCH_BYTES together."""
     batches, weight = [], 0
     for job in jobs:
         weight += weigh(job)
@@ -100,16 +101,6 @@ def _end_with(owner):
     _thread.interrupt_main(LEAVE)  # what it started (MuseScore) ends, unfinished files go
     time.sleep(4 * LISTENING)
     os._exit(1)
-
-
-def count_jobs(n_jobs):
-    """Tell joblib how many processes to use: what was asked, what it is set to, or all cores."""
-    from joblib.parallel import get_active_backend
-
-    if n_jobs is not None:
-        return n_jobs
-    active = get_active_backend()[1]
-    return active if active not in (1, None) else -1
 
 
 def find_files(folder, suffixes, what, skip=None):
@@ -152,40 +143,6 @@ def find_files(folder, suffixes, what, skip=None):
     return sorted(found), bad
 
 
-def record_folders(manifest, bad, status):
-    """Write down, once, the folders that could not be opened, or that pose as files."""
-    for name, reason in bad.items():
-        if manifest.rows.get(name, {}).get("reason") != reason:
-            manifest.append({"file": name, "status": status, "reason": reason})
-
-
-@contextlib.contextmanager
-def work_folder(manifest, job):
-    """Make a folder for unfinished files, and clear away those that a killed job left.
-
-    Args:
-        manifest: Manifest, which takes over what journals hold; beside it go the finished files:
-            on the same disk, a rename is one step.
-        job: str, the name of the job; no two of one name may run at once.
-
-    Yields:
-        Path.
-    """
-    folder, prefix = manifest.path.parent, f"{WORK}{job}-"
-    _clear_away(folder, prefix, manifest)
-    work = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
-    try:
-        yield work
-    finally:
-        _clear_away(folder, prefix, manifest)  # all: a killed job's last process may leave some
-
-
-def _clear_away(folder, prefix, manifest):
-    manifest.recover(sorted(Path(folder).glob(f"{prefix}*/*{JOURNAL}")))
-    for left in Path(folder).glob(prefix + "*"):
-        shutil.rmtree(left, ignore_errors=True)
-
-
 def check_room(folder):
     """Raise OSError if the disk is full: then it was not the file that was at fault."""
     if shutil.disk_usage(folder).free < ROOM:
@@ -194,11 +151,7 @@ def check_room(folder):
 
 @contextlib.contextmanager
 def told_when_full():
-    """Turn the many errors of a full disk into one that says what to do.
-
-    Raises:
-        OSError: the disk is full.
-    """
+    """Turn the many errors of a full disk into one OSError that names the remedy."""
     try:
         yield
     except OSError as error:
@@ -242,7 +195,7 @@ def attempt(timeout, function, *arguments):
         arguments: what to call it with.
 
     Returns:
-        (what it gave, or None; str, the reason why not; float, seconds).
+        (what it returned, or None; str, the reason why not; float, seconds).
 
     Raises:
         OSError: the disk is full, at which no other file would fare better.
@@ -265,8 +218,8 @@ def attempt(timeout, function, *arguments):
     return result, reason, time.perf_counter() - start
 
 
-def fingerprint(path):
-    """Tell a file from an earlier one of its name, by size and time; "" if it is gone."""
+def _fingerprint(path):
+    """Return size and time of a file as "size-time", "" if it is gone."""
     try:
         facts = os.stat(path)
     except OSError:
@@ -274,35 +227,25 @@ def fingerprint(path):
     return f"{facts.st_size}-{facts.st_mtime_ns}"
 
 
-def size_of(mark):
-    """Read the bytes of a file off its fingerprint."""
-    return int(mark.partition("-")[0] or 0)
-
-
-ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be UTF-8
-END = "\r\n"  # a row counts only with its line end: the mark that it was written whole
-
-
 def read_manifest(path):
     """Read the finished rows of a manifest; a later row for the same file replaces an earlier one.
 
     Args:
-        path: The CSV file.
+        path: the CSV file.
 
     Returns:
-        A list of dictionaries of strings, in the order in which the files were finished.
+        list of dict of str to str, in the order in which the files were finished.
 
     Raises:
-        FileNotFoundError: If there is no manifest at `path`.
-        ValueError: If the file there is no manifest.
+        FileNotFoundError: there is no manifest at `path`.
+        ValueError: the file there is no manifest.
 
     Introduced in lesson 01.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: run the folder job that writes it first.")
-    text = path.read_bytes().decode(**ENCODING)
-    rows = csv.DictReader(io.StringIO(text[: _whole_rows(text)], newline=""))
+    rows = csv.DictReader(io.StringIO(_whole_rows(path.read_bytes()), newline=""))
     try:
         return list({row["file"]: row for row in rows}.values())
     except (KeyError, csv.Error) as error:
@@ -310,93 +253,127 @@ def read_manifest(path):
 
 
 class Manifest:
-    """An open manifest: `rows` holds what is finished, `extend` adds rows and flushes them.
+    """The open record of a folder job: `rows` holds what is finished, `add` writes more.
+
+    Beside it stand the outputs of the job, and while it works a hidden folder of unfinished files
+    and of journals, one a batch: what a killed job left in them is taken over at the start.
 
     Args:
-        path: The CSV file; it is created with its header if it is missing or has other columns.
-        columns: The column names; the first must be "file".
-        durable: Whether rows are to survive a power cut, not only the end of the process.
+        path: the CSV file; it is created with its header if it is missing or has other columns.
+        columns: the column names: "file", "reason", and for `unfinished` also "source" (size and
+            time of the file), "asked" (the settings) and "output" (a path beside the manifest).
+        is_journal: bool, written by one batch; then it need not survive a power cut.
 
     Raises:
-        ValueError: If another job is writing to the same manifest, or `path` is no file.
+        ValueError: another job is writing to the same manifest, or `path` is no file.
 
     Introduced in lesson 01.
     """
 
-    def __init__(self, path, columns, durable=True):
-        self.path, self.columns, self.durable = Path(path), list(columns), durable
+    def __init__(self, path, columns, is_journal=False):
+        self.path, self.columns, self.is_journal = Path(path), list(columns), is_journal
+        self._work = f".work-{self.path.stem}-"  # what folders of unfinished files begin with
         if self.path.exists() and not self.path.is_file():  # a pipe would be waited for, for ever
             raise ValueError(f"{path} is a folder or a device, not a file: move it elsewhere.")
         self._stream = open(self.path, "a+b", buffering=0)  # noqa: SIM115 (it stays open)
         try:
             _lock(self._stream, self.path)
-            if not self._repair():
-                self._write([self.columns])
+            self._repair()
             self.rows = {row["file"]: row for row in read_manifest(self.path)}
+            if not is_journal:
+                self._clear_work()
         except BaseException:
             self._stream.close()
             raise
 
-    def append(self, row):
-        """Write one finished row to the disk."""
-        self.extend([row])
-
-    def extend(self, rows):
-        """Write finished rows, as one piece, to the disk."""
-        rows = [
-            {name: "" if row.get(name) is None else str(row[name]) for name in self.columns}
-            for row in rows
-        ]
-        for row in rows:
-            row |= {"reason": shorten(row["reason"])} if "reason" in row else {}
-        self._write(row.values() for row in rows)
-        self.rows |= {row["file"]: row for row in rows}
-
-    def record(self, function, jobs, settings, n_jobs, work, bar, weigh=None):
-        """Run jobs in batches over the processes of joblib, and write each row to the disk at once.
-
-        A process that works on a batch keeps a journal of the rows that are finished; what it holds
-        when the job is killed, `recover` finds.
+    def unfinished(self, folder, files, asked):
+        """List the files that are new, changed, asked for in another way, or whose output is gone.
 
         Args:
-            function: called as function(list of jobs, *settings); gives rows, one by one.
-            jobs, settings, n_jobs, weigh: as for `run_batches`.
-            work: Path of the folder for the journals, from `work_folder`.
-            bar: progress bar.
+            folder: Path of the folder that holds the files.
+            files: list of str, paths inside it.
+            asked: str, the settings.
+
+        Returns:
+            list of (str name, str source): jobs for `run`, which may append more to each.
         """
-        settings = (function, self.columns, work, *settings)
-        for journal, rows in run_batches(_keep_journal, jobs, settings, n_jobs, weigh):
-            self.extend(rows)
-            journal.unlink()
-            bar.update(len(rows))
 
-    def recover(self, journals):
-        """Take over the rows of journals that a job could not finish."""
-        for path in journals:
-            with contextlib.suppress(ValueError):  # it broke off before its first row
-                rows = [row for row in read_manifest(path) if list(row) == self.columns]
-                self.extend([row for row in rows if self.rows.get(row["file"]) != row])
+        def is_done(name, source):
+            row = self.rows.get(name)
+            if row is None or (row["source"], row["asked"]) != (source, asked):
+                return False
+            return not row["output"] or (self.path.parent / row["output"]).is_file()
 
-    def close(self):
-        """Let go of the file; another job may then write to it."""
-        self._stream.close()
+        jobs = [(name, _fingerprint(folder / name)) for name in files]
+        return [job for job in jobs if not is_done(*job)]
+
+    def add(self, *rows):
+        """Write finished rows (dicts), as one piece, to the disk."""
+        rows = [
+            {name: str(row.get(name, "")) for name in self.columns}
+            | {"reason": shorten(row.get("reason", ""))}
+            for row in rows
+        ]
+        if rows:
+            self._write(row.values() for row in rows)
+        self.rows |= {row["file"]: row for row in rows}
+
+    def add_folders(self, bad, status):
+        """Record, once, the folders that `find_files` could not read, or that pose as files."""
+        self.add(*({"file": name, "status": status, "reason": reason}
+                   for name, reason in bad.items()
+                   if self.rows.get(name, {}).get("reason") != reason))  # fmt: skip
+
+    def run(self, function, jobs, settings, n_jobs, description, progress):
+        """Run jobs in batches over the processes of joblib, and write each row to the disk at once.
+
+        Args:
+            function: called as function(list of jobs, Path work folder, *settings) in another
+                process; it yields rows, one by one.
+            jobs: list of tuples that begin with those from `unfinished`.
+            settings, n_jobs: as for `run_batches`.
+            description: str for the progress bar.
+            progress: bool, show it.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        bar = progress_bar(total=len(jobs), description=description, progress=progress)
+        with told_when_full(), bar:
+            work = Path(tempfile.mkdtemp(prefix=self._work, dir=self.path.parent))
+            settings = (function, self.columns, work, *settings)
+            try:
+                for journal, rows in run_batches(_keep_journal, jobs, settings, n_jobs, _weigh):
+                    self.add(*rows)
+                    journal.unlink()
+                    bar.update(len(rows))
+            finally:
+                self._clear_work()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        self.close()
+        self._stream.close()  # another job may then write to it
 
     def _repair(self):
         """Cut off a half-written last line; start anew where the columns are not ours."""
         self._stream.seek(0)
-        text = self._stream.read().decode(**ENCODING)
-        whole = text[: _whole_rows(text)]
-        header = next(csv.reader(io.StringIO(whole, newline="")), None)
-        if header != self.columns:
+        whole = _whole_rows(self._stream.read())
+        if next(csv.reader(io.StringIO(whole, newline="")), None) != self.columns:
             whole = ""
         self._stream.truncate(len(whole.encode(**ENCODING)))
-        return bool(whole)
+        if not whole:
+            self._write([self.columns])
+
+    def _clear_work(self):
+        """Take over the journals of a killed job, and delete its unfinished files."""
+        for folder in self.path.parent.glob(self._work + "*"):
+            for path in sorted(folder.glob("*" + JOURNAL)):
+                with contextlib.suppress(ValueError):  # it broke off before its first row
+                    rows = [row for row in read_manifest(path) if list(row) == self.columns]
+                    self.add(*[row for row in rows if self.rows.get(row["file"]) != row])
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _write(self, rows):
         lines = io.StringIO(newline="")
@@ -405,27 +382,28 @@ class Manifest:
         with told_when_full():
             while data:  # a disk that fills up takes a piece first, and says so at the next
                 data = data[self._stream.write(data) :]
-            if self.durable:
+            if not self.is_journal:
                 os.fsync(self._stream.fileno())
 
 
 def _keep_journal(batch, function, columns, work, *settings):
-    """Run one batch, and write each row down at once; gives (Path of the journal, rows)."""
-    with Manifest(work / f"{uuid.uuid4().hex}{JOURNAL}", columns, durable=False) as journal:
-        for row in function(batch, *settings):
-            journal.append(row)
+    """Run one batch, and write each row down at once; return (Path of the journal, rows)."""
+    with Manifest(work / f"{uuid.uuid4().hex}{JOURNAL}", columns, is_journal=True) as journal:
+        for row in function(batch, work, *settings):
+            journal.add(row)
     return journal.path, list(journal.rows.values())
 
 
-def _whole_rows(text):
-    """The length of the text up to its last line end that stands outside quotes."""
-    end = start = 0
-    for number, piece in enumerate(text.split('"')):
-        found = piece.rfind(END)
-        if number % 2 == 0 and found >= 0:
-            end = start + found + len(END)
-        start += len(piece) + 1
-    return end
+def _weigh(job):
+    """Read the bytes of a file off its size and time."""
+    return int(job[1].partition("-")[0] or 0)
+
+
+def _whole_rows(data):
+    """Return the text up to its last line end that stands outside quotes."""
+    text = data.decode(**ENCODING)
+    bare = re.sub('"[^"]*"?', lambda quoted: "_" * len(quoted[0]), text)
+    return text[: bare.rfind(END) + len(END)] if END in bare else ""
 
 
 def _lock(stream, path):

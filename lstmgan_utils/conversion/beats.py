@@ -1,9 +1,9 @@
-"""Beats in free playing: where they fall when the file's own ticks know nothing of them.
+"""Beat tracking: where the beats fall in free playing, of which the file's own ticks know nothing.
 
-A recorder that was left at 120 writes whatever the player did in quarters of half a second. Then
-the beat must be heard. Here it is found as the quantiser finds its grids: list the hypotheses (the
-next beat is at this onset, one, two … beats from the last), say how well each explains the onsets
-between, and take the cheapest way through the piece, by dynamic programming over onset and tempo.
+A recorder that was left at 120 writes whatever the player did in quarters of half a second. Beats
+are then found as the quantiser finds its grids: list the hypotheses (the next beat is at this
+onset, one, two … beats from the last), compute how well each explains the onsets between, and take
+the cheapest way through the piece, by dynamic programming over onset and tempo.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ UNCLEAR = 1.1  # cost of an onset above which the beat is not believed
 
 
 def find_beat(performance):
-    """Give a performance its beats: as they are if its ticks carry them, else by ear.
+    """Return a performance that counts in beats: its own if the ticks carry them, else found ones.
 
     Args:
         performance: Performance with at least one note.
@@ -46,7 +46,7 @@ def find_beat(performance):
     if len(notes) < FEWEST or gathering(notes["onset"]) >= TICKING:
         return performance
     times, ends = (_to_seconds(notes[side], performance.tempos) for side in ("onset", "end"))
-    beats, cost = _track(*_hear(times, notes["pitch"], ends))
+    beats, cost = _track(*_find_chords(times, notes["pitch"], ends))
     if cost > UNCLEAR or len(beats) < 8:
         raise ValueError("no steady beat found: it was played freely, so any score would be noise; "
                          "play it to a click, or leave it out")  # fmt: skip
@@ -54,7 +54,7 @@ def find_beat(performance):
 
 
 def gathering(onsets):
-    """Measure how sharply onsets gather at one place of the quarter or of its parts, 0 to 1.
+    """Compute how sharply onsets gather at one place of the quarter or of its parts, 0 to 1.
 
     Args:
         onsets: float ndarray, shape (notes,), time steps.
@@ -66,15 +66,15 @@ def gathering(onsets):
 
 
 def _to_seconds(steps, tempos):
-    """Turn time steps into seconds; tempos: list of (time step, quarters a minute)."""
+    """Return time steps in seconds; tempos: list of (time step, quarters a minute)."""
     at, pace = np.array([(0, 120), *tempos], float).T
     starts = np.concatenate([[0], np.cumsum(np.diff(at) * 60 / pace[:-1])]) / RESOLUTION
     place = np.searchsorted(at, steps, side="right") - 1
     return starts[place] + (steps - at[place]) * 60 / pace[place] / RESOLUTION
 
 
-def _hear(times, pitches, ends):
-    """Hear notes as chords: when each comes (seconds), and how much it stands out, -3 to 3."""
+def _find_chords(times, pitches, ends):
+    """Return (onset of each chord in seconds, how much it stands out, -3 to 3)."""
     order = np.argsort(times)
     times, pitches, ends = times[order], pitches[order].astype(float), ends[order]
     starts = [0]
@@ -90,7 +90,7 @@ def _hear(times, pitches, ends):
 
 
 def _standing_out(sign, around=12):
-    """Compare each value with those around it, in standard deviations."""
+    """Return each value less the mean of those around it, in standard deviations."""
     total = np.concatenate([[0], np.cumsum(sign)])
     first = np.maximum(np.arange(len(sign)) - around, 0)
     last = np.minimum(np.arange(len(sign)) + around + 1, len(sign))
@@ -99,7 +99,7 @@ def _standing_out(sign, around=12):
 
 
 def _place_costs():
-    """Tabulate what an onset costs by period and place in the beat: shape (periods, fine steps)."""
+    """Return what an onset costs by period and place in the beat: (periods, fine steps)."""
     phase = np.arange(RESOLUTION * FINE) / FINE
     costs = np.full((len(PERIODS), len(phase)), NO_PLACE)
     for place, bits in BITS.items():

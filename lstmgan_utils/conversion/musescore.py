@@ -1,16 +1,15 @@
-"""MuseScore without its window: find it, hand it a batch, and find the file that stopped it.
+"""MuseScore without its window: convert a batch of MIDI files, and find the one that stopped it.
 
-MuseScore's batch mode ends at the first file that it cannot read, and the files after it are
-silently not made. Its exit code proves nothing either way. So only one thing counts here: which
-outputs are there.
+MuseScore's batch mode ends at the first file that it cannot read, without the files after it. Its
+exit code proves nothing either way. So only one thing counts here: which outputs are there.
 """
 
+import itertools
 import json
 import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import zipfile
 
 OPTIONS = {  # what MuseScore's import of MIDI may do; "human performance" re-beats played files
@@ -27,7 +26,7 @@ START_SECONDS = 10.0  # MuseScore's own start on a busy machine
 
 
 def build_job(pairs):
-    """Write the job that MuseScore's batch mode reads.
+    """Return the job that MuseScore's batch mode reads.
 
     Args:
         pairs: list of (MIDI path, MXL path).
@@ -40,27 +39,13 @@ def build_job(pairs):
     return json.dumps([{"in": str(midi), "out": str(mxl)} for midi, mxl in pairs])
 
 
-def options_text():
-    """Write the import options as the XML that MuseScore's -M takes."""
-    lines = "".join(f"<{name}>{value}</{name}>" for name, value in OPTIONS.items())
-    return f'<?xml version="1.0" encoding="UTF-8"?><MidiOptions>{lines}</MidiOptions>'
-
-
 def run_musescore(program, pairs, work, timeout):
-    """Convert a batch of files in one run of MuseScore; which outputs exist says how it went.
-
-    Args:
-        program: str, the program.
-        pairs: list of (MIDI path, MXL path).
-        work: Path of a folder for the job.
-        timeout: float, seconds, after which the program is ended.
-
-    Returns:
-        str, why it stopped: "" when it came to its end.
-    """
+    """Run MuseScore once, on (MIDI path, MXL path) pairs; return why it stopped early, or ""."""
     job, options = work / "job.json", work / "options.xml"
     job.write_text(build_job(pairs), encoding="utf-8")
-    options.write_text(options_text(), encoding="utf-8")
+    lines = "".join(f"<{name}>{value}</{name}>" for name, value in OPTIONS.items())
+    xml = f'<?xml version="1.0" encoding="UTF-8"?><MidiOptions>{lines}</MidiOptions>'
+    options.write_text(xml, encoding="utf-8")
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "QT_QUICK_BACKEND": "software",
                                 "XDG_RUNTIME_DIR": str(work)}  # fmt: skip
     process = subprocess.Popen(
@@ -103,51 +88,29 @@ def convert_batch(program, files, work, timeout):
     pairs = [
         (_stand_in(file, work / f"{n}.mid"), work / f"{n}.mxl") for n, file in enumerate(files)
     ]
-    done = 0
+    done, alone = 0, False
     while done < len(pairs):
-        rest = pairs[done:]
-        limit = timeout if len(rest) == 1 else timeout + START_SECONDS + 2 * len(rest)
-        reason = run_musescore(program, rest, work, limit)
-        while done < len(pairs) and is_made(pairs[done][1]):
-            yield done, pairs[done][1], ""
+        batch = pairs[done : done + 1] if alone else pairs[done:]
+        more = START_SECONDS + 2 * len(batch) if len(batch) > 1 else 0
+        reason = run_musescore(program, batch, work, timeout + more)
+        made = list(itertools.takewhile(_is_whole, (mxl for _, mxl in batch)))
+        yield from ((number, mxl, "") for number, mxl in enumerate(made, done))
+        done += len(made)
+        if not made and len(batch) == 1:
+            yield done, None, reason or "MuseScore wrote nothing"
             done += 1
-        if done < len(pairs):  # here it stopped
-            culprit = pairs[done]
-            if len(rest) > 1:
-                reason = run_musescore(program, [culprit], work, timeout)
-            made = is_made(culprit[1])
-            yield (
-                done,
-                culprit[1] if made else None,
-                "" if made else reason or "MuseScore wrote nothing",
-            )
-            done += 1
+        alone = not alone
 
 
-def is_made(path):
-    """Tell whether an MXL is there and whole: a zip carries its list of members at its end."""
+def _is_whole(path):
+    """Whether an MXL is there to its end, where a zip lists its members."""
     return path.is_file() and zipfile.is_zipfile(path)
 
 
 def _stand_in(file, link):
-    """Give a file a plain name, so that no quote, newline or dash in its own can do harm."""
+    """Link a file under a plain name, so that no quote, newline or dash in its own can do harm."""
     try:
         link.symlink_to(file.absolute())
     except OSError:  # Windows without the right to make links
         shutil.copyfile(file, link)
     return link
-
-
-def version(program):
-    """Ask MuseScore for its version; "" where it does not say.
-
-    Introduced in lesson 01.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "XDG_RUNTIME_DIR": folder}
-        try:
-            asked = subprocess.run([program, "--version"], env=environment, capture_output=True,
-                                   text=True, timeout=30, check=False)  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired):
-            return ""
-    return asked.stdout.strip()

@@ -11,7 +11,6 @@ import dataclasses
 import numpy as np
 
 from ..pianoroll import MAX_STEPS, RESOLUTION
-from ..pianoroll.performance import Part
 
 GRIDS = {  # the places inside a quarter note, in time steps, and how likely a beat is to use them
     "quarter": ((0,), 0.2),
@@ -30,10 +29,7 @@ GRIDS = {  # the places inside a quarter note, in time steps, and how likely a b
 SPREADS = (0.06, 0.15, 0.3, 0.5, 0.7, 0.9, 1.2, 1.6, 2.2)  # of the played onsets, in time steps
 UNITS = (24, 12, 6, 8, 3, 4, 2, 1)  # a note may end at a multiple of these
 HELD = (1.0, 0.98, 0.95, 0.93, 0.9, 0.87, 0.83, 0.78, 0.72, 0.65, 0.55, 0.45)  # played / written
-MANNERS = (
-    *((held, 0.0) for held in HELD),
-    *((1.0, gap) for gap in (0.5, 1, 1.5, 2, 3)),
-)  # … or cut
+MANNERS = [(held, 0) for held in HELD] + [(1, gap) for gap in (0.5, 1, 1.5, 2, 3)]  # … or cut
 LOOSENESS = (0.005, 0.03, 0.06)  # how much that share varies from note to note
 # How likely a note ends at the next onset, the one after, the third; at one multiple of each unit.
 END_CHANCES = np.array([0.5, 0.1, 0.05, *np.multiply(UNITS, (9, 7, 4, 3, 3, 2, 2, 2)) / 9000])
@@ -50,7 +46,7 @@ class Fit:
     shares: dict
 
     def describe(self):
-        """Name the kind of grid that the piece uses."""
+        """Return the kind of grid: binary, triplet, mixed or 24 a quarter."""
         triplets = sum(share for name, share in self.shares.items() if "triplet" in name)
         fine = self.shares.get("any step", 0.0)
         kinds = [k for k, s in (("triplet", triplets), ("binary", 1 - triplets - fine)) if s > 0.1]
@@ -196,7 +192,7 @@ def keep_apart(onsets, ends, pitches):
 
 
 def quantize(performance):
-    """Write a performance down: one grid for all who play together, lengths part by part.
+    """Compute written notes from played ones: one grid for all parts, lengths part by part.
 
     Args:
         performance: Performance with at least one note.
@@ -206,16 +202,13 @@ def quantize(performance):
 
     Introduced in lesson 01.
     """
-    played = performance.parts
-    onsets = np.concatenate([part.notes["onset"] for part in played])
-    written, fit = find_grid(onsets)
-    parts, start = [], 0
-    for part in played:
-        stop = start + len(part.notes)
-        order = np.argsort(written[start:stop], kind="stable")
-        notes, onset = part.notes[order], written[start:stop][order]
-        ends = find_ends(onset, notes["end"] - onset, fit.spread)
-        rows = keep_apart(onset, ends, notes["pitch"].astype(int))
-        parts.append(Part(part.program, part.is_drum, part.name, rows))
-        start = stop
+    played = [part.notes for part in performance.parts]
+    written, fit = find_grid(np.concatenate([notes["onset"] for notes in played]))
+    cuts, parts = np.cumsum([len(notes) for notes in played])[:-1], []
+    for part, onsets in zip(performance.parts, np.split(written, cuts), strict=True):
+        order = np.argsort(onsets, kind="stable")
+        notes, onsets = part.notes[order], onsets[order]
+        ends = find_ends(onsets, notes["end"] - onsets, fit.spread)
+        rows = keep_apart(onsets, ends, notes["pitch"].astype(int))
+        parts.append(dataclasses.replace(part, notes=rows))
     return parts, fit

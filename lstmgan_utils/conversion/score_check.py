@@ -1,8 +1,8 @@
-"""What a score holds, and how well it fits the performance it was made from; no truth is needed.
+"""How well a score fits the performance it was made from, without knowing the true score.
 
-A good score is simple and near to what was played. Both are counted here in one number, the cost:
-bits for each note that stands on an odd place, steps for each note that was moved, and a fine for
-each note that was lost.
+A good score is simple and near to what was played. One number counts both, the cost: bits for each
+note that stands on an odd place, steps for each note that was moved, and a penalty for each note
+that was lost.
 """
 
 import dataclasses
@@ -36,12 +36,22 @@ class Check:
     cost: float
     n_doubled: int = 0  # struck twice at once, and written once
 
+    def remarks(self):
+        """List in which ways the score holds less, or more, than was played: list of str."""
+        off = self.length_error
+        return [text for text, is_so in (
+            (f"{self.n_missing} notes missing", self.n_missing),
+            (f"{self.n_doubled} struck twice at once, written once", self.n_doubled),
+            (f"{self.n_extra} notes too many", self.n_extra),
+            (f"it ends {abs(off):.1f} quarters {'late' if off > 0 else 'early'}", abs(off) >= 1),
+        ) if is_so]  # fmt: skip
+
 
 def read_notes(xml):
     """Read the pitched notes of MusicXML, tied notes joined, grace notes left out.
 
     Args:
-        xml: bytes from `mxl_safety.read_musicxml`.
+        xml: bytes from `read_musicxml`.
 
     Returns:
         (ndarray of TIMED_NOTE, shape (notes,), time steps; int number of measures).
@@ -59,22 +69,18 @@ def read_notes(xml):
 
 
 def _read_measure(measure, start, divisions, rows, tied):
-    """Add the notes of one measure to `rows`; gives (its length in time steps, divisions)."""
+    """Add the notes of one measure to `rows`; return (its length in time steps, divisions)."""
     place = longest = onset = 0.0
     for element in measure:
         if element.tag == "attributes":
             divisions = float(element.findtext("divisions") or divisions)
-        if element.tag not in ("note", "backup", "forward"):
+        if element.tag not in ("note", "backup", "forward") or element.find("grace") is not None:
             continue
         steps = float(element.findtext("duration") or 0) * RESOLUTION / divisions
-        if element.tag == "note" and element.find("grace") is not None:
-            continue
-        if element.tag == "note" and element.find("chord") is not None:
-            _read_note(element, start + onset, steps, rows, tied)
-            continue
-        onset = place
-        place += -steps if element.tag == "backup" else steps
-        longest = max(longest, place)
+        if element.find("chord") is None:
+            onset = place
+            place += -steps if element.tag == "backup" else steps
+            longest = max(longest, place)
         if element.tag == "note":
             _read_note(element, start + onset, steps, rows, tied)
     return longest, divisions
@@ -86,15 +92,10 @@ def _read_note(element, onset, steps, rows, tied):
     if pitch is None or element.find("cue") is not None:
         return
     semitone = "C D EF G A B".index(pitch.findtext("step"))
-    number = (
-        semitone
-        + round(float(pitch.findtext("alter") or 0))
-        + 12 * int(pitch.findtext("octave"))
-        + 12
-    )
+    semitone += round(float(pitch.findtext("alter") or 0))
+    number = semitone + 12 * int(pitch.findtext("octave")) + 12
     kinds = {tie.get("type") for tie in element.iterfind("tie")}
-    key = (number, round(onset, 3))
-    row = tied.pop(key, None) if "stop" in kinds else None
+    row = tied.pop((number, round(onset, 3)), None) if "stop" in kinds else None
     if row is None:
         rows.append(row := [onset, onset, number])
     row[1] = onset + steps
@@ -113,25 +114,25 @@ def check_score(performance, xml):
         Check.
     """
     played = [part.notes for part in performance.parts if not part.is_drum]
-    played = np.sort(np.concatenate(played)) if played else np.zeros(0, TIMED_NOTE)
+    played = np.sort(np.concatenate([np.zeros(0, TIMED_NOTE), *played]))
     written, n_measures = read_notes(xml)
     partner = match(played, written)
     found = partner >= 0
     doubled = find_doubled(played, found)
     n_missing = int((~found & ~doubled).sum())
     n_extra = len(written) - int(found.sum())
-    ends = [notes["end"].max() if len(notes) else 0.0 for notes in (written, played)]
-    length_error = float(ends[0] - ends[1]) / RESOLUTION
+    written_end, played_end = (notes["end"].max(initial=0.0) for notes in (written, played))
+    length_error = float(written_end - played_end) / RESOLUTION
     cost = LOST * (n_missing + n_extra) / max(len(played), 1) + rhythm_bits(written)
     cost += END_BITS * min(abs(length_error), LATEST)
     if found.any():
         cost += distance(played[found], written[partner[found]])
-    n_doubled = int(doubled.sum())
-    return Check(len(written), n_measures, n_missing, n_extra, length_error, float(cost), n_doubled)
+    counts = len(written), n_measures, n_missing, n_extra
+    return Check(*counts, length_error, float(cost), int(doubled.sum()))
 
 
 def find_doubled(played, found):
-    """Find the missing notes whose pitch was struck at the same time by a note that is there.
+    """Return which missing notes were struck together with a note of their pitch that is there.
 
     Args:
         played: ndarray of TIMED_NOTE, sorted.
@@ -147,7 +148,7 @@ def find_doubled(played, found):
 
 
 def match(played, written):
-    """Find for each played note the written one of its pitch, in order and within reach.
+    """Return for each played note the written one of its pitch, in order and within reach.
 
     Args:
         played, written: ndarrays of TIMED_NOTE, sorted.
@@ -170,7 +171,7 @@ def match(played, written):
 
 
 def distance(played, written):
-    """Count how far notes were moved, and how unevenly lengths were changed.
+    """Compute how far notes were moved, and how unevenly lengths were changed.
 
     A player who holds every note for nine tenths of its length holds all of them alike; a note that
     is written twice as long as meant stands out from the others. Nobody holds all notes for half of
@@ -191,7 +192,7 @@ def distance(played, written):
 
 
 def rhythm_bits(written):
-    """Count how odd the places are at which notes begin, and end where no other note begins.
+    """Compute how odd the places are at which notes begin, and end where no other note begins.
 
     Args:
         written: ndarray of TIMED_NOTE.
