@@ -24,8 +24,8 @@ from ..folder_jobs import (
     work_folder,
 )
 from ..pianoroll.layout import check_size
+from ..pianoroll.midi import read_performance
 from ..pianoroll.musicxml import write_mxl
-from ..pianoroll.performance import read_performance
 from ..pianoroll.rolls import MAX_STEPS
 from ..pianoroll.safe_reading import read_musicxml
 from ..runtime import progress_bar, put_in_place

@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 
 from ..pianoroll import MAX_STEPS, RESOLUTION
-from ..pianoroll.performance import Part
+from ..pianoroll.midi import Part
 
 GRIDS = {  # the places inside a quarter note, in time steps, and how likely a beat is to use them
     "quarter": ((0,), 0.2),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..folder_jobs import attempt, run_batches
 from ..pianoroll import RESOLUTION, decode, read_midi, read_score, steps_of
-from ..pianoroll.performance import read_performance
+from ..pianoroll.midi import read_performance
 from ..pianoroll.rolls import list_flaws
 from ..runtime import atomic_path, progress_bar
 from .original import read_original

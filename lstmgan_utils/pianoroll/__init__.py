@@ -1,9 +1,9 @@
 """The heart: the encoding and its ways in and out, gathered from the rooms that hold them.
 
-`rolls` knows the grid, note arrays and piano rolls; `midi_files` and `scores` read and write them.
+`rolls` knows the grid, note arrays and piano rolls; `midi` and `scores` read and write them.
 """
 
-from .midi_files import read_midi, write_midi
+from .midi import read_midi, write_midi
 from .rolls import (
     MAX_STEPS,
     N_PITCHES,

@@ -13,8 +13,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from .performance import read_regular_file
 from .rolls import RESOLUTION, count_pitches, fit_pitches, on_grid, steps_of
+from .safe_reading import read_regular_file
 
 MAX_BYTES = 2**20
 FALSE_METRE = 1.5  # quarters: a shorter first metre only makes room for a pickup

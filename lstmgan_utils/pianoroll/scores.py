@@ -10,8 +10,8 @@ from ..runtime import shorten
 from .abc_notation import read_abc_text
 from .instruments import find_players
 from .layout import measure_lines
+from .midi import Part
 from .musicxml import score_text, zip_score
-from .performance import Part
 from .rolls import RESOLUTION, count_pitches, fit_pitches, on_grid, steps_of
 from .safe_reading import read_musicxml
 

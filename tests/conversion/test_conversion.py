@@ -22,7 +22,7 @@ from lstmgan_utils import pianoroll, runtime
 from lstmgan_utils.conversion import beats, engines, musescore, quantizer, score_check
 from lstmgan_utils.folder_jobs import read_manifest
 from lstmgan_utils.pianoroll import layout, musicxml
-from lstmgan_utils.pianoroll.performance import Part, Performance, read_performance
+from lstmgan_utils.pianoroll.midi import Part, Performance, read_performance
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 
 SAMPLE = Path(__file__).parents[2] / "data_sample"

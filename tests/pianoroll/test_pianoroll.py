@@ -24,8 +24,8 @@ from lstmgan_utils.pianoroll import (
     n_steps,
     note_array,
 )
+from lstmgan_utils.pianoroll.midi import read_performance
 from lstmgan_utils.pianoroll.musicxml import write_mxl
-from lstmgan_utils.pianoroll.performance import read_performance
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 from tools.lessons import lesson_paths
 
