@@ -1,4 +1,4 @@
-"""ABC notation read off music21's tokens, without building the score that nobody will look at.
+"""ABC notation, read from music21's tokens without building a score.
 
 music21 resolves each token (pitch, length, tuplet, tie) in a small part of the time that it then
 takes to make a stream of them. The notes are those that `notes_from_score` finds in its score of
@@ -11,9 +11,7 @@ import functools
 import re
 from fractions import Fraction
 
-import numpy as np
-
-from .rolls import RESOLUTION, count_pitches, fit_pitches, on_grid, steps_of
+from .rolls import RESOLUTION, from_quarters, join_ties
 from .safe_reading import read_regular_file
 
 MAX_BYTES = 2**20
@@ -27,7 +25,7 @@ def read_abc(text):
         text: str, ABC notation.
 
     Returns:
-        (note array, info as `notes_from_score` gives it, with "mode" such as "dorian" or "").
+        (note array, info as `notes_from_score` returns it, with "mode" such as "dorian" or "").
 
     Raises:
         ValueError: the tune has more than one voice; music21 raises kinds of its own.
@@ -41,15 +39,11 @@ def read_abc(text):
     measures = [handler]
     if handler.definesMeasures():
         measures = abcFormat.mergeLeadingMetaData(handler.splitByMeasure())
-    times, semitones, ends = _read_measures(measures)
+    heads, ends = _read_measures(measures)
     fields = [t for m in measures for t in m.tokens if isinstance(t, abcFormat.ABCMetadata)]
-    metre, pickup = _metre_and_pickup(fields, ends)
+    notes, info = from_quarters(join_ties(heads), *_metre_and_pickup(fields, ends))
     sharps, mode = next((t.getKeySignatureParameters() for t in fields if t.isKey()), (0, None))
-    fitting = fit_pitches(np.array(times, float).reshape(-1, 2) * RESOLUTION, semitones)
-    notes, info = on_grid(*fitting, steps_of(metre), pickup)
-    found = {"metre": metre, "pickup": pickup, "fifths": sharps, "mode": mode or ""}
-    info |= count_pitches(semitones) | found
-    return notes, info | {"n_grace": 0, "program": None}
+    return notes, info | {"fifths": sharps, "mode": mode or "", "n_grace": 0, "program": None}
 
 
 def read_abc_text(path):
@@ -86,29 +80,20 @@ def without_graces(text):
 
 
 def _read_measures(measures):
-    """Add up the tokens: lists of (onset, end) and of pitches, and where each measure ends."""
-    times, pitches, ends, now, tied = [], [], [], Fraction(0), {}
+    """Add up the tokens: note heads (onset, end, semitone, tie), and where each measure ends."""
+    heads, ends, now = [], [], Fraction(0)
     for measure in measures:
         for token, length in _sounding(measure.tokens):
             onset, now = now, now + length
             names, tie = _pitches_and_tie(token)
-            for name in names:
-                pitch = _semitone(name)
-                held = tied.pop((pitch, onset), None) if tie in ("stop", "continue") else None
-                if held is None:
-                    held = len(times)
-                    times.append([onset, now])
-                    pitches.append(pitch)
-                times[held][1] = now
-                if tie in ("start", "continue"):
-                    tied[pitch, now] = held
+            heads += [(onset, now, _semitone(name), tie) for name in names]
         if measure.hasNotes():
             ends.append(now)
-    return times, pitches, ends
+    return heads, ends
 
 
 def _sounding(tokens):
-    """Give each note, chord and rest with its length in quarters."""
+    """Yield each note, chord and rest with its length in quarters."""
     from music21 import abcFormat
 
     for token in tokens:
@@ -121,7 +106,7 @@ def _sounding(tokens):
 
 
 def _accented(token):
-    """Tell whether music21 takes an accent written as ">" for a diagram, and drops the note."""
+    """Return whether music21 takes an accent written as ">" for a diagram, and drops the note."""
     return any(mark.strip('" ()').startswith(">") for mark in token.chordSymbols[:1])
 
 
