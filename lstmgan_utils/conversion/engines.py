@@ -23,9 +23,8 @@ from ..folder_jobs import (
     told_when_full,
     work_folder,
 )
-from ..pianoroll.layout import check_size
 from ..pianoroll.midi import read_performance
-from ..pianoroll.musicxml import write_mxl
+from ..pianoroll.musicxml import check_size, write_mxl
 from ..pianoroll.rolls import MAX_STEPS
 from ..pianoroll.safe_reading import read_musicxml
 from ..runtime import progress_bar, put_in_place

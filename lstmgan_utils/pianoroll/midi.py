@@ -183,7 +183,7 @@ class _Events:
             delta, place = _take_number(data, place)
             tick += delta
             if tick > MAX_QUARTERS * self.division:
-                raise ValueError(f"it lasts longer than {MAX_QUARTERS:,} quarter notes (a gap or a "
+                raise ValueError(f"it lasts longer than {MAX_QUARTERS:,} quarters (a gap or a "
                                  "note without end); cut it in an editor")  # fmt: skip
             if place >= len(data):
                 break

@@ -9,9 +9,8 @@ from .. import runtime
 from ..runtime import shorten
 from .abc_notation import read_abc_text
 from .instruments import find_players
-from .layout import measure_lines
 from .midi import Part
-from .musicxml import score_text, zip_score
+from .musicxml import measure_lines, score_text, zip_score
 from .rolls import RESOLUTION, from_quarters, join_ties, steps_of
 from .safe_reading import read_musicxml
 

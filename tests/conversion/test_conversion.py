@@ -21,7 +21,7 @@ from benchmarks import bench_faults
 from lstmgan_utils import pianoroll, runtime
 from lstmgan_utils.conversion import beats, engines, musescore, quantizer, score_check
 from lstmgan_utils.folder_jobs import read_manifest
-from lstmgan_utils.pianoroll import layout, musicxml
+from lstmgan_utils.pianoroll import musicxml
 from lstmgan_utils.pianoroll.midi import Part, Performance, read_performance
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 
@@ -154,8 +154,8 @@ def test_repeated_notes_stay_apart_and_doubled_ones_merge():
 
 @given(st.integers(0, 95), st.integers(1, 2000))
 def test_a_length_is_split_into_heads_that_exist(onset, length):
-    pieces = layout.split_length(onset, length)
-    assert sum(pieces) == length and set(pieces) <= set(layout.SHAPES)
+    pieces = musicxml.split_length(onset, length)
+    assert sum(pieces) == length and set(pieces) <= set(musicxml.SHAPES)
 
 
 note_rows = st.lists(
@@ -187,7 +187,7 @@ def test_music21_reads_the_same_notes(tmp_path_factory, rows):
 
 
 def test_a_change_of_metre_cuts_a_measure_short():
-    lines = layout.measure_lines([(0, 4, 4), (120, 3, 4)], 200)
+    lines = musicxml.measure_lines([(0, 4, 4), (120, 3, 4)], 200)
     assert [(start, length) for start, length, *_ in lines] == [
         (0, 96),
         (96, 24),
