@@ -11,11 +11,10 @@ import functools
 import re
 from fractions import Fraction
 
-from .rolls import RESOLUTION, from_quarters, join_ties
+from .rolls import from_quarters, join_ties
 from .safe_reading import read_regular_file
 
 MAX_BYTES = 2**20
-FALSE_METRE = 1.5  # quarters: a shorter first metre only makes room for a pickup
 
 
 def read_abc(text):
@@ -41,7 +40,9 @@ def read_abc(text):
         measures = abcFormat.mergeLeadingMetaData(handler.splitByMeasure())
     heads, ends = _read_measures(measures)
     fields = [t for m in measures for t in m.tokens if isinstance(t, abcFormat.ABCMetadata)]
-    notes, info = from_quarters(join_ties(heads), *_metre_and_pickup(fields, ends))
+    metres = [t.getTimeSignatureParameters() for t in fields if t.isMeter()]
+    metres = [metre[:2] for metre in metres if metre is not None]
+    notes, info = from_quarters(join_ties(heads), metres, ends[0] if len(ends) > 1 else 0)
     sharps, mode = next((t.getKeySignatureParameters() for t in fields if t.isKey()), (0, None))
     return notes, info | {"fifths": sharps, "mode": mode or "", "n_grace": 0, "program": None}
 
@@ -124,15 +125,3 @@ def _semitone(name):
     from music21 import pitch
 
     return pitch.Pitch(name).ps
-
-
-def _metre_and_pickup(fields, ends):
-    """Find the metre, and the time steps before the first full measure."""
-    metres = [t.getTimeSignatureParameters() for t in fields if t.isMeter()]
-    metres = [metre for metre in metres if metre is not None]
-    if not metres:
-        return "4/4", 0
-    full = [Fraction(4 * beats, unit) for beats, unit, _ in metres]
-    place = int(len(metres) > 1 and full[0] < FALSE_METRE)
-    pickup = round(ends[0] * RESOLUTION) if len(ends) > 1 and 0 < ends[0] < full[place] else 0
-    return "{}/{}".format(*metres[place]), pickup

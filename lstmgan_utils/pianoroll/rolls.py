@@ -1,7 +1,7 @@
 """The encoding: note array to piano roll and back.
 
-A *note array* lists notes in time steps, 24 a quarter note. A *roll* is a picture of it with
-the shape (time, 128): 1 where a pitch sounds. The last step of each note stays 0, so that one
+A *note array* lists notes in time steps, 24 a quarter note. A *roll* is an array of shape
+(time, 128): 1 where a pitch sounds. The last step of each note stays 0, so that one
 long note and two short ones look different.
 """
 
@@ -12,6 +12,7 @@ N_PITCHES = 128
 STEPS_PER_MEASURE = 4 * RESOLUTION
 MAX_STEPS = 200 * STEPS_PER_MEASURE  # 19,200: 200 measures of 4/4
 FAR = 2**30  # an onset that no piece has, and that the type still holds
+FALSE_METRE = 1.5  # quarters: music21 gives a pickup in ABC a shorter metre of its own
 NOTE_DTYPE = np.dtype([("onset", "<i4"), ("duration", "<i2"), ("pitch", "i1")])
 
 
@@ -196,7 +197,7 @@ def crop(notes, start, stop):
 
 
 def cut_to_measures(notes, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
-    """Shorten a piece that is longer than 19,200 steps, at a measure line.
+    """Cut a piece that is longer than 19,200 steps at a measure line.
 
     Args:
         notes: note array.
@@ -266,17 +267,24 @@ def join_ties(heads):
     return rows
 
 
-def from_quarters(rows, metre, pickup):
+def from_quarters(rows, metres, first):
     """Turn the notes of a score into a note array, those beyond MIDI's pitches left out.
 
     Args:
         rows: list of (onset, end, semitone); quarter notes, MIDI number as a float.
-        metre: str such as "4/4".
-        pickup: int, time steps before the first full measure.
+        metres: list of (beats, unit), in time order; none means 4/4.
+        first: quarter notes that the first measure lasts; 0 where it is the only one.
 
     Returns:
-        (note array, dict as `on_grid` and `count_pitches` return it, with metre and pickup).
+        (note array, dict as `on_grid` and `count_pitches` return it, with metre such as "4/4" and
+        pickup: int, time steps before the first full measure).
     """
+    if not metres:
+        metres, first = [(4, 4)], 0
+    full = [4 * beats / unit for beats, unit in metres]
+    place = int(len(metres) > 1 and full[0] < FALSE_METRE)
+    metre = "{}/{}".format(*metres[place])
+    pickup = round(float(first) * RESOLUTION) if 0 < first < full[place] else 0
     table = np.array(rows, float).reshape(-1, 3)
     pitches = np.floor(table[:, 2] + 0.5).astype(int)
     fits = (pitches >= 0) & (pitches < N_PITCHES)

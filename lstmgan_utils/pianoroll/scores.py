@@ -1,4 +1,4 @@
-"""Note array to score (music21, MusicXML) and back."""
+"""Scores (music21, MusicXML) to note arrays and back."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +11,7 @@ from .abc_notation import read_abc_text
 from .instruments import find_players
 from .midi import Part
 from .musicxml import measure_lines, score_text, zip_score
-from .rolls import RESOLUTION, from_quarters, join_ties, steps_of
+from .rolls import from_quarters, join_ties, steps_of
 from .safe_reading import read_musicxml
 
 MUSICXML = (".mxl", ".musicxml", ".xml")
@@ -70,7 +70,7 @@ def notes_from_score(score, *, expand_repeats=False):
 
     Introduced in lesson 02.
     """
-    from music21 import instrument, key
+    from music21 import instrument, key, meter, stream
 
     if expand_repeats:
         score = score.expandRepeats()
@@ -80,7 +80,10 @@ def notes_from_score(score, *, expand_repeats=False):
     parts = list(score.parts) if hasattr(score, "parts") and score.parts else [score]
     elements = [[e for e in part.flatten().notes if _is_note(e)] for part in parts]
     rows = [row for part in elements for row in join_ties(_heads(part))]
-    notes, info = from_quarters(rows, *_metre_and_pickup(parts[0]))
+    metres = parts[0].recurse().getElementsByClass(meter.TimeSignature)
+    measures = parts[0].getElementsByClass(stream.Measure)
+    first = measures[0].duration.quarterLength if len(measures) > 1 else 0
+    notes, info = from_quarters(rows, [(m.numerator, m.denominator) for m in metres], first)
     signature = next(iter(score.recurse().getElementsByClass(key.KeySignature)), None)
     programs = [i.midiProgram for i in instruments if i.midiProgram is not None]
     return notes, info | {
@@ -112,23 +115,6 @@ def _heads(elements):
                 head.pitch.ps,
                 tie and tie.type,
             )  # .midi would clip
-
-
-def _metre_and_pickup(part):
-    """Find the metre of a part, and the time steps before its first full measure."""
-    from music21 import meter, stream
-
-    signatures = list(part.recurse().getElementsByClass(meter.TimeSignature))
-    if not signatures:
-        return "4/4", 0
-    # music21 writes a pickup of an ABC tune as a false first metre such as 1/8: take the second.
-    false_first = len(signatures) > 1 and signatures[0].barDuration.quarterLength < 1.5
-    signature = signatures[1] if false_first else signatures[0]
-    measures = list(part.getElementsByClass(stream.Measure))
-    first = measures[0].duration.quarterLength if len(measures) > 1 else 0
-    full = signature.barDuration.quarterLength
-    pickup = round(float(first) * RESOLUTION) if 0 < first < full else 0
-    return signature.ratioString, pickup
 
 
 def to_musicxml(notes, tempo=120, program=0, metre="4/4", pickup=0):
