@@ -34,7 +34,6 @@ NOTE_TYPES = {  # time steps of a plain note -> its type in MusicXML
     384: "long", 192: "breve", 96: "whole", 48: "half",
     24: "quarter", 12: "eighth", 6: "16th", 3: "32nd", 1.5: "64th",
 }  # fmt: skip
-FLAGS = {"eighth": 1, "16th": 2, "32nd": 3, "64th": 4}
 IN_TRIPLET = ("<time-modification><actual-notes>3</actual-notes>"
               "<normal-notes>2</normal-notes></time-modification>")  # fmt: skip
 TRIPLETS = {int(steps * 2 / 3): (name, IN_TRIPLET) for steps, name in NOTE_TYPES.items()
@@ -43,6 +42,8 @@ PLAIN = {steps: (name, "") for steps, name in NOTE_TYPES.items() if steps >= 3}
 DOTTED = {steps * 3 // 2: (name, "<dot/>") for steps, (name, _) in PLAIN.items() if steps > 3}
 # The lengths of one note head, longest first: time steps -> (type, what MusicXML adds to it).
 SHAPES = dict(sorted((PLAIN | DOTTED | TRIPLETS).items(), reverse=True))
+FLAGS = {"eighth": 1, "16th": 2, "32nd": 3, "64th": 4}
+N_FLAGS = {length: FLAGS.get(name, 0) for length, (name, _) in SHAPES.items()}
 
 
 def write_mxl(parts, performance, path):
@@ -72,16 +73,13 @@ def zip_score(text, path):
 
 
 def score_text(parts, lines, keys, tempos, opening=0):
-    """Write the MusicXML of a whole score.
+    """Write the MusicXML of a whole score: str.
 
     Args:
         parts: list of Part with int notes (onset, end, pitch).
         lines: list from `measure_lines`.
         keys, tempos: lists of (time step, value).
-        opening: int, time steps, silent ones, to leave off the first measure: then it is a pickup.
-
-    Returns:
-        str.
+        opening: int, silent time steps to leave off the first measure: then it is a pickup.
     """
     listed, bodies = "", ""
     for number, part in enumerate(parts, 1):
@@ -192,7 +190,7 @@ class _PartWriter:
             marks[run[-1]] = marks.get(run[-1], "") + '<tuplet type="stop"/>'
         drawn = {}
         for run in beams:
-            drawn |= zip(run, beam_texts([count_flags(heads[n][1]) for n in run]), strict=True)
+            drawn |= zip(run, beam_texts([N_FLAGS[heads[n][1]] for n in run]), strict=True)
         for number, (_, length, pitches, ties) in enumerate(heads):
             mark, beam = marks.get(number, ""), drawn.get(number, "")
             if not pitches:
@@ -330,15 +328,10 @@ def cut_at_measures(voice, lines):
 
 
 def list_heads(pieces, start, end, leads):
-    """List the heads and the silences of one voice in one measure.
+    """List the heads of one voice in one measure: (place, length, pitches, (tie in, tie out)).
 
-    Args:
-        pieces: list from `cut_at_measures`.
-        start, end: int, time steps since the measure line, of the measure.
-        leads: bool, fill the measure to its end; otherwise a triplet to the end of its beat.
-
-    Returns:
-        list of (place, length, pitches, (tie in, tie out)); no pitches: silence.
+    No pitches mean silence. The voice that leads fills the measure from `start` to `end`, another
+    one a triplet to the end of its beat.
     """
     heads, place = [], start
     last = pieces[-1][0] + pieces[-1][1] if pieces else start
@@ -383,16 +376,11 @@ def split_length(onset, length):
 def find_groups(heads, beat):
     """Find which neighbours one triplet holds, and which notes one beam joins.
 
-    Args:
-        heads: list from `list_heads`.
-        beat: int, time steps.
-
-    Returns:
-        (triplets, beams), each a list of lists of numbers of heads; a beam joins two or more, all
-        in one triplet or none.
+    Both are lists of lists of numbers of heads; a beam joins two or more, all in one triplet or
+    none. The beat is in time steps.
     """
     triplets = [place // RESOLUTION if length in TRIPLETS else None for place, length, *_ in heads]
-    beams = [(place // beat, triplet) if pitches and count_flags(length) else None
+    beams = [(place // beat, triplet) if pitches and N_FLAGS[length] else None
              for (place, length, pitches, _), triplet in zip(heads, triplets, strict=True)
              ]  # fmt: skip
     return _runs(triplets), [run for run in _runs(beams) if len(run) > 1]
@@ -403,20 +391,8 @@ def _runs(keys):
     return [list(run) for key, run in runs if key is not None]
 
 
-def count_flags(length):
-    """Count the flags, or beams, of a note of one head."""
-    return FLAGS.get(SHAPES[length][0], 0)
-
-
 def beam_texts(flags):
-    """Write for each note under one beam which of its lines begin, go on or end there.
-
-    Args:
-        flags: list of int, 1 for an eighth, 2 for a 16th …
-
-    Returns:
-        list of str.
-    """
+    """Write the beams of each note under one beam, from their numbers of flags: list of str."""
     texts = []
     for before, own, after in zip([0, *flags], flags, [*flags[1:], 0], strict=False):
         words = [

@@ -27,7 +27,6 @@ from lstmgan_utils.pianoroll import (
 from lstmgan_utils.pianoroll.midi import read_performance
 from lstmgan_utils.pianoroll.musicxml import write_mxl
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
-from tools.lessons import lesson_paths
 
 SAMPLE = Path(__file__).parents[2] / "data_sample"
 NOTE = st.tuples(st.integers(0, 60), st.integers(1, 30), st.sampled_from([0, 1, 60, 61, 127]))
@@ -266,9 +265,6 @@ def test_the_tempo_of_a_score_is_the_one_given(tmp_path):
     path = pianoroll.write_score(PIECE, tmp_path / "a.musicxml", tempo=92.5)
     marks = converter.parse(path).recurse().getElementsByClass("MetronomeMark")
     assert {mark.getQuarterBPM() for mark in marks} == {92.5}
-    for lesson in lesson_paths():
-        for call in re.findall(r"(?:score_svg|to_score|write_score)\(.*", lesson.read_text()):
-            assert "tempo" in call or "**how" in call, (lesson.name, call)
 
 
 def test_beams_join_the_notes_of_a_beat_and_triplets_stay_apart():
