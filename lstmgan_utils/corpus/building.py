@@ -6,8 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from ..folder_jobs import attempt, run_batches
-from ..pianoroll import RESOLUTION, decode, read_midi, read_score, steps_of
-from ..pianoroll.midi import read_performance
+from ..pianoroll import RESOLUTION, decode, read_midi, read_score
 from ..pianoroll.rolls import list_flaws
 from ..runtime import atomic_path, progress_bar
 from .original import read_original
@@ -121,7 +120,6 @@ def read_song(file, source, licence):
         notes, info = decode(read_original(file)), {}
     elif suffix in (".mid", ".midi"):
         notes, info = read_midi(file, with_info=True)
-        info |= _signatures(file)
     else:
         notes, info = read_score(file, with_info=True)
     if not len(notes):
@@ -133,22 +131,6 @@ def read_song(file, source, licence):
         raise ValueError(f"{file} lasts longer than {quarters:,} quarters (a gap, or a note "
                          "without an end?); cut it in an editor")  # fmt: skip
     return notes, row
-
-
-def _signatures(file):
-    """Read the first metre, key and program that a MIDI file names, for the table."""
-    try:
-        played = read_performance(file)
-    except ValueError:  # stricter than `read_midi`, which could read it
-        return {}
-    found = {}
-    for _, beats, unit in played.metres[:1]:
-        found |= {"metre": f"{beats}/{unit}"} if steps_of(f"{beats}/{unit}") else {}
-    for _, fifths in played.keys[:1]:
-        found["fifths"] = fifths
-    for part in played.parts[:1]:
-        found |= {} if part.is_drum else {"program": part.program}
-    return found
 
 
 def fill_store(path, jobs, read, *, append=False, unique=False, n_jobs=None, progress=True):

@@ -61,7 +61,8 @@ def read_midi(path, *, with_info=False):
         with_info: bool, also return what was found.
 
     Returns:
-        note array, or (note array, dict with n_notes, n_off_grid, n_cut, programs, n_drums).
+        note array, or (note array, dict with n_notes, n_off_grid, n_cut, programs, n_drums, and
+        where the file names them its first metre, fifths and program, as `read_score` does).
 
     Raises:
         FileNotFoundError: no such file.
@@ -81,6 +82,12 @@ def read_midi(path, *, with_info=False):
     notes, info = on_grid(np.column_stack([rows["onset"], rows["end"]]), rows["pitch"])
     info["programs"] = sorted({part.program for part in pitched})
     info["n_drums"] = sum(len(part.notes) for part in performance.parts if part.is_drum)
+    if performance.metres:
+        info["metre"] = "{}/{}".format(*performance.metres[0][1:])
+    if performance.keys:
+        info["fifths"] = performance.keys[0][1]
+    if performance.parts and not performance.parts[0].is_drum:
+        info["program"] = performance.parts[0].program
     return (notes, info) if with_info else notes
 
 

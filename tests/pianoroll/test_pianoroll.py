@@ -186,7 +186,8 @@ def test_midi_beside_the_grid_is_rounded_and_counted(tmp_path):
     file.write(str(tmp_path / "a.mid"))
     notes, info = pianoroll.read_midi(tmp_path / "a.mid", with_info=True)
     same(notes, note_array([(0, 24, 60), (24, 5, 60), (29, 19, 60)]))
-    assert info == {"n_notes": 3, "n_off_grid": 2, "n_cut": 0, "programs": [5], "n_drums": 1}
+    expected = {"n_notes": 3, "n_off_grid": 2, "n_cut": 0, "programs": [5], "n_drums": 1}
+    assert info == expected | {"metre": "4/4", "program": 5}
 
 
 def test_a_note_struck_again_before_its_release_at_one_instant_keeps_its_length(tmp_path):
