@@ -24,7 +24,7 @@ MODULES = [module for layer in LAYERS for module in layer]
 JOURNEYS = {  # the steps of a value: module, function, and what it gives to the next step
     "midi_to_roll": (
         ("conversion/engines.py", "convert_folder", "a MIDI file"),
-        ("pianoroll/performance.py", "read_performance", "notes as played, fractions of a step"),
+        ("pianoroll/midi.py", "read_performance", "notes as played, fractions of a step"),
         ("conversion/quantizer.py", "quantize", "notes as written, whole steps"),
         ("pianoroll/musicxml.py", "write_mxl", "a score, .mxl"),
         ("pianoroll/safe_reading.py", "read_musicxml", "its MusicXML, within bounds"),

@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 
 from ..pianoroll import RESOLUTION
-from ..pianoroll.performance import Performance
+from ..pianoroll.midi import Performance
 
 TICKING = 0.35  # how sharply onsets must gather in the file's own beats for these to be believed
 FEWEST = 24  # notes below which nothing can be told

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from .. import runtime
 from ..folder_jobs import Manifest, attempt, check_room, find_files
-from ..pianoroll.layout import check_size
-from ..pianoroll.musicxml import write_mxl
-from ..pianoroll.performance import read_performance
+from ..pianoroll.midi import read_performance
+from ..pianoroll.musicxml import check_size, write_mxl
 from ..pianoroll.rolls import MAX_STEPS
 from ..pianoroll.safe_reading import read_musicxml
 from . import musescore

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 
 from ..pianoroll import RESOLUTION
-from ..pianoroll.performance import TIMED_NOTE
+from ..pianoroll.midi import TIMED_NOTE
 
 REACH = 6.0  # time steps that a note may have been moved and still be the same note
 LOST = 12.0  # the cost of a note that is not there

@@ -5,8 +5,7 @@ import hashlib
 from pathlib import Path
 
 from ..folder_jobs import attempt, run_batches
-from ..pianoroll import RESOLUTION, decode, read_midi, read_score, steps_of
-from ..pianoroll.performance import read_performance
+from ..pianoroll import RESOLUTION, decode, read_midi, read_score
 from ..pianoroll.rolls import list_flaws
 from ..runtime import atomic_path, progress_bar
 from .original import read_original
@@ -103,7 +102,6 @@ def read_song(file, source, licence):
         notes, info = decode(read_original(file)), {}
     elif suffix in (".mid", ".midi"):
         notes, info = read_midi(file, with_info=True)
-        info |= _signatures(file)
     else:
         notes, info = read_score(file, with_info=True)
     if not len(notes):
@@ -115,21 +113,6 @@ def read_song(file, source, licence):
         raise ValueError(f"{file} lasts longer than {quarters:,} quarters (a gap, or a note "
                          "without an end?); cut it in an editor")  # fmt: skip
     return notes, row
-
-
-def _signatures(file):
-    """Return the first metre, key and program that a MIDI file names, as in `read_score`'s info."""
-    try:
-        played = read_performance(file)
-    except ValueError:  # stricter than `read_midi`, which could read it
-        return {}
-    metre = "{}/{}".format(*played.metres[0][1:]) if played.metres else "0/4"
-    found = {"metre": metre} if steps_of(metre) else {}
-    if played.keys:
-        found["fifths"] = played.keys[0][1]
-    if played.parts and not played.parts[0].is_drum:
-        found["program"] = played.parts[0].program
-    return found
 
 
 def fill_store(path, jobs, read, *, unique=False, n_jobs=None, progress=True):

@@ -1,9 +1,10 @@
-"""The heart: the encoding and its ways in and out, gathered from the rooms that hold them.
+"""Note arrays, piano rolls, scores and MIDI: the encoding, and how files become note arrays.
 
-`rolls` knows the grid, note arrays and piano rolls; `midi_files` and `scores` read and write them.
+`rolls` holds the grid, note arrays and piano rolls; `midi` and `scores` read and write files.
 """
+# ruff: noqa: F401  (what is imported here is the public face)
 
-from .midi_files import read_midi, write_midi
+from .midi import read_midi, write_midi
 from .rolls import (
     MAX_STEPS,
     N_PITCHES,
@@ -21,27 +22,3 @@ from .rolls import (
     transpose,
 )
 from .scores import notes_from_score, read_score, to_musicxml, to_score, write_score
-
-__all__ = [
-    "MAX_STEPS",
-    "NOTE_DTYPE",
-    "N_PITCHES",
-    "RESOLUTION",
-    "STEPS_PER_MEASURE",
-    "crop",
-    "cut_to_measures",
-    "decode",
-    "encode",
-    "fit_to_roll",
-    "n_steps",
-    "note_array",
-    "notes_from_score",
-    "read_midi",
-    "read_score",
-    "steps_of",
-    "to_musicxml",
-    "to_score",
-    "transpose",
-    "write_midi",
-    "write_score",
-]

@@ -1,4 +1,4 @@
-"""ABC notation read off music21's tokens, without building the score that nobody will look at.
+"""ABC notation, read from music21's tokens without building a score.
 
 music21 resolves each token (pitch, length, tuplet, tie) in a small part of the time that it then
 takes to make a stream of them. The notes are those that `notes_from_score` finds in its score of
@@ -11,13 +11,10 @@ import functools
 import re
 from fractions import Fraction
 
-import numpy as np
-
-from .performance import read_regular_file
-from .rolls import RESOLUTION, count_pitches, fit_pitches, on_grid, steps_of
+from .rolls import from_quarters, join_ties
+from .safe_reading import read_regular_file
 
 MAX_BYTES = 2**20
-FALSE_METRE = 1.5  # quarters: a shorter first metre only makes room for a pickup
 
 
 def read_abc(text):
@@ -27,7 +24,7 @@ def read_abc(text):
         text: str, ABC notation.
 
     Returns:
-        (note array, info as `notes_from_score` gives it, with "mode" such as "dorian" or "").
+        (note array, info as `notes_from_score` returns it, with "mode" such as "dorian" or "").
 
     Raises:
         ValueError: the tune has more than one voice; music21 raises kinds of its own.
@@ -41,15 +38,13 @@ def read_abc(text):
     measures = [handler]
     if handler.definesMeasures():
         measures = abcFormat.mergeLeadingMetaData(handler.splitByMeasure())
-    times, semitones, ends = _read_measures(measures)
+    heads, ends = _read_measures(measures)
     fields = [t for m in measures for t in m.tokens if isinstance(t, abcFormat.ABCMetadata)]
-    metre, pickup = _metre_and_pickup(fields, ends)
+    metres = [t.getTimeSignatureParameters() for t in fields if t.isMeter()]
+    metres = [metre[:2] for metre in metres if metre is not None]
+    notes, info = from_quarters(join_ties(heads), metres, ends[0] if len(ends) > 1 else 0)
     sharps, mode = next((t.getKeySignatureParameters() for t in fields if t.isKey()), (0, None))
-    fitting = fit_pitches(np.array(times, float).reshape(-1, 2) * RESOLUTION, semitones)
-    notes, info = on_grid(*fitting, steps_of(metre), pickup)
-    found = {"metre": metre, "pickup": pickup, "fifths": sharps, "mode": mode or ""}
-    info |= count_pitches(semitones) | found
-    return notes, info | {"n_grace": 0, "program": None}
+    return notes, info | {"fifths": sharps, "mode": mode or "", "n_grace": 0, "program": None}
 
 
 def read_abc_text(path):
@@ -86,29 +81,20 @@ def without_graces(text):
 
 
 def _read_measures(measures):
-    """Add up the tokens: lists of (onset, end) and of pitches, and where each measure ends."""
-    times, pitches, ends, now, tied = [], [], [], Fraction(0), {}
+    """Add up the tokens: note heads (onset, end, semitone, tie), and where each measure ends."""
+    heads, ends, now = [], [], Fraction(0)
     for measure in measures:
         for token, length in _sounding(measure.tokens):
             onset, now = now, now + length
             names, tie = _pitches_and_tie(token)
-            for name in names:
-                pitch = _semitone(name)
-                held = tied.pop((pitch, onset), None) if tie in ("stop", "continue") else None
-                if held is None:
-                    held = len(times)
-                    times.append([onset, now])
-                    pitches.append(pitch)
-                times[held][1] = now
-                if tie in ("start", "continue"):
-                    tied[pitch, now] = held
+            heads += [(onset, now, _semitone(name), tie) for name in names]
         if measure.hasNotes():
             ends.append(now)
-    return times, pitches, ends
+    return heads, ends
 
 
 def _sounding(tokens):
-    """Give each note, chord and rest with its length in quarters."""
+    """Yield each note, chord and rest with its length in quarters."""
     from music21 import abcFormat
 
     for token in tokens:
@@ -121,7 +107,7 @@ def _sounding(tokens):
 
 
 def _accented(token):
-    """Tell whether music21 takes an accent written as ">" for a diagram, and drops the note."""
+    """Return whether music21 takes an accent written as ">" for a diagram, and drops the note."""
     return any(mark.strip('" ()').startswith(">") for mark in token.chordSymbols[:1])
 
 
@@ -139,15 +125,3 @@ def _semitone(name):
     from music21 import pitch
 
     return pitch.Pitch(name).ps
-
-
-def _metre_and_pickup(fields, ends):
-    """Find the metre, and the time steps before the first full measure."""
-    metres = [t.getTimeSignatureParameters() for t in fields if t.isMeter()]
-    metres = [metre for metre in metres if metre is not None]
-    if not metres:
-        return "4/4", 0
-    full = [Fraction(4 * beats, unit) for beats, unit, _ in metres]
-    place = int(len(metres) > 1 and full[0] < FALSE_METRE)
-    pickup = round(ends[0] * RESOLUTION) if len(ends) > 1 and 0 < ends[0] < full[place] else 0
-    return "{}/{}".format(*metres[place]), pickup

@@ -1,8 +1,8 @@
-"""Who plays in a score, how much, and one instrument's part alone.
+"""Which instruments sound in a score, how many notes it has, and one instrument's part alone.
 
-Who plays stands in the part list, as General MIDI programs. music21 reads it freely: it takes a
-piano that is called "Violin" for a violin, and hears only the first instrument of a part. So the
-programs are read here, and music21 is asked about the notes.
+The part list names instruments as General MIDI programs. music21 goes by their names, takes a piano
+that is called "Violin" for a violin, and knows only the first instrument of a part. So programs are
+read here, and music21 reads the notes.
 """
 
 import warnings
@@ -16,14 +16,14 @@ PROGRAMS = {str(number) for number in range(1, 129)}  # MusicXML counts from 1
 
 
 def find_players(xml):
-    """Find who sounds in a score.
+    """Return the instruments that sound in a score.
 
     Args:
         xml: bytes of MusicXML.
 
     Returns:
-        set of players: General MIDI programs (int), PERCUSSION, or the names of parts without a
-        program (str). Who has nothing but rests and grace notes is not in it.
+        set of General MIDI programs (int), PERCUSSION, or the names of parts without a program
+        (str). What has nothing but rests and grace notes is not in it.
 
     Introduced in lesson 02.
     """
@@ -46,7 +46,7 @@ def find_players(xml):
 
 
 def name_parts(listing):
-    """Name each part, for those without a program; staves in one brace are one instrument.
+    """Return a name for each part, used where it has no program; braced staves share one.
 
     Args:
         listing: Element, the part list; None where a score has none.
@@ -66,7 +66,7 @@ def name_parts(listing):
 
 
 def identify(instrument, name):
-    """Name the player of a `midi-instrument` by its program, or as percussion.
+    """Return the program of a `midi-instrument`, or that it is percussion.
 
     Args:
         instrument: Element.
@@ -84,7 +84,7 @@ def identify(instrument, name):
 
 
 def player_id(note, part):
-    """Tell which instrument of its part plays a note; without a word about it, the first.
+    """Return the id of the instrument that plays a note; the part's own where none is named.
 
     Introduced in lesson 02.
     """
@@ -111,7 +111,7 @@ def parse(xml):
 
 
 def is_sounding(element):
-    """Tell whether a music21 element is a note or a chord that sounds for some time.
+    """Return whether a music21 element is a note or a chord that sounds for some time.
 
     Chord symbols are chords to music21, and grace notes are notes; neither lasts.
 
@@ -141,15 +141,17 @@ def count_notes(score):
 
 
 def list_semitones(score):
-    """List the pitches of a music21 score as floats, MIDI numbers; tied notes once."""
-    sounding = filter(is_sounding, score.recurse())
-    heads = [head for element in sounding for head in getattr(element, "notes", (element,))]
-    heads = [head for head in heads if head.tie is None or head.tie.type == "start"]
-    return [head.pitch.ps for head in heads if hasattr(head, "pitch")]
+    """Return the pitches of a music21 score as MIDI numbers, list of float; tied notes once."""
+    return [
+        head.pitch.ps
+        for element in filter(is_sounding, score.recurse())
+        for head in getattr(element, "notes", (element,))
+        if hasattr(head, "pitch") and (head.tie is None or head.tie.type == "start")
+    ]
 
 
 def name_programs(programs):
-    """Write programs for people, such as "0 (piano), 40 (strings)"; no more than four of them.
+    """Return programs as text such as "0 (piano), 40 (strings)"; no more than four of them.
 
     The words are General MIDI's families: music21's names of instruments collide.
     """
@@ -161,7 +163,7 @@ def name_programs(programs):
 
 
 def take_part(xml, part):
-    """Take one instrument's parts out of a score.
+    """Return a score with one instrument's parts only.
 
     Args:
         xml: bytes of MusicXML.
@@ -176,19 +178,15 @@ def take_part(xml, part):
     Introduced in lesson 02.
     """
     root = ElementTree.fromstring(xml)
-    listing = root.find("part-list")
-    entries = listing.findall("score-part")
-    chosen = {entry.get("id") for entry in entries if _plays(entry, part)}
+    listing, parts = root.find("part-list"), root.findall("part")
+    chosen = {entry.get("id") for entry in listing.iter("score-part") if _plays(entry, part)}
     if not chosen:
         raise ValueError(f"no part plays {part!r}")
-    for element in list(listing):
-        if element.get("id") not in chosen:
-            listing.remove(element)
-    parts = root.findall("part")
     tempos = [measure.findall("direction[sound]") for measure in parts[0]] if parts else []
-    for element in parts:
-        if element.get("id") not in chosen:
-            root.remove(element)
+    for parent, elements in ((listing, list(listing)), (root, parts)):
+        for element in elements:
+            if element.get("id") not in chosen:
+                parent.remove(element)
     if parts and parts[0].get("id") not in chosen:  # the tempo stands in the first part alone
         _put_tempos(root.findall("part/measure"), tempos)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
@@ -203,7 +201,7 @@ def _put_tempos(measures, tempos):
 
 
 def _plays(entry, part):
-    """Tell whether an entry of the part list is a pitched part of this program or name."""
+    """Return whether an entry of the part list is a pitched part of this program or name."""
     if entry.find("midi-instrument/midi-unpitched") is not None:
         return False
     if isinstance(part, str):

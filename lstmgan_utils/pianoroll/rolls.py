@@ -1,7 +1,7 @@
 """The encoding: note array to piano roll and back.
 
-A *note array* lists notes in time steps, 24 a quarter note. A *roll* is a picture of it with
-the shape (time, 128): 1 where a pitch sounds. The last step of each note stays 0, so that one
+A *note array* lists notes in time steps, 24 a quarter note. A *roll* is an array of shape
+(time, 128): 1 where a pitch sounds. The last step of each note stays 0, so that one
 long note and two short ones look different.
 """
 
@@ -12,11 +12,12 @@ N_PITCHES = 128
 STEPS_PER_MEASURE = 4 * RESOLUTION
 MAX_STEPS = 200 * STEPS_PER_MEASURE  # 19,200: 200 measures of 4/4
 FAR = 2**30  # an onset that no piece has, and that the type still holds
+FALSE_METRE = 1.5  # quarters: music21 gives a pickup in ABC a shorter metre of its own
 NOTE_DTYPE = np.dtype([("onset", "<i4"), ("duration", "<i2"), ("pitch", "i1")])
 
 
 def note_array(rows):
-    """Make a note array out of rows of numbers.
+    """Build a note array from rows of numbers.
 
     Args:
         rows: iterable of (onset, duration, pitch); time steps, time steps, MIDI 0 to 127.
@@ -48,7 +49,7 @@ def in_order(notes):
 
 
 def n_steps(notes):
-    """Tell where the last note ends, in time steps; 0 without notes.
+    """Return where the last note ends, in time steps; 0 without notes.
 
     Introduced in lesson 03.
     """
@@ -78,7 +79,7 @@ def count_ones(notes):
 
 
 def fit_to_roll(notes):
-    """Write notes the way a roll can hold them, so that `decode(encode(x)) == fit_to_roll(x)`.
+    """Fit notes to what a roll can hold, so that `decode(encode(x)) == fit_to_roll(x)`.
 
     A note that starts while the same pitch sounds cuts the earlier one. A one-step note becomes
     two steps long, since a note needs a 1 and a silent last step; it is left out where the same
@@ -99,7 +100,7 @@ def fit_to_roll(notes):
 
 
 def encode(notes, length=None):
-    """Draw a note array as a piano roll whose notes all end in a silent step.
+    """Encode a note array as a piano roll whose notes all end in a silent step.
 
     Args:
         notes: note array, shape (notes,).
@@ -129,7 +130,7 @@ def encode(notes, length=None):
 
 
 def decode(roll, threshold=0.5):
-    """Read the notes off a roll: a run of n cells that sound is a note of n + 1 steps.
+    """Decode a roll into its notes: a run of n cells that sound is a note of n + 1 steps.
 
     Args:
         roll: ndarray, shape (time, 128), uint8 or float from 0 to 1.
@@ -196,7 +197,7 @@ def crop(notes, start, stop):
 
 
 def cut_to_measures(notes, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
-    """Shorten a piece that is longer than 19,200 steps, at a measure line.
+    """Cut a piece that is longer than 19,200 steps at a measure line.
 
     Args:
         notes: note array.
@@ -213,7 +214,7 @@ def cut_to_measures(notes, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
 
 
 def steps_of(metre):
-    """Tell how many time steps a measure of a metre such as "6/8" lasts.
+    """Return how many time steps a measure of a metre such as "6/8" lasts.
 
     Raises:
         ValueError: not of the form "beats/unit".
@@ -240,23 +241,8 @@ def count_pitches(semitones):
             "n_between": int((rounded != semitones).sum())}  # fmt: skip
 
 
-def fit_pitches(times, semitones):
-    """Round semitones to MIDI's pitches, and leave out the notes that lie beyond them.
-
-    Args:
-        times: floats, shape (notes, 2).
-        semitones: floats, shape (notes,).
-
-    Returns:
-        (float array, int array), of the same shapes or shorter.
-    """
-    pitches = np.floor(np.asarray(semitones, float) + 0.5).astype(int)
-    fits = (pitches >= 0) & (pitches < N_PITCHES)
-    return np.asarray(times, float).reshape(-1, 2)[fits], pitches[fits]
-
-
 def list_flaws(info):
-    """Say what `count_pitches` found: list of str, empty if all is well."""
+    """List what `count_pitches` found in words: list of str, empty if all is well."""
     return [text for text, count in (
         (f"{info['n_beyond']} notes left out: beyond MIDI's pitches, 0 to 127", info["n_beyond"]),
         (f"{info['n_between']} notes between two semitones (quarter tones) were rounded",
@@ -264,26 +250,68 @@ def list_flaws(info):
     ) if count]  # fmt: skip
 
 
+def join_ties(heads):
+    """Join tied note heads: list of [onset, end, semitone].
+
+    Args:
+        heads: iterable of (onset, end, semitone, "start", "continue", "stop" or None).
+    """
+    rows, held = [], {}
+    for onset, end, pitch, tie in heads:
+        row = held.pop((pitch, onset), None) if tie in ("stop", "continue") else None
+        if row is None:
+            rows.append(row := [onset, end, pitch])
+        row[1] = end
+        if tie in ("start", "continue"):
+            held[pitch, end] = row
+    return rows
+
+
+def from_quarters(rows, metres, first):
+    """Turn the notes of a score into a note array, those beyond MIDI's pitches left out.
+
+    Args:
+        rows: list of (onset, end, semitone); quarter notes, MIDI number as a float.
+        metres: list of (beats, unit), in time order; none means 4/4.
+        first: quarter notes that the first measure lasts; 0 where it is the only one.
+
+    Returns:
+        (note array, dict as `on_grid` and `count_pitches` return it, with metre such as "4/4" and
+        pickup: int, time steps before the first full measure).
+    """
+    if not metres:
+        metres, first = [(4, 4)], 0
+    full = [4 * beats / unit for beats, unit in metres]
+    place = int(len(metres) > 1 and full[0] < FALSE_METRE)
+    metre = "{}/{}".format(*metres[place])
+    pickup = round(float(first) * RESOLUTION) if 0 < first < full[place] else 0
+    table = np.array(rows, float).reshape(-1, 3)
+    pitches = np.floor(table[:, 2] + 0.5).astype(int)
+    fits = (pitches >= 0) & (pitches < N_PITCHES)
+    times = table[fits, :2] * RESOLUTION
+    notes, info = on_grid(times, pitches[fits], steps_of(metre), pickup)
+    return notes, info | count_pitches(table[:, 2]) | {"metre": metre, "pickup": pickup}
+
+
 def on_grid(times, pitches, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
     """Round times to whole time steps, and count what the grid cannot hold.
 
     Args:
-        times: float array, shape (notes, 2): onset and offset in time steps.
+        times: float array, shape (notes, 2): onset and end in time steps.
         pitches: ints, shape (notes,).
         steps_per_measure, pickup: as for `cut_to_measures`.
 
     Returns:
-        (note array, dict with n_notes, n_off_grid, n_cut, and where notes were left out whole: the
-        note array before that).
+        (note array, dict with n_notes, n_off_grid (onset or end between two steps), n_cut (notes
+        past 19,200 steps), and where notes were left out whole: the note array before that).
     """
-    steps = np.floor(np.asarray(times, float).reshape(-1, 2) + 0.5).astype(np.int64)
-    off_grid = int((np.abs(steps - times) > 1e-3).any(axis=1).sum()) if len(steps) else 0
+    steps = np.floor(times + 0.5).astype(np.int64)
     length = steps[:, 1] - steps[:, 0]
     onset, duration = np.minimum(steps[:, 0], FAR), np.clip(length, 1, MAX_STEPS)
-    whole = note_array(np.column_stack([onset, duration, np.asarray(pitches, int)]))
+    whole = note_array(np.column_stack([onset, duration, pitches]))
     notes, n_cut = cut_to_measures(whole, steps_per_measure, pickup)
     return notes, {
         "n_notes": len(notes),
-        "n_off_grid": off_grid,
+        "n_off_grid": int((np.abs(steps - times) > 1e-3).any(axis=1).sum()),
         "n_cut": n_cut or int((length > MAX_STEPS).sum()),
     } | ({"whole": whole} if n_cut else {})

@@ -1,8 +1,8 @@
-"""The guard before every score: what is read from a stranger's MXL, and how much of it at most.
+"""Reading files from strangers within bounds: bytes, and the XML of a score.
 
 An MXL file is a zip with XML inside, and both can be built to harm a reader: a zip that unpacks to
 gigabytes, a name that climbs out of the folder, entities that multiply or fetch files. Nothing is
-unpacked to disk here; the one member that counts is read into memory, bounded, and looked through.
+unpacked to disk; the one member that counts is read into memory, bounded, and checked.
 """
 
 import codecs
@@ -12,12 +12,12 @@ import re
 import stat
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path
 from xml.parsers import expat
 
 MAX_HEADS = 100_000  # what may be written is what may be read back
 MAX_MEASURES = 20_000  # of all parts together
-
 MAX_FILE_BYTES = 16 * 2**20
 MAX_XML_BYTES = 48 * 2**20
 MAX_MEMBERS = 1000
@@ -29,6 +29,7 @@ MARKS = {  # what a file may begin with -> its encoding; UTF-32 before UTF-16
 }  # fmt: skip
 TEXT_ENCODINGS = re.compile(r"utf-(8|16|32)(-sig|-[lb]e)?|ascii|iso8859-\d+|cp\d+|koi8-\w|mac-\w+|"
                             r"shift_jis|euc_\w+|gb\w+|big5\w*")  # fmt: skip
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 MEDIA_TYPES = ("", "application/vnd.recordare.musicxml+xml", "application/vnd.recordare.musicxml")
 
 
@@ -49,25 +50,13 @@ def read_musicxml(path):
     data = read_regular_file(path, MAX_FILE_BYTES)
     if not data:
         raise ValueError("it is empty (zero bytes); export it again")
-    if data[:2] == b"PK":
-        data = _unzip(data)
-    data = to_utf8(data)
-    check_xml(data)
+    data = _to_utf8(_unzip(data) if data[:2] == b"PK" else data)
+    _check_score(data)
     return data
 
 
-def to_utf8(data):
-    """Turn XML of any common encoding into UTF-8: that of its byte order mark or its declaration.
-
-    Args:
-        data: bytes.
-
-    Returns:
-        bytes; without a declaration, where that named another encoding.
-
-    Raises:
-        ValueError: an encoding that is unknown, or not the one that was declared.
-    """
+def _to_utf8(data):
+    """Recode XML by its byte order mark or its declaration, which is dropped if not UTF-8."""
     declared = re.match(rb"\s*<\?xml[^>]{0,99}encoding\s*=\s*[\"']([\w.:-]{1,40})[\"']", data)
     name = declared[1].decode().lower() if declared else "utf-8"
     name = next((mark for start, mark in MARKS.items() if data.startswith(start)), name)
@@ -87,7 +76,7 @@ def to_utf8(data):
 
 
 def _unzip(data):
-    """Read the member that the container names."""
+    """Return the member that the container names."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
@@ -96,14 +85,7 @@ def _unzip(data):
             for member in members:
                 _check_name(member.filename)
             return _read_member(archive, _root_file(archive), MAX_XML_BYTES)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
+    except ZIP_ERRORS as error:
         raise ValueError(f"its zip is damaged or locked ({error}); export it again") from None
 
 
@@ -111,9 +93,7 @@ def _check_name(name):
     """Refuse a name that would leave the folder it is unpacked into."""
     name = name.replace("\\", "/")
     if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
-        raise ValueError(
-            f"its zip has a member named {name[:60]!r}, which climbs out of its folder"
-        )
+        raise ValueError(f"its zip has a member {name[:60]!r} that climbs out of its folder")
 
 
 def _read_member(archive, name, limit):
@@ -129,7 +109,7 @@ def _read_member(archive, name, limit):
 
 
 def _root_file(archive):
-    """Ask META-INF/container.xml which member is the score: the first MusicXML root file."""
+    """Return the name of the score in META-INF/container.xml: the first MusicXML root file."""
     names = set(archive.namelist())
     if "META-INF/container.xml" not in names:
         raise ValueError("its zip has no META-INF/container.xml, so it is not MXL; export it again")
@@ -141,49 +121,30 @@ def _root_file(archive):
             roots.append(attributes.get("full-path", ""))
 
     _parse(_read_member(archive, "META-INF/container.xml", 2**16), start, "its container")
-    if not roots or roots[0] not in names:
-        named = repr(roots[0][:60]) if roots else "none"
-        raise ValueError(
-            f"its container names a score that is not in the zip ({named}); export it again"
-        )
-    _check_name(roots[0])
-    return roots[0]
+    root = roots[0] if roots else ""
+    if root not in names:
+        raise ValueError(f"its container names a score that is not in the zip ({root[:60]!r}); "
+                         "export it again")  # fmt: skip
+    return root
 
 
-def check_xml(data):
-    """Look through MusicXML once, within bounds of size, depth and number.
-
-    Args:
-        data: bytes.
-
-    Raises:
-        ValueError: one plain reason.
-    """
+def _check_score(data):
+    """Check MusicXML in one pass: its root, its depth, and how much it holds."""
     if len(data) > MAX_XML_BYTES:
         raise ValueError(f"it has {len(data):,} bytes of XML, more than {MAX_XML_BYTES:,}")
-    root, counts = [], {"note": 0, "measure": 0}
+    counts = Counter()
 
     def start(tag, attributes):
-        if not root:
-            root.append(tag)
-            _check_root(tag)
-        if tag in counts:
+        if not counts and tag == "score-timewise":
+            raise ValueError("it is score-timewise MusicXML; export it as partwise")
+        if not counts and tag != "score-partwise":
+            raise ValueError(f"it is not MusicXML: its root is <{tag[:40]}>, not <score-partwise>")
+        if not counts or tag in ("note", "measure"):  # not all tags: there may be millions
             counts[tag] += 1
-            if counts["note"] > MAX_HEADS or counts["measure"] > MAX_MEASURES:
-                raise ValueError(
-                    f"it has more than {MAX_HEADS:,} notes or {MAX_MEASURES:,} measures"
-                )
+        if counts["note"] > MAX_HEADS or counts["measure"] > MAX_MEASURES:
+            raise ValueError(f"it has more than {MAX_HEADS:,} notes or {MAX_MEASURES:,} measures")
 
     _parse(data, start, "its XML")
-
-
-def _check_root(tag):
-    if tag == "score-timewise":
-        raise ValueError(
-            "it is score-timewise MusicXML, measures before parts; export it as partwise"
-        )
-    if tag != "score-partwise":
-        raise ValueError(f"it is not MusicXML: its root is <{tag[:40]}>, not <score-partwise>")
 
 
 def _parse(data, start, what):
@@ -194,9 +155,7 @@ def _parse(data, start, what):
         nonlocal depth
         depth += 1
         if depth > MAX_DEPTH:
-            raise ValueError(
-                f"{what} is nested deeper than {MAX_DEPTH} elements; it is no real score"
-            )
+            raise ValueError(f"{what} is nested deeper than {MAX_DEPTH} elements; leave it out")
         start(tag, attributes)
 
     def close_element(tag):
@@ -224,13 +183,10 @@ def read_regular_file(path, max_bytes):
     try:
         facts = os.stat(path)
         if not stat.S_ISREG(facts.st_mode):
-            raise ValueError(
-                "it is a folder or a device, not a file; move it out of the collection"
-            )
+            raise ValueError("it is a folder or a device, not a file; move it elsewhere")
         if facts.st_size > max_bytes:
             raise ValueError(f"it has {facts.st_size:,} bytes, more than the {max_bytes:,} allowed")
         return Path(path).read_bytes()
     except OSError as error:
-        raise ValueError(
-            f"it cannot be read: {error.strerror}; check the link or its rights"
-        ) from None
+        message = f"it cannot be read: {error.strerror}; check the link or its rights"
+        raise ValueError(message) from None

@@ -1,4 +1,4 @@
-"""Note array to score (music21, MusicXML) and back."""
+"""Scores (music21, MusicXML) to note arrays and back."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -9,10 +9,9 @@ from .. import runtime
 from ..runtime import shorten
 from .abc_notation import read_abc_text
 from .instruments import find_players
-from .layout import measure_lines
-from .musicxml import score_text, zip_score
-from .performance import Part
-from .rolls import RESOLUTION, count_pitches, fit_pitches, on_grid, steps_of
+from .midi import Part
+from .musicxml import measure_lines, score_text, zip_score
+from .rolls import from_quarters, join_ties, steps_of
 from .safe_reading import read_musicxml
 
 MUSICXML = (".mxl", ".musicxml", ".xml")
@@ -27,7 +26,7 @@ def read_score(path, *, expand_repeats=False, with_info=False):
         with_info: bool, also return what was found.
 
     Returns:
-        note array, or (note array, info) as `notes_from_score` gives them.
+        note array, or (note array, info) as `notes_from_score` returns them.
 
     Raises:
         FileNotFoundError: no such file.
@@ -66,14 +65,12 @@ def notes_from_score(score, *, expand_repeats=False):
         expand_repeats: bool, play repeats out.
 
     Returns:
-        (note array, dict with n_notes, n_off_grid (onset or end between grid steps), n_cut (notes
-        past 19,200 steps), n_beyond and n_between as in `rolls.count_pitches`, n_grace, metre
-        "4/4", pickup in time steps, fifths (sharps, or minus flats, of the key signature), program
-        (MIDI program or None)).
+        (note array, dict as `rolls.from_quarters` returns it, with n_grace, fifths (sharps, or
+        minus flats, of the key signature) and program (MIDI program or None)).
 
     Introduced in lesson 02.
     """
-    from music21 import instrument, key
+    from music21 import instrument, key, meter, stream
 
     if expand_repeats:
         score = score.expandRepeats()
@@ -81,71 +78,43 @@ def notes_from_score(score, *, expand_repeats=False):
     if any(i.transposition is not None for i in instruments):
         score = score.toSoundingPitch()
     parts = list(score.parts) if hasattr(score, "parts") and score.parts else [score]
-    metre, pickup = _metre_and_pickup(parts[0])
-    rows, n_grace = [], 0
-    for part in parts:
-        found, grace = _part_notes(part)
-        rows += found
-        n_grace += grace
-    table = np.array(rows, float).reshape(-1, 3)
-    times, semitones = table[:, :2] * RESOLUTION, table[:, 2]
-    notes, info = on_grid(*fit_pitches(times, semitones), steps_of(metre), pickup)
+    elements = [[e for e in part.flatten().notes if _is_note(e)] for part in parts]
+    rows = [row for part in elements for row in join_ties(_heads(part))]
+    metres = parts[0].recurse().getElementsByClass(meter.TimeSignature)
+    measures = parts[0].getElementsByClass(stream.Measure)
+    first = measures[0].duration.quarterLength if len(measures) > 1 else 0
+    notes, info = from_quarters(rows, [(m.numerator, m.denominator) for m in metres], first)
     signature = next(iter(score.recurse().getElementsByClass(key.KeySignature)), None)
     programs = [i.midiProgram for i in instruments if i.midiProgram is not None]
-    return notes, info | count_pitches(semitones) | {
-        "n_grace": n_grace,
-        "metre": metre,
-        "pickup": pickup,
+    return notes, info | {
+        "n_grace": sum(e.duration.isGrace for part in elements for e in part),
         "fifths": signature.sharps if signature else 0,
         "program": programs[0] if programs else None,
     }
 
 
-def _part_notes(part):
-    """List [onset, offset, semitone] of a music21 part in quarters, tied notes joined."""
+def _is_note(element):
     from music21 import chord, harmony, note
 
-    rows, tied, n_grace = [], {}, 0
-    for element in part.flatten().notes:
-        if not isinstance(element, (note.Note, chord.Chord)) or isinstance(
-            element, harmony.ChordSymbol
-        ):
-            continue
+    is_note = isinstance(element, (note.Note, chord.Chord))
+    return is_note and not isinstance(element, harmony.ChordSymbol)
+
+
+def _heads(elements):
+    """Yield (onset, end, semitone, tie) of each note head but those of grace notes; quarters."""
+    for element in elements:
         if element.duration.isGrace:
-            n_grace += 1
             continue
         onset = Fraction(element.offset)
-        offset = onset + Fraction(element.duration.quarterLength)
-        for single in element.notes if isinstance(element, chord.Chord) else [element]:
-            tie = single.tie or element.tie
-            pitch = single.pitch.ps  # not midi, which moves what is out of range
-            row = (
-                tied.pop((pitch, onset), None) if tie and tie.type in ("stop", "continue") else None
-            )
-            if row is None:
-                row = [onset, offset, pitch]
-                rows.append(row)
-            row[1] = offset
-            if tie and tie.type in ("start", "continue"):
-                tied[pitch, offset] = row
-    return rows, n_grace
-
-
-def _metre_and_pickup(part):
-    """Find the metre of a part, and the time steps before its first full measure."""
-    from music21 import meter, stream
-
-    signatures = list(part.recurse().getElementsByClass(meter.TimeSignature))
-    if not signatures:
-        return "4/4", 0
-    # music21 writes a pickup of an ABC tune as a false first metre such as 1/8: take the second.
-    false_first = len(signatures) > 1 and signatures[0].barDuration.quarterLength < 1.5
-    signature = signatures[1] if false_first else signatures[0]
-    measures = list(part.getElementsByClass(stream.Measure))
-    first = measures[0].duration.quarterLength if len(measures) > 1 else 0
-    full = signature.barDuration.quarterLength
-    pickup = round(float(first) * RESOLUTION) if 0 < first < full else 0
-    return signature.ratioString, pickup
+        end = onset + Fraction(element.duration.quarterLength)
+        for head in getattr(element, "notes", (element,)):
+            tie = head.tie or element.tie
+            yield (
+                onset,
+                end,
+                head.pitch.ps,
+                tie and tie.type,
+            )  # .midi would clip
 
 
 def to_musicxml(notes, tempo=120, program=0, metre="4/4", pickup=0):

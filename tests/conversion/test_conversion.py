@@ -21,8 +21,8 @@ from benchmarks import bench_faults
 from lstmgan_utils import pianoroll, runtime
 from lstmgan_utils.conversion import beats, engines, musescore, quantizer, score_check
 from lstmgan_utils.folder_jobs import read_manifest
-from lstmgan_utils.pianoroll import layout, musicxml
-from lstmgan_utils.pianoroll.performance import Part, Performance, read_performance
+from lstmgan_utils.pianoroll import musicxml
+from lstmgan_utils.pianoroll.midi import Part, Performance, read_performance
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 
 SAMPLE = Path(__file__).parents[2] / "data_sample"
@@ -157,7 +157,7 @@ def test_what_is_written_reads_back_note_for_note(tmp_path_factory, rows, metre)
 
 
 def test_a_change_of_metre_cuts_a_measure_short():
-    lines = layout.measure_lines([(0, 4, 4), (120, 3, 4)], 200)
+    lines = musicxml.measure_lines([(0, 4, 4), (120, 3, 4)], 200)
     expected = [(0, 96), (96, 24), (120, 72), (192, 72)]
     assert [(start, length) for start, length, *_ in lines] == expected
 

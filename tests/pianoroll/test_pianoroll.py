@@ -24,10 +24,9 @@ from lstmgan_utils.pianoroll import (
     n_steps,
     note_array,
 )
+from lstmgan_utils.pianoroll.midi import read_performance
 from lstmgan_utils.pianoroll.musicxml import write_mxl
-from lstmgan_utils.pianoroll.performance import read_performance
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
-from tools.lessons import lesson_paths
 
 SAMPLE = Path(__file__).parents[2] / "data_sample"
 NOTE = st.tuples(st.integers(0, 60), st.integers(1, 30), st.sampled_from([0, 1, 60, 61, 127]))
@@ -59,7 +58,7 @@ def by_way_of_mxl(notes, tmp_path, **options):
     return pianoroll.read_score(path, with_info=True)
 
 
-# The roll
+# Rolls and note arrays
 
 
 @settings(max_examples=300, deadline=None)
@@ -70,41 +69,28 @@ def test_a_roll_gives_back_what_fits_in_it(notes):
     fitting = fit_to_roll(notes)
     same(decode(encode(notes, n_steps(notes) + 1)), fitting)
     same(fit_to_roll(fitting), fitting)
-
-
-@settings(max_examples=300, deadline=None)
-@given(NOTES)
-def test_notes_of_two_steps_and_more_come_back_unchanged(notes):
-    notes = apart(notes[notes["duration"] >= 2])
-    same(decode(encode(notes)), notes)
-
-
-@settings(max_examples=100, deadline=None)
-@given(NOTES)
-def test_a_roll_and_its_notes_tell_the_same(notes):
     roll = encode(notes, 200)
     assert roll.dtype == np.uint8 and roll.shape == (200, 128)
     assert np.array_equal(encode(decode(roll), 200), roll)
+    long = apart(notes[notes["duration"] >= 2])
+    same(decode(encode(long)), long)
 
 
-def test_repeated_notes_and_one_long_note_look_different():
-    column = encode(note_array([(0, 3, 60), (3, 3, 60)]))[:, 60].tolist()
-    assert column == [1, 1, 0, 1, 1, 0]
-    assert encode(note_array([(0, 6, 60)]))[:, 60].tolist() == [1, 1, 1, 1, 1, 0]
-
-
-def test_a_later_note_cuts_the_one_that_still_sounds():
-    same(fit_to_roll(note_array([(0, 20, 60), (8, 4, 60)])), note_array([(0, 8, 60), (8, 4, 60)]))
-
-
-def test_a_one_step_note_is_kept_wherever_it_stands():
-    same(decode(encode(note_array([(0, 1, 60), (4, 4, 62)]))), note_array([(0, 2, 60), (4, 4, 62)]))
-    same(decode(encode(note_array([(7, 1, 60)]))), note_array([(7, 1, 60)]))
-
-
-def test_an_empty_roll_has_no_notes():
-    assert encode(note_array([])).shape == (0, 128)
-    assert len(decode(np.zeros((96, 128)))) == 0 and n_steps(note_array([])) == 0
+@pytest.mark.parametrize(
+    "rows, fitting, column",
+    [
+        ([(0, 3, 60), (3, 3, 60)], None, [1, 1, 0, 1, 1, 0]),
+        ([(0, 6, 60)], None, [1, 1, 1, 1, 1, 0]),
+        ([(0, 6, 60), (2, 3, 60)], [(0, 2, 60), (2, 3, 60)], [1, 0, 1, 1, 0, 0]),  # cut by the next
+        ([(0, 1, 60), (3, 3, 60)], [(0, 2, 60), (3, 3, 60)], [1, 0, 0, 1, 1, 0]),
+        ([(2, 1, 60)], [(2, 1, 60)], [0, 0, 1]),  # one step, at the end of the roll
+        ([], [], []),
+    ],
+)
+def test_rolls_by_hand(rows, fitting, column):
+    roll = encode(note_array(rows))
+    assert roll.shape == (len(column), 128) and roll[:, 60].tolist() == column
+    same(decode(roll), note_array(rows if fitting is None else fitting))
 
 
 def test_a_roll_holds_19200_steps_and_no_more():
@@ -116,37 +102,23 @@ def test_a_roll_holds_19200_steps_and_no_more():
         encode(note_array([(0, 24, 60)]), 12)
 
 
-def test_a_cell_sounds_from_the_threshold_on():
+def test_decoding_counts_from_the_threshold_to_the_end_of_the_roll():
     roll = np.zeros((4, 128))
     roll[:3, 60] = 0.3, 0.5, 0.7
     same(decode(roll), note_array([(1, 3, 60)]))
     same(decode(roll, 0.7), note_array([(2, 2, 60)]))
-
-
-def test_a_run_that_reaches_the_end_ends_there_and_not_in_the_next_pitch():
     same(decode(np.ones((4, 128))), note_array([(0, 4, pitch) for pitch in range(128)]))
+    for shape in ((128, 96), (2, 96, 128), (128,)):
+        with pytest.raises(ValueError, match=r"\(time, 128\)"):
+            decode(np.zeros(shape))
 
 
-@pytest.mark.parametrize("shape", [(128, 96), (2, 96, 128), (128,)])
-def test_a_roll_is_time_before_pitch(shape):
-    with pytest.raises(ValueError, match=r"\(time, 128\)"):
-        decode(np.zeros(shape))
-
-
-# Note arrays
-
-
-@pytest.mark.parametrize(
-    "row", [(-1, 4, 60), (0, 0, 60), (0, MAX_STEPS + 1, 60), (0, 4, -1), (0, 4, 128)]
-)
-def test_a_note_outside_the_range_is_named(row):
-    with pytest.raises(ValueError, match=str(row[0])):
-        note_array([(0, 4, 60), row])
-
-
-def test_notes_are_sorted_by_onset_and_pitch():
+def test_note_arrays_are_sorted_and_within_range():
     notes = note_array([(9, 1, 5), (0, 2, 70), (0, 3, 60)])
     assert notes.tolist() == [(0, 3, 60), (0, 2, 70), (9, 1, 5)] and notes.itemsize <= 8
+    for row in [(-1, 4, 60), (0, 0, 60), (0, MAX_STEPS + 1, 60), (0, 4, -1), (0, 4, 128)]:
+        with pytest.raises(ValueError, match=re.escape(str(row))):
+            note_array([(0, 4, 60), row])
 
 
 @settings(max_examples=100, deadline=None)
@@ -174,15 +146,11 @@ def test_transposing_moves_pitches_within_the_range():
             pianoroll.transpose(notes, semitones)
 
 
-@pytest.mark.parametrize("metre, steps", [("4/4", 96), ("6/8", 72), ("3/4", 72), ("7/16", 42)])
-def test_steps_of_a_metre(metre, steps):
-    assert pianoroll.steps_of(metre) == steps
-
-
-@pytest.mark.parametrize("metre", ["4", "4/0", "common", ""])
-def test_a_strange_metre_is_named(metre):
-    with pytest.raises(ValueError, match=repr(metre)):
-        pianoroll.steps_of(metre)
+def test_steps_of_a_metre():
+    assert [pianoroll.steps_of(m) for m in ("4/4", "6/8", "3/4", "7/16")] == [96, 72, 72, 42]
+    for metre in ("4", "4/0", "common", ""):
+        with pytest.raises(ValueError, match=repr(metre)):
+            pianoroll.steps_of(metre)
 
 
 # MIDI
@@ -218,7 +186,8 @@ def test_midi_beside_the_grid_is_rounded_and_counted(tmp_path):
     file.write(str(tmp_path / "a.mid"))
     notes, info = pianoroll.read_midi(tmp_path / "a.mid", with_info=True)
     same(notes, note_array([(0, 24, 60), (24, 5, 60), (29, 19, 60)]))
-    assert info == {"n_notes": 3, "n_off_grid": 2, "n_cut": 0, "programs": [5], "n_drums": 1}
+    expected = {"n_notes": 3, "n_off_grid": 2, "n_cut": 0, "programs": [5], "n_drums": 1}
+    assert info == expected | {"metre": "4/4", "program": 5}
 
 
 def test_a_note_struck_again_before_its_release_at_one_instant_keeps_its_length(tmp_path):
@@ -231,10 +200,15 @@ def test_a_note_struck_again_before_its_release_at_one_instant_keeps_its_length(
 # Scores
 
 
+RESTS = note_array([(0, 24, 67), (96, 6, 69), (336, 24, 74)])  # and empty measures
+VOICES = note_array([(0, 96, 48), (0, 24, 60), (24, 36, 62), (48, 72, 64), (96, 24, 48)])
+
+
+@pytest.mark.parametrize("notes", [PIECE, RESTS, VOICES], ids=["piece", "rests", "voices"])
 @pytest.mark.parametrize("metre, pickup", [("4/4", 0), ("3/4", 24), ("6/8", 12)])
-def test_a_score_reads_back_the_same(tmp_path, metre, pickup):
-    found, info = by_way_of_mxl(PIECE, tmp_path, metre=metre, pickup=pickup, program=41)
-    same(found, PIECE)
+def test_a_score_reads_back_the_same(tmp_path, notes, metre, pickup):
+    found, info = by_way_of_mxl(notes, tmp_path, metre=metre, pickup=pickup, program=41)
+    same(found, notes)
     assert (info["metre"], info["pickup"], info["program"]) == (metre, pickup, 41)
     assert (info["n_off_grid"], info["n_cut"], info["n_grace"]) == (0, 0, 0)
 
@@ -292,9 +266,6 @@ def test_the_tempo_of_a_score_is_the_one_given(tmp_path):
     path = pianoroll.write_score(PIECE, tmp_path / "a.musicxml", tempo=92.5)
     marks = converter.parse(path).recurse().getElementsByClass("MetronomeMark")
     assert {mark.getQuarterBPM() for mark in marks} == {92.5}
-    for lesson in lesson_paths():
-        for call in re.findall(r"(?:score_svg|to_score|write_score)\(.*", lesson.read_text()):
-            assert "tempo" in call or "**how" in call, (lesson.name, call)
 
 
 def test_beams_join_the_notes_of_a_beat_and_triplets_stay_apart():
@@ -307,35 +278,23 @@ def test_beams_join_the_notes_of_a_beat_and_triplets_stay_apart():
     assert heads[3:] == ["1begin start", "1continue", "1end stop"]
 
 
-def test_a_score_keeps_rests_and_empty_measures(tmp_path):
-    notes = note_array([(0, 24, 67), (96, 6, 69), (336, 24, 74)])
-    same(by_way_of_mxl(notes, tmp_path, metre="3/4")[0], notes)
-
-
-def test_a_score_keeps_voices_that_overlap(tmp_path):
-    notes = note_array([(0, 96, 48), (0, 24, 60), (24, 36, 62), (48, 72, 64), (96, 24, 48)])
-    same(by_way_of_mxl(notes, tmp_path)[0], notes)
-
-
-def test_what_is_no_note_is_left_out():
-    part = stream.Part([meter.TimeSignature("4/4"), harmony.ChordSymbol("C")])
-    part.append([note.Note(60).getGrace(), note.Note(62), chord.Chord([64, 67]), note.Rest()])
-    notes, info = pianoroll.notes_from_score(part)
-    same(notes, note_array([(0, 24, 62), (24, 24, 64), (24, 24, 67)]))
+def test_only_notes_are_read_and_staves_are_merged():
+    upper = stream.Part([meter.TimeSignature("4/4"), harmony.ChordSymbol("C")])
+    upper.append([note.Note(60).getGrace(), note.Note(62), chord.Chord([64, 67]), note.Rest()])
+    lower = stream.Part([note.Note(48, quarterLength=4)])
+    notes, info = pianoroll.notes_from_score(stream.Score([upper, lower]))
+    same(notes, note_array([(0, 96, 48), (0, 24, 62), (24, 24, 64), (24, 24, 67)]))
     assert info["n_grace"] == 1
 
 
-def test_two_staves_become_one_note_array():
-    upper = stream.Part([note.Note(72, quarterLength=2), note.Note(74, quarterLength=2)])
-    lower = stream.Part([note.Note(48, quarterLength=4)])
-    notes, _ = pianoroll.notes_from_score(stream.Score([upper, lower]))
-    same(notes, note_array([(0, 96, 48), (0, 48, 72), (48, 48, 74)]))
-
-
-def test_a_false_first_metre_is_a_pickup():
-    abc = "X:1\nT:t\nM:6/8\nL:1/8\nK:G\nD|GAB dcB|AGE GED|\n"
-    notes, info = pianoroll.notes_from_score(converter.parse(abc, format="abc"))
-    assert (info["metre"], info["pickup"], info["fifths"]) == ("6/8", 12, 1)
+@pytest.mark.parametrize(
+    "head, found",
+    [("M:6/8\nL:1/8\nK:G\nD|GAB dcB|", ("6/8", 12, 1)), ("L:1/8\nK:C\nD|GAB dcB|", ("4/4", 0, 0))],
+)
+def test_a_short_first_measure_is_a_pickup_of_its_metre(head, found):
+    score = converter.parse(f"X:1\nT:t\n{head}AGE GED|\n", format="abc")
+    notes, info = pianoroll.notes_from_score(score)
+    assert (info["metre"], info["pickup"], info["fifths"]) == found
     assert notes["onset"][:3].tolist() == [0, 12, 24]
 
 
