@@ -170,3 +170,11 @@ def test_links_inside_the_project_lead_somewhere(lesson, notebook):
             assert (lesson.parent / target).exists(), target
     for name in re.findall(r"\b(?:tests|tools|data_sample|lstmgan_utils)/[\w/]+\.\w+", text):
         assert (ROOT / name).exists(), name
+
+
+def test_every_engraved_score_says_its_tempo():
+    for lesson in lesson_paths():
+        for call in re.findall(
+            r"(?:score_svg|to_score|write_score)\(.*", lesson.read_text("utf-8")
+        ):
+            assert "tempo" in call or "**how" in call, (lesson.name, call)
