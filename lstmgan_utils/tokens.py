@@ -1,0 +1,194 @@
+"""Tokens: any piano roll as a list of (pitch, rhythm pattern) pairs a beat.
+
+In one beat, a pitch is silent or has a *pattern*: which of its 24 time steps sound. Few patterns
+exist, so that 256 of them write nearly all music. A *token* is one such pair as a number,
+`pitch * patterns + pattern`; the tokens of a beat stand in order, from the lowest pitch up, and
+END, larger than all of them, fills the row.
+"""
+
+from collections import Counter
+
+import numpy as np
+
+from .pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION, crop, decode, encode, n_steps
+
+PLACES = 1 << np.arange(RESOLUTION)[::-1]  # the first step counts most
+
+
+class Vocabulary:
+    """The patterns that are known, and how music is written in them.
+
+    Args:
+        numbers: ints, the patterns: bit 23 is the first step of the beat, bit 0 the last.
+
+    Introduced in lesson 05.
+    """
+
+    def __init__(self, numbers):
+        self.numbers = np.unique(np.asarray(numbers, np.int64))
+        if not len(self.numbers) or self.numbers[0] < 1 or self.numbers[-1] >= 2**RESOLUTION:
+            raise ValueError("patterns are numbers from 1 to 2 ** 24 - 1; give at least one")
+        self.patterns = (self.numbers[:, None] & PLACES > 0).astype(np.uint8)
+        self.end = N_PITCHES * len(self)
+        self._nearest = {}
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def tokenize(self, music):
+        """Write music in tokens; an unknown pattern becomes the nearest, for that pitch alone.
+
+        Args:
+            music: note array, or roll, shape (time, 128).
+
+        Returns:
+            int32 ndarray, shape (beats, pairs of the fullest beat); END fills each row.
+
+        Introduced in lesson 05.
+        """
+        beat, pitch, number = columns(_as_roll(music))
+        pattern = np.minimum(np.searchsorted(self.numbers, number), len(self) - 1)
+        for i in np.flatnonzero(self.numbers[pattern] != number):
+            pattern[i] = self.nearest(int(number[i]))
+        return self._in_rows(beat, pitch * len(self) + pattern, n_beats(music))
+
+    def detokenize(self, tokens):
+        """Read tokens back.
+
+        Args:
+            tokens: int array, shape (beats, pairs).
+
+        Returns:
+            note array.
+
+        Introduced in lesson 05.
+        """
+        return decode(self.draw(tokens))
+
+    def draw(self, tokens):
+        """Draw tokens as a roll: uint8 ndarray, shape (24 * beats, 128)."""
+        tokens = np.asarray(tokens)
+        roll = np.zeros((len(tokens), N_PITCHES, RESOLUTION), np.uint8)
+        beat, slot = np.nonzero(tokens < self.end)
+        pitch, pattern = np.divmod(tokens[beat, slot], len(self))
+        roll[beat, pitch] = self.patterns[pattern]
+        return roll.transpose(0, 2, 1).reshape(-1, N_PITCHES)
+
+    def nearest(self, number):
+        """Find the pattern that differs least: ties over the beat kept, then onsets, then cells."""
+        if number not in self._nearest:  # remembered then, since rare patterns come again
+            pattern = (number & PLACES > 0).astype(np.uint8)
+            edges = (self.patterns != pattern)[:, [0, -1]].sum(axis=1)
+            onsets = (_onsets(self.patterns) != _onsets(pattern)).sum(axis=1)
+            cells = (self.patterns != pattern).sum(axis=1)
+            self._nearest[number] = int(np.lexsort((cells, onsets, edges))[0])
+        return self._nearest[number]
+
+    def exact(self, music):
+        """Tell which beats the vocabulary writes exactly: bool ndarray, shape (beats,)."""
+        beat, _, number = columns(_as_roll(music))
+        known = np.ones(n_beats(music), bool)
+        known[beat[~np.isin(number, self.numbers)]] = False
+        return known
+
+    def prepare(self, music, most):
+        """Write music as the generator plays it: at most so many pairs a beat, no open end.
+
+        Of a fuller beat the outer voices stay. A pattern that sounds to the end of its beat while
+        the pitch does not go on in the next beat is closed (see `close_ends`).
+
+        Args:
+            music: note array or roll.
+            most: int, pairs a beat.
+
+        Returns:
+            int32 ndarray, shape (beats, most).
+
+        Introduced in lesson 06.
+        """
+        roll = self.draw(thin(self.tokenize(music), most, self.end))
+        tokens = self.tokenize(close_ends(roll))
+        missing = most - tokens.shape[1]
+        return np.pad(tokens, ((0, 0), (0, missing)), constant_values=self.end)
+
+    def _in_rows(self, beat, token, length):
+        counts = np.bincount(beat, minlength=length)
+        rows = np.full((length, counts.max(initial=0)), self.end, np.int32)
+        rows[beat, np.arange(len(beat)) - np.repeat(np.cumsum(counts) - counts, counts)] = token
+        return rows
+
+
+def columns(roll):
+    """List what each pitch plays in each beat: three int arrays, beat, pitch, pattern number."""
+    n_missing = -len(roll) % RESOLUTION
+    beats = np.pad(roll, ((0, n_missing), (0, 0))).reshape(-1, RESOLUTION, N_PITCHES)
+    numbers = np.einsum("bsp,s->bp", beats, PLACES, dtype=np.int64)
+    beat, pitch = np.nonzero(numbers)
+    return beat, pitch, numbers[beat, pitch]
+
+
+def thin(tokens, most, end):
+    """Leave out inner voices where a beat has more than so many pairs."""
+    counts = (tokens < end).sum(axis=1)
+    slot = np.arange(min(most, tokens.shape[1]))
+    skipped = np.maximum(counts - most, 0)[:, None] * (slot >= most // 2)
+    return np.take_along_axis(tokens, slot + skipped, axis=1)
+
+
+def close_ends(roll):
+    """Silence the last step of a beat where the same pitch does not sound in the next one.
+
+    A note's last step is silent. What sounds through the last step of a beat and is silent in
+    the first of the next would last one step too long.
+
+    Args:
+        roll: uint8 ndarray, shape (24 * beats, 128).
+
+    Returns:
+        uint8 ndarray, the same shape.
+
+    Introduced in lesson 05.
+    """
+    roll = roll.copy()
+    last, first = roll[RESOLUTION - 1 : -1 : RESOLUTION], roll[RESOLUTION::RESOLUTION]
+    last &= first
+    return roll
+
+
+def learn_vocabulary(pieces, n_patterns=256):
+    """Collect the commonest patterns of some music.
+
+    Args:
+        pieces: iterable of note arrays or rolls.
+        n_patterns: int, the most patterns to keep.
+
+    Returns:
+        Vocabulary.
+
+    Raises:
+        ValueError: nothing sounds.
+
+    Introduced in lesson 05.
+    """
+    counts = Counter()
+    for music in pieces:
+        counts.update(columns(close_ends(_as_roll(music)))[2].tolist())
+    return Vocabulary([number for number, _ in counts.most_common(n_patterns)])
+
+
+def n_beats(music):
+    """Count the beats that music fills, the last one perhaps in part."""
+    return -(-(len(music) if music.ndim == 2 else n_steps(music)) // RESOLUTION)
+
+
+def _as_roll(music):
+    """Draw a note array; a roll is filled up to whole beats."""
+    if music.ndim == 2:
+        return np.pad(music, ((0, -len(music) % RESOLUTION), (0, 0)))
+    return encode(crop(music, 0, MAX_STEPS), RESOLUTION * min(n_beats(music), MAX_STEPS // RESOLUTION))
+
+
+def _onsets(patterns):
+    """Mark the steps at which a note begins."""
+    before = np.concatenate([np.zeros_like(patterns[..., :1]), patterns[..., :-1]], axis=-1)
+    return patterns > before
