@@ -6,7 +6,7 @@ import numpy as np
 
 from . import fidelity, overlaps
 from .clipping import noise_like
-from .overlaps import PAIRS, SINGLES, PieceSet
+from .overlaps import CHORD, PAIRS, SINGLES, PieceSet
 from .pianoroll import STEPS_PER_MEASURE
 from .spread import spread_overlap
 from .table import Table
@@ -80,14 +80,14 @@ def set_scores(generated, reference, n_equal, n_bootstrap=200, seed=0):
         n_bootstrap, seed: int.
 
     Returns:
-        dict of name to (value, low, high): overlaps of `SINGLES` and `PAIRS`, Yang & Lerch's
+        dict of name to (value, low, high): overlaps of `SINGLES`, `PAIRS` and `CHORD`, Yang & Lerch's
         overlapped area and divergence (means over the features), precision, recall, density,
         coverage, Fréchet distance, and the accuracy of a classifier. Low and high are NaN where
         no interval is drawn.
     """
     scores = {
         f"overlap: {name}": overlaps.event_overlap(generated, reference, name, n_bootstrap, seed)
-        for name in SINGLES + PAIRS
+        for name in (*SINGLES, *PAIRS, CHORD)
     }
     spreads = [spread_row(generated, reference, name) for name in overlaps.FEATURES]
     for column in ("overlapped area", "divergence"):

@@ -13,6 +13,7 @@ from .pianoroll import RESOLUTION, STEPS_PER_MEASURE
 
 SINGLES = ("note length", "onset in the beat", "melodic interval")
 PAIRS = ("length, next length", "interval, next interval", "pitch class, place in measure")
+CHORD = "chord"  # the set of pitch classes that sound together
 # What `describe` tells of a piece of 8 measures, without synonyms: the space of `fidelity`.
 FEATURES = tuple(
     name for name in GLOSSARY
@@ -69,7 +70,8 @@ def events(notes):
         notes: note array.
 
     Returns:
-        dict of int ndarrays: one number a note (or interval) for `SINGLES`, one a pair for `PAIRS`.
+        dict of int ndarrays: one number a note (or interval) for `SINGLES`, one a pair for `PAIRS`,
+        one an onset for `CHORD`.
 
     Introduced in lesson 08.
     """
@@ -85,6 +87,7 @@ def events(notes):
         "length, next length": length[:-1] * 100 + length[1:],
         "interval, next interval": step[:-1] * 100 + step[1:],
         "pitch class, place in measure": pitch_class * 100 + notes["onset"] % STEPS_PER_MEASURE,
+        CHORD: statistics.chords(notes),
     }
 
 
@@ -120,7 +123,7 @@ def event_overlap(generated, reference, name, n_bootstrap=200, seed=0):
 
     Args:
         generated, reference: PieceSet.
-        name: str, one of `SINGLES` or `PAIRS`.
+        name: str, one of `SINGLES` or `PAIRS`, or `CHORD`.
         n_bootstrap: int, how often both sets are drawn anew (whole pieces) for the interval.
         seed: int.
 

@@ -121,7 +121,9 @@ class PairGAN(keras.Model):
     def _adversarial_step(self, real, music):
         config, size, n_beats = self.config, real.shape[0], real.shape[1] // RESOLUTION
         latents = self.draw((size, n_beats, LATENT_SIZE), 2)
-        played = tf.ensure_shape(self.generator.play(latents, ending=False), (size, n_beats, config.pairs))
+        played = tf.ensure_shape(
+            self.generator.play(latents, ending=False), (size, n_beats, config.pairs)
+        )
         blank = tf.fill((size, N_BLANKS, config.pairs), NOTHING)
         metres, lengths = tf.fill([size], METRES.index("4/4")), tf.fill([size], -1)
         with tf.GradientTape(persistent=True) as tape:

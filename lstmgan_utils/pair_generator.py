@@ -299,7 +299,9 @@ class PairGenerator(keras.Model):
         counts = tf.reduce_sum(tf.cast(tokens < self.end, tf.int32), axis=-1)
         counts = tf.where(tokens[:, 0] >= 0, counts, -1)
         order = tf.argsort(-counts)
-        counts, hidden, pasts, tokens = (tf.gather(x, order) for x in (counts, hidden, pasts, tokens))
+        counts, hidden, pasts, tokens = (
+            tf.gather(x, order) for x in (counts, hidden, pasts, tokens)
+        )
         context, (state, last, same) = self.context(hidden), self.begin(hidden, pasts)
         found = []
         for slot in range(self.config.pairs):

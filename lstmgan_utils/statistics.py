@@ -124,6 +124,27 @@ def intervals(notes):
     return np.diff(melody(notes)["pitch"].astype(int))
 
 
+def chords(notes):
+    """List what sounds together at each onset, as sets of pitch classes.
+
+    Args:
+        notes: note array.
+
+    Returns:
+        int ndarray, shape (onsets,): bit c is 1 where pitch class c sounds, begun or held.
+
+    Introduced in lesson 08.
+    """
+    start = notes["onset"].astype(int)
+    onsets = np.unique(start)
+    first, last = (np.searchsorted(onsets, time) for time in (start, start + notes["duration"]))
+    classes = notes["pitch"].astype(int) % 12
+    change = np.zeros((len(onsets) + 1, 12), int)
+    np.add.at(change, (first, classes), 1)
+    np.add.at(change, (last, classes), -1)
+    return (np.cumsum(change, axis=0)[:-1] > 0) @ (1 << np.arange(12))
+
+
 def entropy(counts):
     """Entropy of counts, in bits; NaN without counts.
 

@@ -1,22 +1,53 @@
 """The targets that this project set itself, and how far a set of generated pieces gets."""
 
+import dataclasses
+
 import numpy as np
 
 from .clipping import clips, noise_like
 from .comparison import score_table, set_scores
 from .novelty import novelty
-from .overlaps import PAIRS, SINGLES, PieceSet, interval, mean_interval
+from .overlaps import CHORD, PAIRS, SINGLES, PieceSet, interval, mean_interval
 from .pianoroll import STEPS_PER_MEASURE, fit_to_roll
 from .table import Table
 
 NAN = float("nan")
-OVERLAPS = {f"overlap: {name}": 0.97 for name in SINGLES}  # shares of the ceiling
-OVERLAPS |= {f"overlap: {name}": 0.9 for name in PAIRS}
-NEAR = {  # statistic: how far its mean may lie from that of held-out music, as a share of it
-    "scale_consistency": 0.05, "notes_per_beat": 0.05, "silence": 0.05, "used_pitch_classes": 0.05,
-    "repetition_1": 0.25, "repetition_2": 0.25, "similarity_4": 0.25,
-    "ending_longer": 0.25, "ending_home": 0.25,
-}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Targets:
+    """What generated music is held to.
+
+    Introduced in lesson 08.
+    """
+
+    overlaps: dict  # event: least share of the ceiling
+    near: dict  # statistic: how far its mean may lie from that of held-out music, as a share of it
+    coverage: float
+    classifiers: dict  # name: highest accuracy
+    within: dict = dataclasses.field(default_factory=dict)  # as `near`, but a plain difference
+
+
+FOLK = Targets(
+    overlaps=dict.fromkeys(SINGLES, 0.97) | dict.fromkeys(PAIRS, 0.9),
+    near={
+        "scale_consistency": 0.05, "notes_per_beat": 0.05, "silence": 0.05,
+        "used_pitch_classes": 0.05, "repetition_1": 0.25, "repetition_2": 0.25,
+        "similarity_4": 0.25, "ending_longer": 0.25, "ending_home": 0.25,
+    },
+    coverage=0.7,
+    classifiers={"logistic regression": 0.7, "random forest": 0.7},
+)  # fmt: skip
+PIANO = Targets(
+    overlaps=dict.fromkeys((*SINGLES, CHORD), 0.95),
+    near={
+        "notes_per_beat": 0.1, "polyphony": 0.1, "polyphony_rate": 0.1, "used_pitch_classes": 0.1,
+        "repetition_1": 0.25,
+    },
+    within={"empty_measure_rate": 0.02},
+    coverage=0.6,
+    classifiers={"random forest": 0.75},
+)  # fmt: skip
 SANITY = {  # measure: (what a piece must be, least share of pieces that are)
     "sounds at all": (lambda found: found["n_notes"] > 0, 1.0),
     "holds no note over 4 measures": (
@@ -44,7 +75,8 @@ def scorecard(generated, held_out, training, **settings):
     return scorecards({"generated": generated}, held_out, training, **settings)["generated"]
 
 
-def scorecards(writers, held_out, training, *, measures=8, align=4, n_bootstrap=200, seed=0):
+def scorecards(writers, held_out, training, *, measures=8, align=4, n_bootstrap=200, seed=0,
+               targets=FOLK):  # fmt: skip
     """Judge several writers, all between the same ceiling and floor.
 
     Args:
@@ -55,6 +87,7 @@ def scorecards(writers, held_out, training, *, measures=8, align=4, n_bootstrap=
         align: int, real clips start at multiples of so many measures.
         n_bootstrap: int, draws for the 95 % intervals.
         seed: int.
+        targets: Targets, `FOLK` or `PIANO`.
 
     Returns:
         dict of name to Table as from `scorecard`.
@@ -75,9 +108,13 @@ def scorecards(writers, held_out, training, *, measures=8, align=4, n_bootstrap=
     cards = {}
     for name, one in sets.items():
         scores = score_table(set_scores(one, reference, n_equal, n_bootstrap, seed), *found)
-        card = cards[name] = Table(overlap_row(score) for score in scores)
+        card = cards[name] = Table(overlap_row(score, targets) for score in scores)
         judged = [one, *anchors]
-        card += [near_row(*near, judged, reference, n_bootstrap, seed) for near in NEAR.items()]
+        card += [
+            near_row(name, room, judged, reference, n_bootstrap, seed, plain=plain)
+            for plain, rooms in ((False, targets.near), (True, targets.within))
+            for name, room in rooms.items()
+        ]
         card.append(qualified_row(judged, reference, n_bootstrap, seed))
         card += novelty_rows(judged, reference, tunes, n_bootstrap, seed)
         card += sanity_rows(judged, reference)
@@ -91,22 +128,27 @@ def _row(measure, values, held_out, ceiling, floor, target, met):
             "met": met if met is None else bool(met)}  # fmt: skip
 
 
-def overlap_row(score):
+def overlap_row(score, targets=FOLK):
     """Give a row of `compare` its target."""
     name, value, ceiling = score["measure"], score["generated"], score["ceiling"]
+    kind, _, what = name.partition(": ")
     target, met = "", None
-    if name in OVERLAPS:
-        target, met = f"≥ {OVERLAPS[name]} of ceiling", value >= OVERLAPS[name] * ceiling
+    if kind == "overlap" and what in targets.overlaps:
+        share = targets.overlaps[what]
+        target, met = f"≥ {share} of ceiling", value >= share * ceiling
     elif name == "coverage":
-        target, met = "≥ 0.70", value >= 0.70
-    elif name.startswith("classifier"):
-        target, met = "≤ 0.70", value <= 0.70
+        target, met = f"≥ {targets.coverage:.2f}", value >= targets.coverage
+    elif kind == "classifier" and what in targets.classifiers:
+        most = targets.classifiers[what]
+        target, met = f"≤ {most:.2f}", value <= most
     values = value, score["low"], score["high"]
     return _row(name, values, NAN, ceiling, score["floor"], target, met)
 
 
-def near_row(name, share, sets, reference, n_bootstrap=200, seed=0):
+def near_row(name, share, sets, reference, n_bootstrap=200, seed=0, *, plain=False):
     """Say whether a mean lies near that of real music: within a share of it, or within chance.
+
+    With `plain`, `share` is the difference itself.
 
     Chance is twice the standard error of the difference: the held-out clips are few, and a target
     that other real music misses would be no target.
@@ -114,8 +156,8 @@ def near_row(name, share, sets, reference, n_bootstrap=200, seed=0):
     means = [float(np.nanmean(one.values(name))) for one in (reference, *sets[1:])]
     values = mean_interval(sets[0].values(name), n_bootstrap, seed)
     chance = 2 * float(np.hypot(standard_error(sets[0], name), standard_error(reference, name)))
-    room = max(share * abs(means[0]), chance)
-    target = f"within {share:.0%} or {chance:.3f}"
+    room = max(share if plain else share * abs(means[0]), chance)
+    target = f"within {share if plain else f'{share:.0%}'} or {chance:.3f}"
     return _row(name, values, *means, target, abs(values[0] - means[0]) <= room)
 
 

@@ -185,7 +185,9 @@ def _as_roll(music):
     """Draw a note array; a roll is filled up to whole beats."""
     if music.ndim == 2:
         return np.pad(music, ((0, -len(music) % RESOLUTION), (0, 0)))
-    return encode(crop(music, 0, MAX_STEPS), RESOLUTION * min(n_beats(music), MAX_STEPS // RESOLUTION))
+    return encode(
+        crop(music, 0, MAX_STEPS), RESOLUTION * min(n_beats(music), MAX_STEPS // RESOLUTION)
+    )
 
 
 def _onsets(patterns):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from toy_tunes import toy_songs
 
-from lstmgan_utils import evaluation, fidelity, overlaps, spread
+from lstmgan_utils import evaluation, fidelity, overlaps, spread, targets
 from lstmgan_utils.clipping import clips, home_tunes, noise_like
 from lstmgan_utils.corpus import from_arrays, song_row
 from lstmgan_utils.overlaps import PieceSet
@@ -29,7 +29,15 @@ def test_overlap_of_lengths_by_hand():
     assert overlaps.event_overlap(ours, real, "melodic interval")[0] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("name", overlaps.SINGLES + overlaps.PAIRS)
+def test_overlap_of_chords_by_hand():
+    held = [(0, 48, 60), (0, 24, 64), (24, 24, 67), (48, 24, 72)]  # C+E, C held under G, C alone
+    ours, real = PieceSet([note_array(held)]), PieceSet([note_array(held[:2] + held[3:])])
+    assert ours.events[0]["chord"].tolist() == [1 + 2**4, 1 + 2**7, 1]
+    # shares of C+E, C+G, C: a third each, against a half, none and a half
+    assert overlaps.event_overlap(ours, real, "chord")[0] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("name", (*overlaps.SINGLES, *overlaps.PAIRS, overlaps.CHORD))
 def test_a_set_overlaps_itself_wholly(name):
     pieces = PieceSet(clips(toy_songs(8)))
     value, low, high = overlaps.event_overlap(pieces, pieces, name)
@@ -252,6 +260,21 @@ def test_writers_judged_together_score_as_each_alone(toys):
     )
     league = evaluation.league_table(cards)
     assert league["coverage"]["noise"] < 0.2 < league["coverage"]["real"]
+
+
+def test_piano_is_held_to_its_own_targets(toys):
+    training, held_out = toys
+    doubled = [
+        np.sort(np.concatenate([c, transpose(c, -12)])) for c in clips(toy_songs(40, seed=4))
+    ]
+    (card,) = evaluation.scorecards(
+        {"octaves": doubled}, held_out, training, n_bootstrap=0, targets=targets.PIANO
+    ).values()
+    assert card["overlap: chord"]["met"] and card["overlap: chord"]["target"] == "≥ 0.95 of ceiling"
+    assert card["polyphony"]["generated"] == 2 and card["polyphony"]["held_out"] == 1
+    assert card["polyphony"]["met"] is False and card["notes_per_beat"]["met"] is False
+    assert card["empty_measure_rate"]["target"].startswith("within 0.02 or")
+    assert "silence" not in card.column("measure")
 
 
 def test_scorecard_catches_silence_copies_and_a_held_note(toys):
