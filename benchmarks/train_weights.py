@@ -9,7 +9,6 @@ import csv
 import dataclasses
 import json
 import time
-from pathlib import Path
 
 import tensorflow as tf
 

@@ -15,6 +15,7 @@ from .config import LATENT_SIZE
 from .generator import place_features
 from .lookback import fold
 from .pianoroll import N_PITCHES, RESOLUTION
+from .recurrence import run_lstm
 from .tokens import Vocabulary
 from .vocabulary import BEATS_PER_MEASURE, METRES, SECTION
 
@@ -134,9 +135,7 @@ class PairGenerator(keras.Model):
         large = keras.initializers.RandomNormal(stddev=0.3, seed=config.seed)
         self.pitch_embedding = self.add_weight((N_PITCHES, size), large, name="pitches")
         self.pattern_embedding = self.add_weight((n_patterns, size), large, name="patterns")
-        self.lstms = [
-            keras.layers.LSTM(config.units, return_sequences=True, name=f"time_{n}") for n in (1, 2)
-        ]
+        self.time_cells = [keras.layers.LSTMCell(config.units, name=f"time_{n}") for n in (1, 2)]
         self.pitch_cell = keras.layers.LSTMCell(units, name="pitch")
         dense = keras.layers.Dense
         self.first_state = dense(2 * units, "tanh", name="first_state")
@@ -149,13 +148,13 @@ class PairGenerator(keras.Model):
         )
         n_places = 4 + 8 + len(METRES) + 4
         for layer, width in (
-            (self.lstms[0], n_places + len(LOOKBACK) + N_BACKS * size),
-            (self.lstms[1], config.units), (self.pitch_cell, size + N_BACKS),
+            (self.time_cells[0], n_places + len(LOOKBACK) + N_BACKS * size),
+            (self.time_cells[1], config.units), (self.pitch_cell, size + N_BACKS),
             (self.first_state, config.units), (self.context, config.units), (self.to_pitch, units),
             (self.to_rhythm, units + size), (self.to_pattern, units),
             (self.copy_pitch, units), (self.copy_pattern, units),
         ):  # fmt: skip
-            layer.build((None, None, width) if layer in self.lstms else (None, width))
+            layer.build((None, width))
         self.is_open = tf.constant(vocabulary.patterns[:, -1] > 0)  # sounds to the beat's end
         self.goes_on = tf.constant(vocabulary.patterns[:, 0] > 0)  # sounds from its beginning
         self.built = True
@@ -284,8 +283,8 @@ class PairGenerator(keras.Model):
         hidden = self.inputs(places, summaries, pasts, earlier)
         drop = functools.partial(self._drop, dropout, seed)
         hidden = drop(hidden, 0)
-        for layer in self.lstms:
-            hidden = layer(hidden)
+        for cell in self.time_cells:
+            hidden = run_lstm(cell, hidden)
         n_rows = batch * n_beats
         return self._walk_along(
             tf.reshape(drop(hidden, 1), (n_rows, -1)),
@@ -306,15 +305,17 @@ class PairGenerator(keras.Model):
         found = []
         for slot in range(self.config.pairs):
             n = tf.reduce_sum(tf.cast(counts >= slot, tf.int32))  # beats that have come so far
-            context, last, same, pasts = context[:n], last[:n], same[:n], pasts[:n]
+            some = tf.maximum(n, 1)  # since layers refuse to work on nothing
+            context, last, same, pasts = (x[:some] for x in (context, last, same, pasts))
+            state, token = [part[:some] for part in state], tokens[:some, slot]
             scores, output, state, offers, next_held = self.pitch_scores(
-                slot, context, [part[:n] for part in state], last, same, pasts
+                slot, context, state, last, same, pasts
             )
-            token, known = tokens[:n, slot], tf.cast(pasts[..., 0] >= 0, tf.float32)
-            pitch = self.split(token)[0]
+            pitch, known = self.split(token)[0], tf.cast(pasts[..., 0] >= 0, tf.float32)
             patterns = self.pattern_scores(pitch, drop(output, 2 + slot), offers, next_held, known)
-            found.append({"pitch_scores": scores, "pattern_scores": patterns, "token": token,
-                          "last": last, "beat": order[:n]})  # fmt: skip
+            step = {"pitch_scores": scores, "pattern_scores": patterns, "token": token,
+                    "last": last, "beat": order[:some]}  # fmt: skip
+            found.append({name: values[:n] for name, values in step.items()})
             last, same = token, same * tf.cast(offers == token[:, None], tf.float32)
         return {name: tf.concat([one[name] for one in found], 0) for name in found[0]}
 
@@ -363,7 +364,7 @@ class PairGenerator(keras.Model):
         music = tf.TensorArray(tf.int32, N_BLANKS + 1 + tune, False, False, element_shape=shape)
         blank = tf.fill([N_BLANKS + 1, batch, self.config.pairs], NOTHING)
         music = music.scatter(tf.range(N_BLANKS + 1), blank)
-        states = [[tf.zeros((batch, self.config.units))] * 2 for _ in self.lstms]
+        states = [[tf.zeros((batch, self.config.units))] * 2 for _ in self.time_cells]
         for beat in tf.range(tune):
             fresh = beat % (SECTION * per_measure) == 0
             states = [[tf.where(fresh, 0.0, part) for part in state] for state in states]
@@ -371,8 +372,8 @@ class PairGenerator(keras.Model):
             pasts = tf.transpose(music.gather(now - backs), [1, 0, 2])
             earlier = tf.transpose(music.gather(now - 1 - backs[1:]), [1, 0, 2])
             hidden = self.inputs(places[:, beat], self.summarize(pasts), pasts, earlier)
-            for n, layer in enumerate(self.lstms):
-                hidden, states[n] = layer.cell(hidden, states[n])
+            for n, cell in enumerate(self.time_cells):
+                hidden, states[n] = cell(hidden, states[n])
             music = music.write(now, self._play_beat(hidden, pasts, values[:, beat], temperature))
         played = tf.transpose(music.stack()[N_BLANKS + 1 :], [1, 0, 2])
         return tf.reshape(played, [n_songs, -1, self.config.pairs])[:, :n_beats]
@@ -430,4 +431,4 @@ def straight_through(scores, choice):
     """
     soft = tf.nn.softmax(scores)
     hard = tf.one_hot(choice, scores.shape[-1])
-    return hard + soft - tf.stop_gradient(soft)
+    return hard + (soft - tf.stop_gradient(soft))  # in this order exactly 0 and 1
