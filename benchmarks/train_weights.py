@@ -1,7 +1,9 @@
 """Train the weights "folk" and "piano": both phases, resumable at any batch.
 
 Usage: python -m benchmarks.train_weights NAME [--corpus folk] [--until N] [--set key=value ...]
-The run folder outputs/runs/NAME holds config.json, the newest save, log.csv and minutes.
+       python -m benchmarks.train_weights NAME --judge "what this run is"
+The run folder outputs/runs/NAME holds config.json, the newest save and log.csv. Judging adds a row
+to benchmarks/pair_experiments.csv and writes the scorecard of seeds 0 to 999 into the run folder.
 """
 
 import argparse
@@ -9,21 +11,29 @@ import csv
 import dataclasses
 import json
 import time
+from pathlib import Path
+
+import numpy as np
 
 import tensorflow as tf
 
-from lstmgan_utils import corpus, pair_windows, runs, runtime, tokens, windows
+from lstmgan_utils import corpus, evaluation, pair_windows, runs, runtime, targets, tokens, windows
 from lstmgan_utils.gan import ADVERSARIAL, WARM_UP
 from lstmgan_utils.pair_gan import PairGAN
 from lstmgan_utils.pair_generator import PairConfig
+from lstmgan_utils.piano_parts import piano_parts
+from lstmgan_utils.sampling import draw_latent
 
 CONFIGS = {"folk": PairConfig(), "piano": PairConfig(pairs=12)}
 EVERY = 50
+SEEDS = range(1000)
+AT_ONCE = 4000  # beats to play at a time
+TABLE = Path(__file__).parent / "pair_experiments.csv"
 
 
 def songs_of(name):
     """Open a corpus: (Songs to learn from, held-out Songs)."""
-    songs = corpus.builtin_tunes() if name == "folk" else corpus.open_store(name)
+    songs = corpus.builtin_tunes() if name == "folk" else piano_parts()
     return tuple(songs.select(part) for part in songs.split(0))
 
 
@@ -97,6 +107,66 @@ def save(model, facts, folder, number, losses, progress):
         print(row, flush=True)
 
 
+def play_many(generator, seeds, measures=8, metre="4/4", ending=True):
+    """Play one piece a seed: list of note arrays."""
+    latents, pieces = [draw_latent(seed, measures, metre) for seed in seeds], []
+    size = max(1, AT_ONCE // len(latents[0]))
+    for first in range(0, len(latents), size):
+        played = generator.play(np.stack(latents[first : first + size]), metre, ending=ending)
+        pieces += [generator.vocabulary.detokenize(tokens) for tokens in played.numpy()]
+    return pieces
+
+
+def held_out_nats(model, tunes, size=64):
+    """Measure the cross-entropy, in nats a beat, of the averaged weights on held-out tunes."""
+    sections = pair_windows.sections_of(tunes, model.vocabulary, model.config.pairs)
+    model.generator.set_weights(model.average.get_weights())
+    picks = np.random.default_rng(0).permutation(len(sections[0]))[: 8 * size]
+    step = tf.function(model.likelihood)
+    lots = [picks[i : i + size] for i in range(0, len(picks) - size + 1, size)]
+    return float(np.mean([step(*(tf.constant(c[lot]) for c in sections)) for lot in lots]))
+
+
+def judge(name, kind, what):
+    """Judge the newest save of a run: print its scorecard and add a row to the table."""
+    folder = runtime.project_root() / "outputs" / "runs" / name
+    facts = json.loads((folder / "config.json").read_text())
+    songs, held_out = songs_of(kind)
+    model, _ = open_run(folder, PairConfig(**facts["config"]), songs, None)
+    pieces = play_many(model.average, SEEDS)
+    goals = targets.FOLK if kind == "folk" else targets.PIANO
+    card = evaluation.scorecards({name: pieces}, held_out, songs, n_bootstrap=0, targets=goals)[
+        name
+    ]
+    batch = int(model.n_batches.numpy())
+    card.to_csv(folder / f"scores_{batch:06d}.csv")
+    row = {"run": name, "what": what, "corpus": kind, "data_hash": songs.hash, "batches": batch,
+           "minutes": round(sum(facts["minutes"].values()), 1),
+           "settings": json.dumps(changes(facts["config"])),
+           "nats_a_beat": held_out_nats(model, windows.prepare(held_out)),
+           "targets_met": sum(r["met"] is True for r in card),
+           "targets": sum(r["met"] is not None for r in card)}  # fmt: skip
+    row |= {r["measure"]: f"{r['generated']:.4g}" for r in card}
+    add_row(row)
+    print(card, row, sep="\n")
+
+
+def changes(config):
+    """List the settings that differ from the defaults."""
+    usual = plain(PairConfig())
+    return {key: value for key, value in config.items() if usual[key] != value}
+
+
+def add_row(row):
+    """Add a row to the table of experiments; columns that are new to it come last."""
+    rows = list(csv.DictReader(open(TABLE, newline=""))) if TABLE.is_file() else []
+    columns = dict.fromkeys(key for one in (*rows, row) for key in one)
+    with runtime.atomic_path(TABLE) as path, open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(columns))
+        writer.writeheader()
+        writer.writerows([*rows, row])
+
+
 def parse(text):
     """Read "key=value" as a setting."""
     key, value = text.split("=")
@@ -107,12 +177,15 @@ def main():
     """Train one run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name")
-    parser.add_argument("--corpus", default="folk", help="folk, or the path of a store")
+    parser.add_argument("--corpus", default="folk", choices=["folk", "piano"])
     parser.add_argument("--until", type=int)
     parser.add_argument("--set", nargs="*", default=[], type=parse)
+    parser.add_argument("--judge", metavar="WHAT")
     options = parser.parse_args()
-    preset = "folk" if options.corpus == "folk" else "piano"
-    config = dataclasses.replace(CONFIGS[preset], **dict(options.set))
+    if options.judge:
+        judge(options.name, options.corpus, options.judge)
+        return
+    config = dataclasses.replace(CONFIGS[options.corpus], **dict(options.set))
     train(options.name, config, songs_of(options.corpus)[0], options.until)
 
 

@@ -25,6 +25,7 @@ TUNE = 2 * SECTION  # measures; a longer piece is a medley of tunes
 N_BLANKS = SECTION * max(BEATS_PER_MEASURE.values())  # beats that a look-back reaches
 NOTHING = -1  # in place of a token: no music there, before a tune begins and after its end
 NEVER = -1e9  # score of what may not be chosen
+REACH = 24  # semitones: the widest interval that is scored as one
 MAX_PAIRS = LATENT_SIZE // 2  # a beat's 24 random values: two decisions a pair
 
 
@@ -42,6 +43,7 @@ class PairConfig:
     pitch_units: int = 160
     copying: bool = True  # copy logits
     repeat_flags: bool = True
+    intervals: bool = True  # pitches are also scored by how far they are from others
     measures: int = 8  # length of the rolls that the discriminator sees
     filters: tuple = (64, 96, 128, 192)
     penalty: float = 0.5  # twice the weight of R1 + R2
@@ -103,6 +105,27 @@ def choose(scores, values, temperature=1.0):
     return tf.reduce_sum(tf.cast(reached < place[:, None] * reached[:, -1:], tf.int32), axis=-1)
 
 
+def relative(scores, origin):
+    """Turn scores of intervals, shape (rows, 49), into scores of pitches, shape (rows, 129).
+
+    Args:
+        scores: float tensor, of −24 to 24 semitones.
+        origin: int tensor, shape (rows,), the pitch that they are counted from; −1 for none.
+
+    Returns:
+        float tensor; 0 for what is farther away, and for END.
+
+    Introduced in lesson 05.
+    """
+    pitch = tf.range(N_PITCHES + 1)
+    interval = pitch - origin[:, None] + REACH
+    inside = (
+        (interval >= 0) & (interval <= 2 * REACH) & (pitch < N_PITCHES) & (origin >= 0)[:, None]
+    )
+    values = tf.gather(scores, tf.clip_by_value(interval, 0, 2 * REACH), batch_dims=1)
+    return tf.where(inside, values, 0.0)
+
+
 def raise_scores(scores, places, amounts):
     """Add to the scores, shape (rows, choices), the amounts at the places, both (rows, n)."""
     rows, choices = tf.unstack(tf.shape(scores))
@@ -141,6 +164,9 @@ class PairGenerator(keras.Model):
         self.first_state = dense(2 * units, "tanh", name="first_state")
         self.context = dense(size, name="context")
         self.to_pitch = dense(N_PITCHES + 1, name="to_pitch")
+        self.from_pair, self.from_beat = (
+            dense(2 * REACH + 1, name=f"from_{name}") for name in ("pair", "beat")
+        )
         self.to_rhythm = dense(units, "relu", name="to_rhythm")
         self.to_pattern = dense(n_patterns, name="to_pattern")
         self.copy_pitch, self.copy_pattern = (
@@ -153,8 +179,11 @@ class PairGenerator(keras.Model):
             (self.first_state, config.units), (self.context, config.units), (self.to_pitch, units),
             (self.to_rhythm, units + size), (self.to_pattern, units),
             (self.copy_pitch, units), (self.copy_pattern, units),
+            (self.from_pair, units), (self.from_beat, units),
         ):  # fmt: skip
             layer.build((None, width))
+        ends = RESOLUTION - np.argmax(vocabulary.patterns[:, ::-1], axis=1)
+        self.ends = tf.constant(ends, tf.int32)  # after so many steps the pitch is silent
         self.is_open = tf.constant(vocabulary.patterns[:, -1] > 0)  # sounds to the beat's end
         self.goes_on = tf.constant(vocabulary.patterns[:, 0] > 0)  # sounds from its beginning
         self.built = True
@@ -235,6 +264,9 @@ class PairGenerator(keras.Model):
         if self.config.copying:
             known = tf.cast(pasts[..., 0] >= 0, tf.float32)
             scores = raise_scores(scores, self.split(offers)[0], self.copy_pitch(output) * known)
+        if self.config.intervals:
+            scores += relative(self.from_pair(output), tf.where(last < 0, -1, self.split(last)[0]))
+            scores += relative(self.from_beat(output), self.last_pitch(before))
         pitch = tf.range(N_PITCHES + 1)
         allowed = (pitch >= lowest[:, None]) & (pitch <= next_held[:, None])
         return tf.where(allowed, scores, NEVER), output, state, offers, next_held
@@ -249,6 +281,17 @@ class PairGenerator(keras.Model):
             fits = known * tf.cast(offered == pitch[:, None], tf.float32)
             scores = raise_scores(scores, pattern, self.copy_pattern(hidden) * fits)
         return tf.where((pitch != next_held)[:, None] | self.goes_on, scores, NEVER)
+
+    def last_pitch(self, tokens):
+        """Find the pitch, of beats (rows, pairs), that sounds last, the highest of several; or −1.
+
+        A melody goes on from there.
+        """
+        pitch, pattern = self.split(tf.maximum(tokens, 0))
+        is_pair = (tokens >= 0) & (tokens < self.end)
+        late = tf.gather(self.ends, pattern) * N_PITCHES + pitch
+        last = tf.reduce_max(tf.where(is_pair, late, -1), axis=-1)
+        return tf.where(last < 0, -1, last % N_PITCHES)
 
     def _above(self, tokens, floor):
         """Find the first token from `floor` up: END where there is none."""

@@ -136,6 +136,17 @@ def test_scores_along_music_are_probabilities_of_it():
         assert np.array_equal(roll, LOUD.vocabulary.draw(known))
 
 
+def test_intervals_are_scored_from_their_origin():
+    scores = tf.constant([np.arange(-24.0, 25.0)] * 3)
+    found = relative(scores, tf.constant([60, 120, -1])).numpy()
+    assert found[0, 36:85].tolist() == list(range(-24, 25)) and not found[0, :36].any()
+    assert found[1, 127] == 7 and found[1, 128] == 0 and not found[2].any()
+    n = len(LOUD.vocabulary)
+    assert LOUD.vocabulary.patterns[-1].all()  # sounds to the end
+    beats = [[60 * n + n - 1, 64 * n + n - 1, 72 * n], [LOUD.end] * 3, [NOTHING] * 3]
+    assert LOUD.last_pitch(tf.constant(beats)).numpy().tolist() == [64, -1, -1]
+
+
 def test_cross_entropy_by_hand():
     found = {
         "token": tf.constant([60 * 2 + 1, 256]), "pitch_scores": tf.zeros((2, 129)),
