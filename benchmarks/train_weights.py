@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 import tensorflow as tf
 
 from lstmgan_utils import corpus, evaluation, pair_windows, runs, runtime, targets, tokens, windows
@@ -159,7 +158,8 @@ def changes(config):
 
 def add_row(row):
     """Add a row to the table of experiments; columns that are new to it come last."""
-    rows = list(csv.DictReader(open(TABLE, newline=""))) if TABLE.is_file() else []
+    lines = TABLE.read_text().splitlines() if TABLE.is_file() else []
+    rows = list(csv.DictReader(lines))
     columns = dict.fromkeys(key for one in (*rows, row) for key in one)
     with runtime.atomic_path(TABLE) as path, open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, list(columns))

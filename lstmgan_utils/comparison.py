@@ -80,10 +80,10 @@ def set_scores(generated, reference, n_equal, n_bootstrap=200, seed=0):
         n_bootstrap, seed: int.
 
     Returns:
-        dict of name to (value, low, high): overlaps of `SINGLES`, `PAIRS` and `CHORD`, Yang & Lerch's
-        overlapped area and divergence (means over the features), precision, recall, density,
-        coverage, Fréchet distance, and the accuracy of a classifier. Low and high are NaN where
-        no interval is drawn.
+        dict of name to (value, low, high): overlaps of `SINGLES`, `PAIRS` and `CHORD`, Yang
+        & Lerch's overlapped area and divergence (means over the features), precision, recall,
+        density, coverage, Fréchet distance, and the accuracy of a classifier. Low and high are NaN
+        where no interval is drawn.
     """
     scores = {
         f"overlap: {name}": overlaps.event_overlap(generated, reference, name, n_bootstrap, seed)

@@ -101,7 +101,7 @@ def choose(scores, values, temperature=1.0):
     if_likeliest = tf.one_hot(tf.argmax(scores, axis=-1), scores.shape[-1])
     shares = tf.nn.softmax(scores / tf.maximum(temperature, 1e-6))
     reached = tf.cumsum(tf.where(temperature > 0, shares, if_likeliest), axis=-1)
-    place = tf.clip_by_value(0.5 * (1 + tf.math.erf(values / np.sqrt(2))), 1e-6, 1 - 1e-6)
+    place = tf.clip_by_value(0.5 * (1 + tf.math.erf(values / 2**0.5)), 1e-6, 1 - 1e-6)
     return tf.reduce_sum(tf.cast(reached < place[:, None] * reached[:, -1:], tf.int32), axis=-1)
 
 

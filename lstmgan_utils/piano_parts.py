@@ -68,11 +68,11 @@ def write_parts(songs, table, folder=FOLDER):
     """
     folder = Path(folder)
     write_notes(songs, folder / "notes.npz")
-    with atomic_path(folder / "manifest.csv") as path:
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(table)
+    manifest = folder / "manifest.csv"
+    with atomic_path(manifest) as path, open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(table)
 
 
 def write_notes(songs, path):
