@@ -17,9 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from lstmgan_utils import corpus, evaluation, pair_windows, runs, runtime, targets, tokens, windows
+from lstmgan_utils.config import PairConfig
 from lstmgan_utils.gan import ADVERSARIAL, WARM_UP
 from lstmgan_utils.pair_gan import PairGAN
-from lstmgan_utils.pair_generator import PairConfig
 from lstmgan_utils.piano_parts import piano_parts
 from lstmgan_utils.sampling import draw_latent
 

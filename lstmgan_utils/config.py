@@ -6,6 +6,7 @@ import json
 from .pianoroll import RESOLUTION
 
 LATENT_SIZE = RESOLUTION  # random values a beat: one a time step, 19,200 in 200 measures of 4/4
+MAX_PAIRS = LATENT_SIZE // 2  # two decisions a pair of pitch and pattern
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +60,42 @@ class Config:
         if unknown:
             raise ValueError(f"settings {sorted(unknown)} are unknown here; train the run anew")
         return cls(**found)
+
+
+@dataclasses.dataclass(frozen=True)
+class PairConfig:
+    """Settings of the generator, the discriminator and their training.
+
+    Introduced in lesson 05.
+    """
+
+    n_patterns: int = 256
+    pairs: int = 5  # most (pitch, pattern) pairs a beat, up to 12
+    embedding: int = 96  # numbers that describe a pair
+    units: int = 224  # of each time LSTM
+    pitch_units: int = 160
+    copying: bool = True  # copy logits
+    repeat_flags: bool = True
+    intervals: bool = True  # pitches are also scored by how far they are from others
+    measures: int = 8  # length of the rolls that the discriminator sees
+    filters: tuple = (64, 96, 128, 192)
+    penalty: float = 0.5  # twice the weight of R1 + R2
+    warm_up_steps: int = 2400  # likelihood steps before the adversary joins
+    adversarial_steps: int = 600
+    warm_up_beats: int = 64
+    dropout: float = 0.2
+    likelihood_weight: float = 0.2
+    batch_size: int = 32
+    warm_up_learning_rate: float = 4e-3
+    g_learning_rate: float = 2e-4
+    d_learning_rate: float = 1e-3
+    average_decay: float = 0.995
+    seed: int = 0
+
+    def __post_init__(self):
+        object.__setattr__(self, "filters", tuple(self.filters))
+        if not 1 <= self.pairs <= MAX_PAIRS:
+            raise ValueError(f"pairs={self.pairs} is not 1 to {MAX_PAIRS}; choose one that is")
 
 
 PRESETS = {

@@ -4,13 +4,13 @@ It reads what it has played, scores the next pitch from low to high, then its rh
 turns one random value a decision into a choice. Melodies and piano music are the same to it.
 """
 
-import dataclasses
 import functools
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from .choices import REACH, choose, look_back, raise_scores, relative, straight_through
 from .config import LATENT_SIZE
 from .generator import place_features
 from .lookback import fold
@@ -25,116 +25,6 @@ TUNE = 2 * SECTION  # measures; a longer piece is a medley of tunes
 N_BLANKS = SECTION * max(BEATS_PER_MEASURE.values())  # beats that a look-back reaches
 NOTHING = -1  # in place of a token: no music there, before a tune begins and after its end
 NEVER = -1e9  # score of what may not be chosen
-REACH = 24  # semitones: the widest interval that is scored as one
-MAX_PAIRS = LATENT_SIZE // 2  # a beat's 24 random values: two decisions a pair
-
-
-@dataclasses.dataclass(frozen=True)
-class PairConfig:
-    """Settings of the generator, the discriminator and their training.
-
-    Introduced in lesson 05.
-    """
-
-    n_patterns: int = 256
-    pairs: int = 5  # most (pitch, pattern) pairs a beat, up to 12
-    embedding: int = 96  # numbers that describe a pair
-    units: int = 224  # of each time LSTM
-    pitch_units: int = 160
-    copying: bool = True  # copy logits
-    repeat_flags: bool = True
-    intervals: bool = True  # pitches are also scored by how far they are from others
-    measures: int = 8  # length of the rolls that the discriminator sees
-    filters: tuple = (64, 96, 128, 192)
-    penalty: float = 0.5  # twice the weight of R1 + R2
-    warm_up_steps: int = 2400  # likelihood steps before the adversary joins
-    adversarial_steps: int = 600
-    warm_up_beats: int = 64
-    dropout: float = 0.2
-    likelihood_weight: float = 0.2
-    batch_size: int = 32
-    warm_up_learning_rate: float = 4e-3
-    g_learning_rate: float = 2e-4
-    d_learning_rate: float = 1e-3
-    average_decay: float = 0.995
-    seed: int = 0
-
-    def __post_init__(self):
-        object.__setattr__(self, "filters", tuple(self.filters))
-        if not 1 <= self.pairs <= MAX_PAIRS:
-            raise ValueError(f"pairs={self.pairs} is not 1 to {MAX_PAIRS}; choose one that is")
-
-
-def look_back(beats, backs, n_beats, blank):
-    """Look up what was so many beats before each of the last beats.
-
-    Args:
-        beats: tensor, shape (batch, all beats, …).
-        backs: int tensor, shape (batch, look-backs), beats.
-        n_beats: int, how many of the last beats look back.
-        blank: what stands before the first beat.
-
-    Returns:
-        tensor, shape (batch, n_beats, look-backs, …).
-
-    Introduced in lesson 05.
-    """
-    now = tf.range(tf.shape(beats)[1])[-n_beats:]
-    index = now[None, :, None] - backs[:, None]
-    found = tf.gather(beats, tf.maximum(index, 0), batch_dims=1)
-    return tf.where(index[..., None] >= 0, found, blank)
-
-
-def choose(scores, values, temperature=1.0):
-    """Choose by the inverse of the cumulative distribution: one random value, one choice.
-
-    Args:
-        scores: float tensor, shape (batch, choices).
-        values: float tensor, shape (batch,), standard normal; a larger one chooses later.
-        temperature: float, 0 for the likeliest choice.
-
-    Returns:
-        int tensor, shape (batch,).
-
-    Introduced in lesson 05.
-    """
-    if_likeliest = tf.one_hot(tf.argmax(scores, axis=-1), scores.shape[-1])
-    shares = tf.nn.softmax(scores / tf.maximum(temperature, 1e-6))
-    reached = tf.cumsum(tf.where(temperature > 0, shares, if_likeliest), axis=-1)
-    place = tf.clip_by_value(0.5 * (1 + tf.math.erf(values / 2**0.5)), 1e-6, 1 - 1e-6)
-    return tf.reduce_sum(tf.cast(reached < place[:, None] * reached[:, -1:], tf.int32), axis=-1)
-
-
-def relative(scores, origin):
-    """Turn scores of intervals, shape (rows, 49), into scores of pitches, shape (rows, 129).
-
-    Args:
-        scores: float tensor, of −24 to 24 semitones.
-        origin: int tensor, shape (rows,), the pitch that they are counted from; −1 for none.
-
-    Returns:
-        float tensor; 0 for what is farther away, and for END.
-
-    Introduced in lesson 05.
-    """
-    pitch = tf.range(N_PITCHES + 1)
-    interval = pitch - origin[:, None] + REACH
-    inside = (
-        (interval >= 0) & (interval <= 2 * REACH) & (pitch < N_PITCHES) & (origin >= 0)[:, None]
-    )
-    values = tf.gather(scores, tf.clip_by_value(interval, 0, 2 * REACH), batch_dims=1)
-    return tf.where(inside, values, 0.0)
-
-
-def raise_scores(scores, places, amounts):
-    """Add to the scores, shape (rows, choices), the amounts at the places, both (rows, n)."""
-    rows, choices = tf.unstack(tf.shape(scores))
-    flat = tf.tensor_scatter_nd_add(
-        tf.reshape(scores, [-1]),
-        tf.reshape(tf.range(rows)[:, None] * choices + places, [-1, 1]),
-        tf.reshape(amounts, [-1]),
-    )
-    return tf.reshape(flat, [rows, choices])
 
 
 class PairGenerator(keras.Model):
@@ -321,11 +211,10 @@ class PairGenerator(keras.Model):
         music = tf.concat([before, tokens], axis=1)
         pasts = look_back(music, backs, n_beats, NOTHING)
         earlier = look_back(music, 1 + backs[:, 1:], n_beats, NOTHING)
-        summaries = look_back(self.summarize(music), backs, n_beats, 0.0)
+        drop = functools.partial(self._drop, dropout, seed)
+        summaries = drop(look_back(self.summarize(music), backs, n_beats, 0.0), 0)
         places = place_features(n_beats, metres, lengths)
         hidden = self.inputs(places, summaries, pasts, earlier)
-        drop = functools.partial(self._drop, dropout, seed)
-        hidden = drop(hidden, 0)
         for cell in self.time_cells:
             hidden = run_lstm(cell, hidden)
         n_rows = batch * n_beats
@@ -465,13 +354,3 @@ class PairGenerator(keras.Model):
         cells = tf.einsum("np,ns->nsp", pitches, steps)
         cells = tf.math.unsorted_segment_sum(cells, decisions["beat"], batch * n_beats)
         return tf.reshape(cells, (batch, n_beats * RESOLUTION, N_PITCHES))
-
-
-def straight_through(scores, choice):
-    """Write choices as one-hot vectors with the gradient of the softmax of their scores.
-
-    Introduced in lesson 06.
-    """
-    soft = tf.nn.softmax(scores)
-    hard = tf.one_hot(choice, scores.shape[-1])
-    return hard + (soft - tf.stop_gradient(soft))  # in this order exactly 0 and 1

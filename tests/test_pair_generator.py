@@ -11,15 +11,10 @@ from hypothesis import strategies as st
 from toy_tunes import toy_songs
 
 from lstmgan_utils import pair_windows
+from lstmgan_utils.choices import choose, relative, straight_through
+from lstmgan_utils.config import PairConfig
 from lstmgan_utils.pair_gan import PairGAN, cross_entropy
-from lstmgan_utils.pair_generator import (
-    NOTHING,
-    PairConfig,
-    PairGenerator,
-    choose,
-    relative,
-    straight_through,
-)
+from lstmgan_utils.pair_generator import NOTHING, PairGenerator
 from lstmgan_utils.pianoroll import note_array
 from lstmgan_utils.tokens import learn_vocabulary
 from lstmgan_utils.vocabulary import METRES
