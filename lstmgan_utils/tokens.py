@@ -6,12 +6,14 @@ exist, so that 256 of them write nearly all music. A *token* is one such pair as
 END, larger than all of them, fills the row.
 """
 
+import warnings
 from collections import Counter
 
 import numpy as np
 
 from .pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION, crop, decode, encode, n_steps
 
+ENOUGH = 0.9  # share of beats: with fewer known ones, music is no longer itself
 PLACES = 1 << np.arange(RESOLUTION)[::-1]  # the first step counts most
 
 
@@ -116,6 +118,32 @@ class Vocabulary:
         rows = np.full((length, counts.max(initial=0)), self.end, np.int32)
         rows[beat, np.arange(len(beat)) - np.repeat(np.cumsum(counts) - counts, counts)] = token
         return rows
+
+
+def exact_share(vocabulary, pieces):
+    """Tell which share of the beats of some music a vocabulary writes exactly.
+
+    Args:
+        vocabulary: Vocabulary.
+        pieces: iterable of note arrays or rolls.
+
+    Returns:
+        float from 0 to 1; NaN without a beat.
+
+    Warns:
+        UserWarning: less than 90 %.
+
+    Introduced in lesson 05.
+    """
+    known = np.concatenate([np.zeros(0, bool), *(vocabulary.exact(music) for music in pieces)])
+    share = float(known.mean()) if len(known) else float("nan")
+    if share < ENOUGH:
+        warnings.warn(
+            f"only {share:.1%} of {len(known):,} beats are written exactly, the others in the "
+            "nearest known rhythms; learn a vocabulary from music like this (lesson 06)",
+            stacklevel=2,
+        )
+    return share
 
 
 def columns(roll):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmgan_utils.pianoroll import decode, encode, note_array
-from lstmgan_utils.tokens import Vocabulary, close_ends, learn_vocabulary, thin
+from lstmgan_utils.tokens import Vocabulary, close_ends, exact_share, learn_vocabulary, thin
 
 QUARTER, EIGHTH, SECOND_EIGHTH = 2**24 - 2, 2**24 - 2**13, 2**12 - 2
 HELD = 2**24 - 1
@@ -53,6 +53,14 @@ def test_an_unknown_pattern_becomes_the_nearest_of_its_pitch_alone():
     assert SMALL.exact(dotted).tolist() == [False] and SMALL.exact(dotted[1:]).tolist() == [True]
     found = SMALL.detokenize(SMALL.tokenize(dotted))
     assert found.tolist() == [(0, 24, 60), (0, 24, 67)]  # 3 cells more
+
+
+def test_what_is_not_exact_is_counted_and_said():
+    known, dotted = note_array([(0, 240, 60)]), note_array([(0, 18, 60), (24, 24, 60)])
+    assert exact_share(SMALL, [known]) == 1
+    with pytest.warns(UserWarning, match=r"only 50.0% of 2 beats"):
+        assert exact_share(SMALL, [dotted]) == 0.5
+    assert np.isnan(exact_share(SMALL, []))
 
 
 def test_a_note_lasts_no_step_too_long():
