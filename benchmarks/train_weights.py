@@ -133,10 +133,11 @@ def judge(name, kind, what):
     songs, held_out = songs_of(kind)
     model, _ = open_run(folder, PairConfig(**facts["config"]), songs, None)
     pieces = play_many(model.average, SEEDS)
-    goals = targets.FOLK if kind == "folk" else targets.PIANO
-    card = evaluation.scorecards({name: pieces}, held_out, songs, n_bootstrap=0, targets=goals)[
-        name
-    ]
+    goals, real = targets.FOLK, held_out
+    if kind == "piano":  # few songs, but long ones: up to four clips of each, side by side
+        goals, real = targets.PIANO, evaluation.clips(held_out, 8, align=8, per_song=4)
+    cards = evaluation.scorecards({name: pieces}, real, songs, n_bootstrap=0, targets=goals)
+    card = cards[name]
     batch = int(model.n_batches.numpy())
     card.to_csv(folder / f"scores_{batch:06d}.csv")
     row = {"run": name, "what": what, "corpus": kind, "data_hash": songs.hash, "batches": batch,
@@ -147,7 +148,8 @@ def judge(name, kind, what):
            "targets": sum(r["met"] is not None for r in card)}  # fmt: skip
     row |= {r["measure"]: f"{r['generated']:.4g}" for r in card}
     add_row(row)
-    print(card, row, sep="\n")
+    missed = [r["measure"] for r in card if r["met"] is False]
+    print(card, f"missed: {missed}", f"{row['nats_a_beat']:.3f} nats a beat", sep="\n")
 
 
 def changes(config):
@@ -162,7 +164,7 @@ def add_row(row):
     rows = list(csv.DictReader(lines))
     columns = dict.fromkeys(key for one in (*rows, row) for key in one)
     with runtime.atomic_path(TABLE) as path, open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(columns))
+        writer = csv.DictWriter(file, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows([*rows, row])
 

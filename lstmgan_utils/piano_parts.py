@@ -70,7 +70,7 @@ def write_parts(songs, table, folder=FOLDER):
     write_notes(songs, folder / "notes.npz")
     manifest = folder / "manifest.csv"
     with atomic_path(manifest) as path, open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
 
