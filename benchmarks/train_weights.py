@@ -20,13 +20,12 @@ from lstmgan_utils import corpus, evaluation, pair_windows, runs, runtime, targe
 from lstmgan_utils.config import PairConfig
 from lstmgan_utils.gan import ADVERSARIAL, WARM_UP
 from lstmgan_utils.pair_gan import PairGAN
+from lstmgan_utils.pair_sampling import sample_many
 from lstmgan_utils.piano_parts import piano_parts
-from lstmgan_utils.sampling import draw_latent
 
 CONFIGS = {"folk": PairConfig(), "piano": PairConfig(pairs=12)}
 EVERY = 50
 SEEDS = range(1000)
-AT_ONCE = 4000  # beats to play at a time
 TABLE = Path(__file__).parent / "pair_experiments.csv"
 
 
@@ -46,9 +45,10 @@ def open_run(folder, config, songs, tunes):
     else:
         vocabulary = tokens.learn_vocabulary([t.notes for t in tunes], config.n_patterns)
         facts = {"config": plain(config), "patterns": vocabulary.numbers.tolist(),
+                 "durations": vocabulary.durations.tolist(),
                  "data_hash": songs.hash, "n_songs": len(songs), "minutes": {},
                  "versions": runtime.versions()}  # fmt: skip
-    model = PairGAN(config, tokens.Vocabulary(facts["patterns"]))
+    model = PairGAN(config, tokens.Vocabulary(facts["patterns"], facts["durations"]))
     model.compile()
     save = folder / "newest.weights.h5"
     if save.is_file():
@@ -106,16 +106,6 @@ def save(model, facts, folder, number, losses, progress):
         print(row, flush=True)
 
 
-def play_many(generator, seeds, measures=8, metre="4/4", ending=True):
-    """Play one piece a seed: list of note arrays."""
-    latents, pieces = [draw_latent(seed, measures, metre) for seed in seeds], []
-    size = max(1, AT_ONCE // len(latents[0]))
-    for first in range(0, len(latents), size):
-        played = generator.play(np.stack(latents[first : first + size]), metre, ending=ending)
-        pieces += [generator.vocabulary.detokenize(tokens) for tokens in played.numpy()]
-    return pieces
-
-
 def held_out_nats(model, tunes, size=64):
     """Measure the cross-entropy, in nats a beat, of the averaged weights on held-out tunes."""
     sections = pair_windows.sections_of(tunes, model.vocabulary, model.config.pairs)
@@ -132,7 +122,7 @@ def judge(name, kind, what):
     facts = json.loads((folder / "config.json").read_text())
     songs, held_out = songs_of(kind)
     model, _ = open_run(folder, PairConfig(**facts["config"]), songs, None)
-    pieces = play_many(model.average, SEEDS)
+    pieces = sample_many(model.average, SEEDS)
     goals, real = targets.FOLK, held_out
     if kind == "piano":  # few songs, but long ones: up to four clips of each, side by side
         goals, real = targets.PIANO, evaluation.clips(held_out, 8, align=8, per_song=4)

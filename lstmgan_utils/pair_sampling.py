@@ -31,7 +31,8 @@ def play_latents(generator, latents, metre="4/4", temperature=1.0, ending=True):
     for first in range(0, len(latents), size):
         lot = np.stack(latents[first : first + size])
         played = generator.play(lot, metre, temperature, ending).numpy()
-        pieces += [generator.vocabulary.detokenize(tokens) for tokens in played]
+        words = generator.vocabulary
+        pieces += [words.tidy(words.detokenize(tokens)) for tokens in played]
     return pieces
 
 
@@ -69,6 +70,7 @@ def save_generator(generator, folder):
     facts = {
         "config": dataclasses.asdict(generator.config),
         "patterns": generator.vocabulary.numbers.tolist(),
+        "durations": generator.vocabulary.durations.tolist(),
         "versions": runtime.versions(),
     }
     with runtime.atomic_path(folder / "config.json") as path:
@@ -108,7 +110,8 @@ def load_generator(folder):
     from .runs import read_facts, read_weights
 
     facts = read_facts(folder)
-    generator = PairGenerator(PairConfig(**facts["config"]), Vocabulary(facts["patterns"]))
+    vocabulary = Vocabulary(facts["patterns"], facts["durations"])
+    generator = PairGenerator(PairConfig(**facts["config"]), vocabulary)
     read_weights(generator, Path(folder) / "generator.weights.h5")
     return generator
 

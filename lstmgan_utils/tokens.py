@@ -22,15 +22,17 @@ class Vocabulary:
 
     Args:
         numbers: ints, the patterns: bit 23 is the first step of the beat, bit 0 the last.
+        durations: ints, the lengths of notes that music has, in steps; () for any.
 
     Introduced in lesson 05.
     """
 
-    def __init__(self, numbers):
+    def __init__(self, numbers, durations=()):
         self.numbers = np.unique(np.asarray(numbers, np.int64))
         if not len(self.numbers) or self.numbers[0] < 1 or self.numbers[-1] >= 2**RESOLUTION:
             raise ValueError("patterns are numbers from 1 to 2 ** 24 - 1; give at least one")
         self.patterns = (self.numbers[:, None] & PLACES > 0).astype(np.uint8)
+        self.durations = np.unique(np.asarray(durations, np.int64))
         self.end = N_PITCHES * len(self)
         self._nearest = {}
 
@@ -66,6 +68,25 @@ class Vocabulary:
         Introduced in lesson 05.
         """
         return decode(self.draw(tokens))
+
+    def tidy(self, notes):
+        """Shorten each note to a length that music has.
+
+        Two beats that are both well formed may hold a tied note as no music has it: a triplet
+        tied to a sixteenth.
+
+        Args:
+            notes: note array.
+
+        Returns:
+            note array; a note shorter than all known lengths stays as it is.
+
+        Introduced in lesson 05.
+        """
+        place = np.searchsorted(self.durations, notes["duration"], side="right") - 1
+        tidy = notes.copy()
+        tidy["duration"][place >= 0] = self.durations[place[place >= 0]]
+        return tidy
 
     def draw(self, tokens):
         """Draw tokens as a roll: uint8 ndarray, shape (24 * beats, 128)."""
@@ -183,25 +204,32 @@ def close_ends(roll):
     return roll
 
 
-def learn_vocabulary(pieces, n_patterns=256):
-    """Collect the commonest patterns of some music.
+def learn_vocabulary(pieces, n_patterns=256, least=3):
+    """Collect the commonest patterns of some music, and the lengths of its notes.
 
     Args:
         pieces: iterable of note arrays or rolls.
         n_patterns: int, the most patterns to keep.
+        least: int, patterns and lengths that fewer pieces have are left out, as slips of a pen.
 
     Returns:
         Vocabulary.
 
     Raises:
-        ValueError: nothing sounds.
+        ValueError: nothing is left.
 
     Introduced in lesson 05.
     """
-    counts = Counter()
+    patterns, common, durations = Counter(), Counter(), Counter()
     for music in pieces:
-        counts.update(columns(close_ends(_as_roll(music)))[2].tolist())
-    return Vocabulary([number for number, _ in counts.most_common(n_patterns)])
+        roll = close_ends(_as_roll(music))
+        found = Counter(columns(roll)[2].tolist())
+        patterns.update(found)
+        common.update(found.keys())
+        durations.update(np.unique(decode(roll)["duration"]).tolist())
+    known = [number for number, _ in patterns.most_common() if common[number] >= least]
+    lengths = [length for length, count in durations.items() if count >= least]
+    return Vocabulary(known[:n_patterns], lengths)
 
 
 def n_beats(music):

@@ -31,7 +31,8 @@ TUNES = prepare(toy_songs(4))
 def loud_generator(seed=0, config=TINY):
     """Build a generator whose random weights are large enough to matter, with chords and ties."""
     chords = note_array([(0, 48, 60), (12, 24, 64), (48, 30, 67), (0, 90, 48)])
-    vocabulary = learn_vocabulary([t.notes for t in TUNES] + [chords], config.n_patterns)
+    pieces = [t.notes for t in TUNES] + [chords]
+    vocabulary = learn_vocabulary(pieces, config.n_patterns, least=1)
     generator, rng = PairGenerator(config, vocabulary), np.random.default_rng(seed)
     weights = [rng.normal(0, 0.7, w.shape) for w in generator.get_weights()]
     generator.set_weights(weights)

@@ -29,7 +29,7 @@ def test_tokens_by_hand():
 def test_every_roll_of_known_patterns_comes_back(pieces):
     if not any(roll.any() for roll in pieces):
         return
-    vocabulary = learn_vocabulary(pieces, 10_000)
+    vocabulary = learn_vocabulary(pieces, 10_000, least=1)
     for roll in pieces:
         roll = close_ends(np.pad(roll, ((0, -len(roll) % 24), (0, 0))))
         tokens = vocabulary.tokenize(roll)
@@ -78,7 +78,12 @@ def test_of_a_full_beat_the_outer_voices_stay():
 
 def test_the_commonest_patterns_are_kept():
     piece = note_array([(0, 24, 60), (24, 24, 62), (48, 12, 60), (72, 12, 60), (84, 12, 60)])
-    assert learn_vocabulary([piece], 2).numbers.tolist() == [EIGHTH, QUARTER]
+    found = learn_vocabulary([piece] * 3, 2)
+    assert found.numbers.tolist() == [EIGHTH, QUARTER] and found.durations.tolist() == [12, 24]
+    slip = note_array([(0, 7, 60), (24, 240, 60)])
+    found = learn_vocabulary([piece, piece, piece, slip])
+    assert found.numbers.tolist() == [EIGHTH, EIGHTH + SECOND_EIGHTH, QUARTER]
+    assert found.tidy(slip).tolist() == [(0, 7, 60), (24, 24, 60)]  # 7: shorter than any
 
 
 @pytest.mark.parametrize("numbers", [[], [0], [2**24]])
