@@ -206,7 +206,8 @@ class PairGenerator(keras.Model):
         batch, n_beats, _ = tokens.shape
         per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres)
         backs = tf.concat([[1], LOOKBACK], 0) * tf.concat(
-            [tf.ones_like(per_measure)[:, None], tf.repeat(per_measure[:, None], 5, 1)], 1
+            [tf.ones_like(per_measure)[:, None], tf.repeat(per_measure[:, None], len(LOOKBACK), 1)],
+            1,
         )
         music = tf.concat([before, tokens], axis=1)
         pasts = look_back(music, backs, n_beats, NOTHING)
