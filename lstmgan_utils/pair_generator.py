@@ -48,6 +48,7 @@ class PairGenerator(keras.Model):
         large = keras.initializers.RandomNormal(stddev=0.3, seed=config.seed)
         self.pitch_embedding = self.add_weight((N_PITCHES, size), large, name="pitches")
         self.pattern_embedding = self.add_weight((n_patterns, size), large, name="patterns")
+        self.interval_embedding = self.add_weight((2 * REACH + 1, size), large, name="intervals")
         self.time_cells = [keras.layers.LSTMCell(config.units, name=f"time_{n}") for n in (1, 2)]
         self.pitch_cell = keras.layers.LSTMCell(units, name="pitch")
         dense = keras.layers.Dense
@@ -147,30 +148,40 @@ class PairGenerator(keras.Model):
         full = waiting >= self.config.pairs - slot  # no room for others
         lowest = tf.where(full & (waiting > 0), next_held, self.split(floor)[0])
         lowest = tf.minimum(lowest, N_PITCHES)  # after END comes END
-        output, state = self.pitch_cell(
-            tf.concat([context + self.embed(last), same], axis=-1), state
-        )
+        origin = self.last_pitch(before)
+        pitch_before = tf.where(last < 0, -1, self.split(last)[0])
+        pair = self.embed(last) + self.embed_interval(pitch_before, origin)
+        output, state = self.pitch_cell(tf.concat([context + pair, same], axis=-1), state)
         scores = self.to_pitch(output)
         if self.config.copying:
             known = tf.cast(pasts[..., 0] >= 0, tf.float32)
             scores = raise_scores(scores, self.split(offers)[0], self.copy_pitch(output) * known)
         if self.config.intervals:
-            scores += relative(self.from_pair(output), tf.where(last < 0, -1, self.split(last)[0]))
-            scores += relative(self.from_beat(output), self.last_pitch(before))
+            scores += relative(self.from_pair(output), pitch_before)
+            scores += relative(self.from_beat(output), origin)
         pitch = tf.range(N_PITCHES + 1)
         allowed = (pitch >= lowest[:, None]) & (pitch <= next_held[:, None])
         return tf.where(allowed, scores, NEVER), output, state, offers, next_held
 
-    def pattern_scores(self, pitch, output, offers, next_held, known):
+    def pattern_scores(self, pitch, output, offers, next_held, pasts):
         """Score the patterns of a pitch: shape (rows, patterns)."""
         tone = tf.gather(self.pitch_embedding, tf.minimum(pitch, N_PITCHES - 1))
+        tone += self.embed_interval(pitch, self.last_pitch(pasts[:, 0]))
         hidden = self.to_rhythm(tf.concat([output, tone], axis=-1))
         scores = self.to_pattern(hidden)
         if self.config.copying:
             offered, pattern = self.split(offers)
-            fits = known * tf.cast(offered == pitch[:, None], tf.float32)
-            scores = raise_scores(scores, pattern, self.copy_pattern(hidden) * fits)
+            fits = (pasts[..., 0] >= 0) & (offered == pitch[:, None])
+            scores = raise_scores(
+                scores, pattern, self.copy_pattern(hidden) * tf.cast(fits, tf.float32)
+            )
         return tf.where((pitch != next_held)[:, None] | self.goes_on, scores, NEVER)
+
+    def embed_interval(self, pitch, origin):
+        """Describe how far pitches are from where the last beat ended: shape (rows, embedding)."""
+        interval = tf.clip_by_value(pitch - origin, -REACH, REACH) + REACH
+        there = (pitch >= 0) & (pitch < N_PITCHES) & (origin >= 0) & self.config.intervals
+        return tf.gather(self.interval_embedding, interval) * tf.cast(there, tf.float32)[:, None]
 
     def last_pitch(self, tokens):
         """Find the pitch, of beats (rows, pairs), that sounds last, the highest of several; or −1.
@@ -244,8 +255,8 @@ class PairGenerator(keras.Model):
             scores, output, state, offers, next_held = self.pitch_scores(
                 slot, context, state, last, same, pasts
             )
-            pitch, known = self.split(token)[0], tf.cast(pasts[..., 0] >= 0, tf.float32)
-            patterns = self.pattern_scores(pitch, drop(output, 2 + slot), offers, next_held, known)
+            pitch = self.split(token)[0]
+            patterns = self.pattern_scores(pitch, drop(output, 2 + slot), offers, next_held, pasts)
             step = {"pitch_scores": scores, "pattern_scores": patterns, "token": token,
                     "last": last, "beat": order[:some]}  # fmt: skip
             found.append({name: values[:n] for name, values in step.items()})
@@ -314,7 +325,6 @@ class PairGenerator(keras.Model):
     def _play_beat(self, hidden, pasts, values, temperature):
         """Walk up the keyboard until every row has come to END: shape (batch, pairs)."""
         context, (state, last, same) = self.context(hidden), self.begin(hidden, pasts)
-        known = tf.cast(pasts[..., 0] >= 0, tf.float32)
         pairs = self.config.pairs
         tokens = tf.TensorArray(tf.int32, pairs, element_shape=(None,))
         tokens = tokens.scatter(tf.range(pairs), tf.fill([pairs, tf.shape(hidden)[0]], self.end))
@@ -324,7 +334,7 @@ class PairGenerator(keras.Model):
                 slot, context, state, last, same, pasts
             )
             pitch = choose(scores, values[:, 2 * slot], temperature)
-            scores = self.pattern_scores(pitch, output, offers, next_held, known)
+            scores = self.pattern_scores(pitch, output, offers, next_held, pasts)
             pattern = choose(scores, values[:, 2 * slot + 1], temperature)
             last = tf.minimum(pitch * len(self.vocabulary) + pattern, self.end)
             tokens = tokens.write(slot, last)
