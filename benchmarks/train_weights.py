@@ -1,7 +1,8 @@
 """Train the weights "folk" and "piano": both phases, resumable at any batch.
 
 Usage: python -m benchmarks.train_weights NAME [--corpus folk] [--until N] [--set key=value ...]
-       python -m benchmarks.train_weights NAME --judge "what this run is"
+       python -m benchmarks.train_weights NAME --judge "what this run is" [--corpus folk]
+       python -m benchmarks.train_weights NAME --ship [--corpus folk]
 The run folder outputs/runs/NAME holds config.json, the newest save and log.csv. Judging adds a row
 to benchmarks/pair_experiments.csv and writes the scorecard of seeds 0 to 999 into the run folder.
 """
@@ -16,11 +17,20 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from lstmgan_utils import corpus, evaluation, pair_windows, runs, runtime, targets, tokens, windows
+from lstmgan_utils import (
+    corpus,
+    evaluation,
+    pair_sampling,
+    pair_windows,
+    runs,
+    runtime,
+    targets,
+    tokens,
+    windows,
+)
 from lstmgan_utils.config import PairConfig
 from lstmgan_utils.gan import ADVERSARIAL, WARM_UP
 from lstmgan_utils.pair_gan import PairGAN
-from lstmgan_utils.pair_sampling import sample_many
 from lstmgan_utils.piano_parts import piano_parts
 
 CONFIGS = {"folk": PairConfig(), "piano": PairConfig(pairs=12)}
@@ -122,7 +132,7 @@ def judge(name, kind, what):
     facts = json.loads((folder / "config.json").read_text())
     songs, held_out = songs_of(kind)
     model, _ = open_run(folder, PairConfig(**facts["config"]), songs, None)
-    pieces = sample_many(model.average, SEEDS)
+    pieces = pair_sampling.sample_many(model.average, SEEDS)
     goals, real = targets.FOLK, held_out
     if kind == "piano":  # few songs, but long ones: up to four clips of each, side by side
         goals, real = targets.PIANO, evaluation.clips(held_out, 8, align=8, per_song=4)
@@ -140,6 +150,22 @@ def judge(name, kind, what):
     add_row(row)
     missed = [r["measure"] for r in card if r["met"] is False]
     print(card, f"missed: {missed}", f"{row['nats_a_beat']:.3f} nats a beat", sep="\n")
+
+
+def ship(name, kind):
+    """Write the averaged weights of a judged run, their record and scorecard into the package."""
+    folder = runtime.project_root() / "outputs" / "runs" / name
+    facts = json.loads((folder / "config.json").read_text())
+    model, _ = open_run(folder, PairConfig(**facts["config"]), songs_of(kind)[0], None)
+    target = pair_sampling.save_generator(model.average, pair_sampling.PAIR_WEIGHTS / kind)
+    record = {key: facts[key] for key in ("data_hash", "n_songs", "minutes", "versions")}
+    record |= {"run": name, "seed": model.config.seed, "batches": int(model.n_batches.numpy()),
+               "data": f"{kind}, training side of split(0)",
+               "seeds_judged": [SEEDS[0], SEEDS[-1]]}  # fmt: skip
+    with runtime.atomic_path(target / "record.json") as path:
+        path.write_text(json.dumps(record, indent=1) + "\n")
+    with runtime.atomic_path(target / "scores.csv") as path:
+        path.write_text(max(folder.glob("scores_*.csv")).read_text())
 
 
 def changes(config):
@@ -173,10 +199,12 @@ def main():
     parser.add_argument("--until", type=int)
     parser.add_argument("--set", nargs="*", default=[], type=parse)
     parser.add_argument("--judge", metavar="WHAT")
+    parser.add_argument("--ship", action="store_true")
     options = parser.parse_args()
     if options.judge:
-        judge(options.name, options.corpus, options.judge)
-        return
+        return judge(options.name, options.corpus, options.judge)
+    if options.ship:
+        return ship(options.name, options.corpus)
     config = dataclasses.replace(CONFIGS[options.corpus], **dict(options.set))
     train(options.name, config, songs_of(options.corpus)[0], options.until)
 

@@ -13,10 +13,11 @@ import numpy as np
 from . import runtime
 from .config import PairConfig
 from .pair_generator import PairGenerator
-from .sampling import WEIGHTS, blend, draw_latent
+from .sampling import blend, draw_latent
 from .tokens import Vocabulary
 
 BEATS_AT_ONCE = 3200
+PAIR_WEIGHTS = Path(__file__).parent / "weights_pairs"
 
 
 def sample_many(generator, seeds, measures=8, *, metre="4/4", temperature=1.0, ending=True):
@@ -118,4 +119,4 @@ def load_generator(folder):
 
 def load_pretrained(name="folk"):
     """Load a generator with the weights that ship with the package."""
-    return load_generator(WEIGHTS / f"{name}_pairs")
+    return load_generator(PAIR_WEIGHTS / name)
