@@ -163,10 +163,10 @@ class _PartWriter:
             text = f"<divisions>{RESOLUTION}</divisions>{text}{self._clefs()}"
         text = f"<attributes>{text}</attributes>" if text else ""
         if "tempo" in marks:
-            tempo = f"{marks['tempo']:.6g}"
+            tempo = marks["tempo"]  # read with one decimal: MIDI keeps 97.6 as 97.5995
             text += ("<direction><direction-type><metronome><beat-unit>quarter</beat-unit>"
-                     f"<per-minute>{tempo}</per-minute></metronome></direction-type>"
-                     f'<sound tempo="{tempo}"/></direction>')  # fmt: skip
+                     f"<per-minute>{round(tempo, 1):g}</per-minute></metronome></direction-type>"
+                     f'<sound tempo="{tempo:.6g}"/></direction>')  # fmt: skip
         return text
 
     def _clefs(self):

@@ -266,6 +266,7 @@ def test_the_tempo_of_a_score_is_the_one_given(tmp_path):
     path = pianoroll.write_score(PIECE, tmp_path / "a.musicxml", tempo=92.5)
     marks = converter.parse(path).recurse().getElementsByClass("MetronomeMark")
     assert {mark.getQuarterBPM() for mark in marks} == {92.5}
+    assert "<per-minute>97.6<" in pianoroll.to_musicxml(PIECE, tempo=97.5995)  # as MIDI keeps 97.6
 
 
 def test_beams_join_the_notes_of_a_beat_and_triplets_stay_apart():
