@@ -1,3 +1,3 @@
-"""Reusable code of the LSTM-GAN course; import its rooms by name."""
+"""Reusable code of the LSTM-GAN course; import its modules by name."""
 
 __version__ = "0.1.0"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .. import filtering, runtime
 from ..conversion.engines import convert_folder
-from ..pianoroll.abc_notation import read_abc
+from ..pianoroll.abc_notation import decode_abc, read_abc
 from .building import build_store, fill_store
 from .songs import whole_song
 from .store import open_store
@@ -64,7 +64,7 @@ def list_tunes():
     jobs, folder = {}, Path(corpus.__file__).parent
     for source in COLLECTIONS:
         for file in sorted((folder / source).glob("*.abc")):
-            for text in split_tunes(read_text(file)):
+            for text in split_tunes(decode_abc(file.read_bytes())):
                 title = re.search(r"(?m)^T:[ \t]*(.+?)\s*$", text)
                 name = title[1] if title else file.stem
                 file_hash = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -73,15 +73,6 @@ def list_tunes():
         raise FileNotFoundError(f"{folder} holds no tunes: this music21 came without its corpus; "
                                 "install music21 with pip")  # fmt: skip
     return list(jobs.items())
-
-
-def read_text(file):
-    """Read a text file in UTF-8 or, as older files are, in Latin-1."""
-    data = file.read_bytes()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def split_tunes(text):

@@ -47,8 +47,23 @@ def read_abc(text):
     return notes, info | {"fifths": sharps, "mode": mode or "", "n_grace": 0, "program": None}
 
 
+def decode_abc(data):
+    """Return the bytes of an ABC file as text: UTF-8, UTF-16 or, as older files are, Latin-1.
+
+    Raises:
+        ValueError: UTF-16 that breaks off.
+    """
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        return data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        if wide:
+            raise ValueError("it is UTF-16 that breaks off; save it as UTF-8") from None
+        return data.decode("latin-1")
+
+
 def read_abc_text(path):
-    """Read an ABC file of one tune, in UTF-8 or UTF-16 or, as older files are, in Latin-1.
+    """Read an ABC file of one tune, in any encoding that `decode_abc` knows.
 
     Args:
         path: the `.abc` file.
@@ -59,14 +74,7 @@ def read_abc_text(path):
     Raises:
         ValueError: one plain reason why it cannot be read.
     """
-    data = read_regular_file(path, MAX_BYTES)
-    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    try:
-        text = data.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError:
-        if wide:
-            raise ValueError("it is UTF-16 that breaks off; save it as UTF-8") from None
-        text = data.decode("latin-1")
+    text = decode_abc(read_regular_file(path, MAX_BYTES))
     n_tunes = len(re.findall(r"^X:", text, re.MULTILINE))
     if n_tunes > 1:
         raise ValueError(f"it holds {n_tunes} tunes; save each of them in a file of its own")
