@@ -21,8 +21,7 @@ import mido
 import numpy as np
 
 from lstmgan_utils import pianoroll, runtime
-from lstmgan_utils.corpus import tunes
-from lstmgan_utils.pianoroll.abc_notation import without_graces
+from lstmgan_utils.pianoroll.abc_notation import decode_abc, without_graces
 
 SEED = 2026
 HERE = Path(__file__).parent
@@ -139,7 +138,7 @@ def read_parts(path):
     warnings.filterwarnings("ignore", module="music21")  # a few overfull measures in the sources
     path = Path(corpus.__file__).parent / path
     if path.suffix == ".abc":
-        score = converter.parse(without_graces(tunes.read_text(path)), format="abc")
+        score = converter.parse(without_graces(decode_abc(path.read_bytes())), format="abc")
     else:
         score = converter.parse(path, forceSource=True)
     _, info = pianoroll.notes_from_score(score)
