@@ -89,7 +89,7 @@ class SampleWriter(keras.callbacks.Callback):
 
     def write(self, number, logs=None):
         """Sample, write `step_000010.mid`, and say what is wrong with it."""
-        self.notes = sampling.play_latents(self.model.average, self.latent[None])[0]
+        self.notes = sampling.sample_latents(self.model.ema, self.latent[None])[0]
         pianoroll.write_midi(self.notes, self.folder / f"step_{number:06d}.mid")
         if words := diagnose(self.notes, len(self.latent) * pianoroll.RESOLUTION, logs):
             if not any(words in warning for warning in self.warnings):

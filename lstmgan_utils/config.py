@@ -1,4 +1,4 @@
-"""All settings of a model and its training, as data: four presets and the first try."""
+"""All settings of a model and its training, as data, and presets of them."""
 
 import dataclasses
 import json
@@ -6,6 +6,8 @@ import json
 from .pianoroll import RESOLUTION
 
 LATENT_SIZE = RESOLUTION  # random values a beat: one a time step, 19,200 in 200 measures of 4/4
+MAX_PAIRS = LATENT_SIZE // 2  # two random values choose a pair: its pitch and its pattern
+CHOICES = {"model": ("lstmgan", "first_try"), "loss": ("relativistic", "cross_entropy")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,38 +19,40 @@ class Config:
 
     model: str = "lstmgan"  # or "first_try", the description taken literally
     measures: int = 8  # length of the rolls that the discriminator sees
-    n_words: int = 2048  # beats in the generator's vocabulary
-    embedding: int = 96  # numbers that describe a word
-    units: int = 192  # of each of the two LSTM layers
+    n_patterns: int = 256  # rhythm patterns in the vocabulary, at most
+    max_pairs: int | None = None  # (pitch, pattern) pairs a beat, 1 to 12; None: what songs need
+    embedding: int = 96  # numbers that describe a pair
+    units: int = 224  # of each of the two time LSTM layers
+    pitch_units: int = 160  # of the pitch LSTM
+    copying: bool = True  # copy logits
+    repeat_flags: bool = True
+    intervals: bool = True  # pitches are also scored by their distance from others
     filters: tuple = (64, 96, 128, 192)  # of the discriminator's strided convolutions
     loss: str = "relativistic"  # or "cross_entropy"
     penalty: float = 0.5  # twice the weight of R1 + R2
-    softness: float = 0.5  # temperature of the softmax behind the straight-through choice
-    warm_up_steps: int = 2400  # likelihood steps before the adversary joins
+    pretraining_steps: int = 4000  # of likelihood, before the adversary joins
     adversarial_steps: int = 600
-    warm_up_beats: int = 64  # of each section of a tune that the warm-up reads, at most 64
-    dropout: float = 0.25
-    free_bits: float = 0.1  # nats a song latent value may carry unpunished
-    likelihood_weight: float = 0.2  # of the warm-up's loss while the adversary plays
+    pretraining_beats: int = 64  # of each section that pretraining reads, at most 64
+    dropout: float = 0.1
+    likelihood_weight: float = 0.2  # of pretraining's loss during adversarial training
     batch_size: int = 32
-    warm_up_learning_rate: float = 2e-3
+    pretraining_rate: float = 4e-3  # Adam's learning rate at first, then a cosine down to 2 %
     g_learning_rate: float = 2e-4
     d_learning_rate: float = 1e-3
-    average_decay: float = 0.995  # of the running average of the weights that samples use
+    ema_decay: float = 0.995  # of the moving average of the weights that samples use
     seed: int = 0
 
     def __post_init__(self):
         object.__setattr__(self, "filters", tuple(self.filters))
-        for name, choices in (
-            ("model", ("lstmgan", "first_try")),
-            ("loss", ("relativistic", "cross_entropy")),
-        ):
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 found = getattr(self, name)
                 raise ValueError(f"{name}={found!r} is unknown; choose from {choices}")
+        if self.max_pairs is not None and not 1 <= self.max_pairs <= MAX_PAIRS:
+            raise ValueError(f"max_pairs={self.max_pairs} is not 1 to {MAX_PAIRS}")
 
     def to_json(self):
-        """Write the settings as a JSON text."""
+        """Return the settings as a JSON text."""
         return json.dumps(dataclasses.asdict(self), indent=1)
 
     @classmethod
@@ -63,14 +67,14 @@ class Config:
 
 PRESETS = {
     "smoke": Config(
-        measures=2, n_words=256, embedding=16, units=16, filters=(8, 8, 8, 8), warm_up_steps=10,
-        adversarial_steps=10, warm_up_beats=32, batch_size=4,
+        measures=2, n_patterns=64, embedding=16, units=16, pitch_units=16, filters=(8, 8, 8, 8),
+        pretraining_steps=10, adversarial_steps=10, pretraining_beats=32, batch_size=4,
     ),
     "laptop": Config(),
     "colab": Config(batch_size=64, units=256),
     "full": Config(measures=200, batch_size=8),
     "first_try": Config(
         model="first_try", measures=200, units=128, loss="cross_entropy", penalty=0.0,
-        warm_up_steps=0, batch_size=2, g_learning_rate=1e-3, d_learning_rate=1e-3,
+        pretraining_steps=0, batch_size=2, g_learning_rate=1e-3, d_learning_rate=1e-3,
     ),
 }  # fmt: skip

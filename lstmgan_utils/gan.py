@@ -1,8 +1,9 @@
-"""The game: a generator that learns tunes, then plays against a discriminator.
+"""The GAN: the losses of generator and discriminator, and a training step of both phases.
 
-Training has two phases. In the *warm-up* the generator predicts the next beat of real tunes
-(likelihood). In the *adversarial* phase it plays freely, its rolls are judged by the
-discriminator, and it learns to be judged real; the warm-up's loss goes on beside it, as an anchor.
+First *likelihood pretraining*: the generator predicts each next decision of real music, given the
+true ones before it (teacher forcing). Then *adversarial training*: it samples freely, the
+discriminator scores its rolls, and it learns to pass for real, while the likelihood's loss goes
+on beside (likelihood regularisation).
 """
 
 from pathlib import Path
@@ -13,14 +14,22 @@ import tensorflow as tf
 from . import runs
 from .config import LATENT_SIZE
 from .discriminator import GENERATED, REAL, build_discriminator
-from .generator import Encoder, build_generator
+from .generator import build_generator
 from .pianoroll import RESOLUTION
+from .vocabulary import METRES
+from .windows import N_BLANKS, NOTHING
 
-WARM_UP, ADVERSARIAL = "warm-up", "adversarial"
+PRETRAINING, ADVERSARIAL = "pretraining", "adversarial"
 
 
 def real_score(logits):
-    """Turn two logits into the log odds of "real": log softmax(real) - log softmax(generated).
+    """Return the log odds of "real": log softmax(real) - log softmax(generated).
+
+    Args:
+        logits: float tensor, shape (batch, 2).
+
+    Returns:
+        float tensor, shape (batch,).
 
     Introduced in lesson 04.
     """
@@ -28,7 +37,7 @@ def real_score(logits):
 
 
 def cross_entropy_losses(real, fake):
-    """Score both players by softmax cross-entropy, as in the first GANs.
+    """Compute the losses of both networks by cross-entropy, as in the first GANs.
 
     Args:
         real, fake: float tensors, shape (batch,), log odds of "real".
@@ -44,7 +53,7 @@ def cross_entropy_losses(real, fake):
 
 
 def relativistic_losses(real, fake):
-    """Score both players by comparing a generated roll with a real one.
+    """Compute the losses of both networks by comparing a generated roll with a real one.
 
     Args:
         real, fake: float tensors, shape (batch,), log odds of "real".
@@ -81,41 +90,27 @@ def gradient_penalty(score, rolls):
     return tf.reduce_mean(tf.reduce_sum(tf.square(gradient), axis=(1, 2)))
 
 
-def likelihood_loss(scores, words):
-    """Average the surprise, in nats, at the true next word; -1 after a tune's end does not count.
+def decision_cross_entropy(decisions, end):
+    """Add up the cross-entropies, in nats, of all decisions.
 
     Args:
-        scores: float tensor, shape (batch, beats, words).
-        words: int tensor, shape (batch, beats).
+        decisions: from `Generator.score_along`.
+        end: int, the token END, which has no pattern.
 
     Returns:
         scalar.
 
     Introduced in lesson 06.
     """
-    mask = tf.cast(words >= 0, tf.float32)
-    surprise = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(words, 0), scores)
-    return tf.reduce_sum(surprise * mask) / tf.reduce_sum(mask)
-
-
-def song_cost(mean, log_variance, free_bits):
-    """Price what the song latent tells about a tune: KL divergence from a standard normal.
-
-    Args:
-        mean, log_variance: float tensors, shape (batch, 24).
-        free_bits: float, nats a value that cost nothing (Kingma et al. 2016).
-
-    Returns:
-        scalar, nats a tune.
-
-    Introduced in lesson 06.
-    """
-    nats = 0.5 * (tf.square(mean) + tf.exp(log_variance) - 1 - log_variance)
-    return tf.reduce_sum(tf.maximum(tf.reduce_mean(nats, axis=0), free_bits))
+    token, logits = decisions["token"], decisions["pattern_logits"]
+    pitch, pattern = token // logits.shape[-1], token % logits.shape[-1]
+    cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits
+    patterns = tf.where(token < end, cross_entropy(pattern, logits), 0)
+    return tf.reduce_sum(cross_entropy(pitch, decisions["pitch_logits"])) + tf.reduce_sum(patterns)
 
 
 class LSTMGAN(keras.Model):
-    """Generator, discriminator and the rules of their game, for `fit`.
+    """Generator, its moving average, discriminator, and a training step, for `fit`.
 
     Args:
         config: Config.
@@ -128,12 +123,11 @@ class LSTMGAN(keras.Model):
         super().__init__(name="lstmgan")
         self.config, self.vocabulary = config, vocabulary
         self.generator = build_generator(config, vocabulary)
-        self.average = build_generator(config, vocabulary)  # running average, used for samples
+        self.ema = build_generator(config, vocabulary)  # exponential moving average, for samples
         self.discriminator = build_discriminator(config)
         logits = self.discriminator.get_layer("logits").output
-        self.judge = keras.Model(self.discriminator.input, logits, name="judge")
-        self.encoder = Encoder(config) if vocabulary is not None else None
-        self.average.set_weights(self.generator.get_weights())
+        self.to_logits = keras.Model(self.discriminator.input, logits, name="to_logits")
+        self.ema.set_weights(self.generator.get_weights())
         self.n_batches = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="n_batches",
             aggregation="only_first_replica",
@@ -143,39 +137,36 @@ class LSTMGAN(keras.Model):
 
     def compile(self, **kwargs):
         """Make the optimizers that the configuration asks for; keyword arguments go to Keras."""
-        config = self.config
-        self.g_optimizer = keras.optimizers.Adam(config.g_learning_rate, 0.0, 0.99)
-        self.d_optimizer = keras.optimizers.Adam(config.d_learning_rate, 0.0, 0.99)
-        self.g_optimizer.build(self.generator.trainable_variables)
-        self.d_optimizer.build(self.discriminator.trainable_variables)
-        if self.encoder is not None:
-            self.warm_up_optimizer = keras.optimizers.Adam(
-                keras.optimizers.schedules.CosineDecay(
-                    config.warm_up_learning_rate, max(config.warm_up_steps, 1), alpha=0.05
-                ),
-                clipnorm=1.0 / self._n_devices,  # each device clips its own share
-            )
-            self.warm_up_optimizer.build(self._warm_up_variables)
+        config, adam = self.config, keras.optimizers.Adam
+        rate = keras.optimizers.schedules.CosineDecay(
+            config.pretraining_rate, max(config.pretraining_steps, 1), alpha=0.02
+        )
+        # Each device clips its own share.
+        self.pretraining_optimizer = adam(rate, clipnorm=1.0 / self._n_devices)
+        self.g_optimizer = adam(config.g_learning_rate, beta_1=0.0, beta_2=0.99)
+        self.d_optimizer = adam(config.d_learning_rate, beta_1=0.0, beta_2=0.99)
+        for optimizer, network in (
+            (self.pretraining_optimizer, self.generator),
+            (self.g_optimizer, self.generator),
+            (self.d_optimizer, self.discriminator),
+        ):
+            optimizer.build(network.trainable_variables)
         # Keras would make one of its own, unused.
         super().compile(self.g_optimizer, jit_compile=kwargs.pop("jit_compile", False), **kwargs)
 
-    @property
-    def _warm_up_variables(self):
-        return self.generator.trainable_variables + self.encoder.trainable_variables
-
     def score(self, rolls):
         """Return the log odds of "real", shape (batch,), of rolls, shape (batch, time, 128)."""
-        return real_score(self.judge(rolls, training=True))
+        return real_score(self.to_logits(rolls, training=True))
 
     def phase_of(self, number):
-        """Tell in which phase batch `number` is learned."""
-        warm = self.vocabulary is not None and number < self.config.warm_up_steps
-        return WARM_UP if warm else ADVERSARIAL
+        """Return the phase in which batch `number` is learned."""
+        first = self.vocabulary is not None and number < self.config.pretraining_steps
+        return PRETRAINING if first else ADVERSARIAL
 
     def enter(self, phase):
         """Change the phase of training; `fit` compiles its step anew."""
-        if phase not in (WARM_UP, ADVERSARIAL):
-            raise ValueError(f"phase {phase!r} is unknown; choose {WARM_UP!r} or {ADVERSARIAL!r}")
+        if phase not in (PRETRAINING, ADVERSARIAL):
+            raise ValueError(f"phase {phase!r} is unknown: {PRETRAINING!r} or {ADVERSARIAL!r}")
         self.phase, self.train_function = phase, None
 
     def train_step(self, data):
@@ -184,100 +175,105 @@ class LSTMGAN(keras.Model):
         Returns:
             dict of the losses of this very batch: a mean over an epoch would differ after a resume.
         """
-        rolls, *tunes = data if isinstance(data, tuple) else (data,)
-        if self.phase == WARM_UP:
-            losses = self._warm_up_step(tunes)
+        rolls, *music = data if isinstance(data, tuple) else (data,)
+        if self.phase == PRETRAINING:
+            losses = self._pretraining_step(music)
         else:
-            losses = self._adversarial_step(tf.cast(rolls, tf.float32), tunes)
+            losses = self._adversarial_step(tf.cast(rolls, tf.float32), music)
         self._follow_average()
         self.n_batches.assign_add(1)
         return losses
 
-    def draw_seed(self, first):
-        """Make a pair of seeds that depends on `first`, the device and the batch number alone."""
-        device = tf.distribute.get_replica_context().replica_id_in_sync_group
-        return tf.stack([first + 2**40 * tf.cast(device, tf.int64), self.n_batches.value])
+    def cross_entropy(self, tokens, before, metres, lengths, dropout=0.0):
+        """Compute the cross-entropy of real music, in nats a beat: scalar."""
+        seed = self._draw_seed(self.config.seed)
+        found = self.generator.score_along(tokens, before, metres, lengths, dropout, seed)
+        n_beats = tf.reduce_sum(tf.cast(tokens[..., 0] >= 0, tf.float32))
+        return decision_cross_entropy(found, self.vocabulary.end) / n_beats
 
-    def draw(self, shape, purpose):
-        """Draw normal numbers that depend on seed, purpose, device and batch number alone."""
-        return tf.random.stateless_normal(shape, self.draw_seed(16 * self.config.seed + purpose))
-
-    def _likelihood(self, words, before, metres, lengths):
-        """Run the generator along real tunes; return (loss in nats a beat, song cost)."""
-        batch, n_beats = words.shape
-        mask = tf.cast(words >= 0, tf.float32)
-        meanings = tf.gather(self.generator.embedding, tf.maximum(words, 0))
-        mean, log_variance = self.encoder(meanings, mask)
-        song = mean + tf.exp(log_variance / 2) * self.draw((batch, LATENT_SIZE), 0)
-        latent = self.draw((batch, n_beats, LATENT_SIZE), 1)
-        seed = self.draw_seed(self.config.seed)
-        scores = self.generator.teacher_forced(
-            words, before, metres, lengths, song, latent, self.config.dropout, seed
-        )
-        cost = song_cost(mean, log_variance, self.config.free_bits)
-        return likelihood_loss(scores, words), cost / tf.reduce_mean(tf.reduce_sum(mask, axis=1))
-
-    def _warm_up_step(self, tunes):
+    def _pretraining_step(self, music):
         with tf.GradientTape() as tape:
-            surprise, cost = self._likelihood(*tunes)
-            loss = (surprise + cost) / self._n_devices
-        variables = self._warm_up_variables
-        gradients = tape.gradient(loss, variables)
-        self.warm_up_optimizer.apply(gradients, variables)
-        norm = self._n_devices * tf.linalg.global_norm(gradients)
-        return {"surprise": surprise, "song_cost": cost, "generator_gradient": norm}
+            cross_entropy = self.cross_entropy(*music, self.config.dropout)
+            loss = cross_entropy / self._n_devices
+        norm = self._apply(tape, loss, self.generator, self.pretraining_optimizer)
+        return {"cross_entropy": cross_entropy, "generator_gradient": norm}
 
-    def _adversarial_step(self, real, tunes):
-        config = self.config
-        latent = self.draw((real.shape[0], real.shape[1] // RESOLUTION, LATENT_SIZE), 2)
-        given = [latent]
-        if self.vocabulary is not None:  # what is played needs no gradient: see Generator.play
-            given.append(self.generator.play_words(latent, ending=False))
+    def _adversarial_step(self, real, music):
+        sampled, logs = self._sample_without_gradients(real), {}
         with tf.GradientTape(persistent=True) as tape:
-            fake = self.generator(*given, training=True)
-            d_loss, g_loss = self.judge_players(real, fake)
-            d_total, g_total, logs = d_loss, g_loss, {}
-            if config.penalty:
+            fake = self._score_samples(sampled)
+            d_loss, g_loss = self.losses_of(real, fake)
+            d_total, g_total = d_loss, g_loss
+            if self.config.penalty:
                 some = max(1, real.shape[0] // 4)  # a quarter of the batch costs a quarter
-                penalty = self.penalize(real[:some], tf.stop_gradient(fake)[:some])
-                d_total += config.penalty / 2 * penalty
-                logs["penalty"] = penalty
-            if config.likelihood_weight and tunes:
-                surprise, _ = self._likelihood(*tunes)
-                g_total += config.likelihood_weight * surprise
-                logs["surprise"] = surprise
+                logs["penalty"] = self.penalize(real[:some], tf.stop_gradient(fake)[:some])
+                d_total += self.config.penalty / 2 * logs["penalty"]
+            if music and self.config.likelihood_weight:
+                logs["cross_entropy"] = self.cross_entropy(*music, self.config.dropout)
+                g_total += self.config.likelihood_weight * logs["cross_entropy"]
             d_total, g_total = d_total / self._n_devices, g_total / self._n_devices
-        for loss, network, optimizer in (
-            (d_total, self.discriminator, self.d_optimizer),
-            (g_total, self.generator, self.g_optimizer),
+        for name, loss, network, optimizer in (
+            ("discriminator", d_total, self.discriminator, self.d_optimizer),
+            ("generator", g_total, self.generator, self.g_optimizer),
         ):
-            gradients = tape.gradient(loss, network.trainable_variables)
-            optimizer.apply(gradients, network.trainable_variables)
-            norm = self._n_devices * tf.linalg.global_norm(gradients)
-            logs[f"{network.name}_gradient"] = norm
+            logs[f"{name}_gradient"] = self._apply(tape, loss, network, optimizer)
         return {"d_loss": d_loss, "g_loss": g_loss, "fill": tf.reduce_mean(fake), **logs}
 
-    def judge_players(self, real, fake):
+    def _sample_without_gradients(self, real):
+        """Draw latents and sample tokens along them; the first try has none to sample."""
+        size, n_beats = real.shape[0], real.shape[1] // RESOLUTION
+        latents = self.draw((size, n_beats, LATENT_SIZE), 2)
+        if self.vocabulary is None:
+            return latents
+        tokens = self.generator.generate(latents, ending=False)
+        return tf.ensure_shape(tokens, (size, n_beats, self.config.max_pairs))
+
+    def _score_samples(self, sampled):
+        """Return generated rolls, shape (batch, time, 128), with gradients to the generator."""
+        if self.vocabulary is None:
+            return self.generator(sampled, training=True)
+        size, n_beats, pairs = sampled.shape
+        before = tf.fill((size, N_BLANKS, pairs), NOTHING)
+        metres, lengths = tf.fill([size], METRES.index("4/4")), tf.fill([size], -1)
+        decisions = self.generator.score_along(sampled, before, metres, lengths)
+        return self.generator.rolls_along(decisions, size, n_beats)
+
+    def losses_of(self, real, fake):
         """Return (discriminator loss, generator loss) for rolls, shape (batch, time, 128)."""
         return LOSSES[self.config.loss](self.score(real), self.score(fake))
 
     def penalize(self, real, fake):
-        """Return what a steep discriminator pays on these rolls: R1 + R2."""
+        """Return the penalty of a steep discriminator on these rolls: R1 + R2."""
         return gradient_penalty(self.score, real) + gradient_penalty(self.score, fake)
+
+    def _apply(self, tape, loss, network, optimizer):
+        """Take one step of an optimizer; return the norm of the gradient."""
+        gradients = tape.gradient(loss, network.trainable_variables)
+        optimizer.apply(gradients, network.trainable_variables)
+        return self._n_devices * tf.linalg.global_norm(gradients)
 
     @property
     def _n_devices(self):
         """Number of devices that share a batch: optimizers add up what each of them learned."""
         return tf.distribute.get_strategy().num_replicas_in_sync
 
+    def _draw_seed(self, first):
+        """Make a pair of seeds that depends on `first`, the device and the batch number alone."""
+        device = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.stack([first + 2**40 * tf.cast(device, tf.int64), self.n_batches.value])
+
+    def draw(self, shape, purpose):
+        """Draw normal numbers that depend on seed, purpose, device and batch number alone."""
+        return tf.random.stateless_normal(shape, self._draw_seed(16 * self.config.seed + purpose))
+
     def _follow_average(self):
         # Early on the average would only remember the start: its memory grows with the run.
         n = tf.cast(self.n_batches, tf.float32)
-        decay = tf.minimum(self.config.average_decay, (1 + n) / (10 + n))
+        decay = tf.minimum(self.config.ema_decay, (1 + n) / (10 + n))
 
         def follow(strategy, decay):  # once for all devices
             decay = strategy.experimental_local_results(decay)[0]
-            pairs = self.average.trainable_variables, self.generator.trainable_variables
+            pairs = self.ema.trainable_variables, self.generator.trainable_variables
             for slow, fast in zip(*pairs, strict=True):
                 strategy.extended.update(
                     slow.value, lambda slow, fast: slow.assign(decay * slow + (1 - decay) * fast),
@@ -299,26 +295,28 @@ class LSTMGAN(keras.Model):
         return path
 
 
-def load_training(run_folder):
+def load_training(run_folder, number=None):
     """Load a training run as it was last saved, ready to train on.
 
     Args:
         run_folder: str or Path.
+        number: int, the batch of the save to load; None for the newest.
 
     Returns:
         LSTMGAN, compiled, in the phase in which it was saved.
 
     Raises:
-        FileNotFoundError: the folder holds no run, or no save yet.
-        ValueError: the newest save is damaged or of another configuration.
+        FileNotFoundError: the folder holds no run, or no such save.
+        ValueError: the save is damaged or of another configuration.
 
     Introduced in lesson 06.
     """
     model = LSTMGAN(*runs.read_config(run_folder))
     model.compile()
-    found = runs.saves(run_folder)
-    if not found:
-        raise FileNotFoundError(f"{run_folder} holds no save yet; train on to the first one")
-    runs.read_weights(model, found[-1][1])
+    found = dict(runs.saves(run_folder))
+    number = max(found, default=None) if number is None else number
+    if number not in found:
+        raise FileNotFoundError(f"{run_folder} holds no such save; it has {sorted(found)}")
+    runs.read_weights(model, found[number])
     model.enter(model.phase_of(int(model.n_batches.numpy())))
     return model

@@ -2,10 +2,7 @@
 
 import json
 import re
-import zipfile
 from pathlib import Path
-
-import numpy as np
 
 from . import runtime
 from .config import Config
@@ -15,7 +12,7 @@ NEWEST = 3  # saves that are always kept; of the older ones, those at 10, 20, 40
 
 
 def write_config(folder, config, vocabulary=None, **facts):
-    """Write config.json and, for a vocabulary, vocabulary.npz.
+    """Write config.json: settings, vocabulary, versions and facts.
 
     Args:
         folder: str or Path, created where it is missing.
@@ -23,13 +20,12 @@ def write_config(folder, config, vocabulary=None, **facts):
         vocabulary: Vocabulary or None.
         facts: what else to record, such as data_hash="…".
     """
-    folder = Path(folder)
-    with runtime.atomic_path(folder / "config.json") as path:
-        content = {"config": plain(config), "versions": runtime.versions(), **facts}
-        path.write_text(json.dumps(content, indent=1) + "\n")
+    content = {"config": plain(config), "versions": runtime.versions(), **facts}
     if vocabulary is not None:
-        with runtime.atomic_path(folder / "vocabulary.npz") as path:
-            np.savez_compressed(path, bits=np.packbits(vocabulary.tiles, axis=-1))
+        content["patterns"] = vocabulary.numbers.tolist()
+        content["durations"] = vocabulary.durations.tolist()
+    with runtime.atomic_path(Path(folder) / "config.json") as path:
+        path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def plain(config):
@@ -66,19 +62,19 @@ def read_config(folder):
         FileNotFoundError: there is no config.json.
         ValueError: a file is damaged.
     """
-    config = Config.from_json(json.dumps(read_facts(folder)["config"]))
-    words = Path(folder) / "vocabulary.npz"
-    if not words.is_file():
+    facts = read_facts(folder)
+    config = Config.from_json(json.dumps(facts["config"]))
+    if config.model == "first_try":
         return config, None
     try:
-        with np.load(words, allow_pickle=False) as file:
-            return config, Vocabulary(np.unpackbits(file["bits"], axis=-1))
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{words} is damaged ({error}); start a run in a new folder") from error
+        return config, Vocabulary(facts["patterns"], facts["durations"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        path = Path(folder) / "config.json"
+        raise ValueError(f"{path} holds no vocabulary ({error}); start a new folder") from error
 
 
 def write_weights(model, path):
-    """Save all weights (for a GAN: both networks, the average, the optimizers) under one name."""
+    """Save all weights (of a GAN: both networks, the average, the optimizers) under one name."""
     with runtime.atomic_path(path) as temporary:
         model.save_weights(temporary, overwrite=True)
 

@@ -1,8 +1,7 @@
 """From random values to music: seeds, blends, lengths; shipped weights and run folders.
 
-A *latent* holds 24 random values a beat, one a time step: 19,200 for 200 measures of 4/4. Its
-first row is the song latent, which the generator reads at every beat; the other rows are the
-details.
+A *latent* holds 24 random values a beat, as many as time steps: 19,200 for 200 measures of 4/4.
+Two of them choose a (pitch, pattern) pair, from the lowest pitch up.
 """
 
 from dataclasses import dataclass
@@ -14,11 +13,10 @@ from . import audio, pianoroll
 from .config import LATENT_SIZE
 from .plotting import roll_png
 from .runtime import atomic_path
-from .vocabulary import BEATS_PER_MEASURE
+from .vocabulary import BEATS_PER_MEASURE, WEIGHTS
 
 MAX_BEATS = pianoroll.MAX_STEPS // pianoroll.RESOLUTION
-BEATS_AT_ONCE = 12_800  # the dice of that many beats fill 100 MB
-WEIGHTS = Path(__file__).parent / "weights"
+BEATS_AT_ONCE = 3200  # of all pieces together: more take no less time a beat
 
 
 def draw_latent(seed, measures=8, metre="4/4"):
@@ -63,34 +61,28 @@ def blend(latent_a, latent_b, amount):
     return (np.cos(angle) * latent_a + np.sin(angle) * latent_b).astype(np.float32)
 
 
-def new_details(latent, seed):
-    """Keep the song latent and draw all details anew.
+def morph(latent_a, latent_b, amount, beats_per_measure=4, width=2):
+    """Mix two latents measure by measure, from the last measure to the first.
+
+    A choice changes all that follow it, since the generator reads what it has chosen. Here a
+    measure is mixed only when those behind it are the other piece's already (but for `width`
+    measures, which turn together), so that what stands before keeps standing.
+
+    Args:
+        latent_a, latent_b: float ndarrays, shape (beats, 24).
+        amount: float, 0 for a, 1 for b.
+        beats_per_measure: int.
+        width: float, measures that turn at a time.
+
+    Returns:
+        float32 ndarray, shape (beats, 24), standard normal as both are.
 
     Introduced in lesson 07.
     """
-    fresh = np.random.default_rng(seed).standard_normal(latent.shape).astype(np.float32)
-    fresh[0] = latent[0]
-    return fresh
-
-
-def new_song(latent, seed):
-    """Keep the details and draw the song latent anew.
-
-    Introduced in lesson 07.
-    """
-    changed = latent.copy()
-    changed[0] = np.random.default_rng(seed).standard_normal(LATENT_SIZE)
-    return changed
-
-
-def walk(latent_a, latent_b):
-    """Walk from one song to another, beat by beat; the song latent is half of each.
-
-    Introduced in lesson 07.
-    """
-    amounts = np.linspace(0, 1, len(latent_a))[:, None]
-    amounts[0] = 0.5
-    return blend(latent_a, latent_b, amounts)
+    n_measures = -(-len(latent_a) // beats_per_measure)
+    behind = n_measures - 1 - np.arange(len(latent_a)) // beats_per_measure
+    turned = (amount * (n_measures + width - 1) - behind) / width
+    return blend(latent_a, latent_b, np.clip(turned, 0, 1)[:, None])
 
 
 def sample(
@@ -104,7 +96,7 @@ def sample(
     transpose=0,
     ending=True,
 ):
-    """Let a generator write one piece.
+    """Sample one piece from a generator.
 
     Args:
         generator: from `load_pretrained`, `load_run` or `build_generator`.
@@ -112,7 +104,7 @@ def sample(
         measures: int, 1 to 200 of 4/4.
         latent: float ndarray, shape (beats, 24); None to draw it from the seed.
         metre: str, "4/4", "3/4" or "6/8".
-        temperature: float, 0 for the likeliest word at each beat, 1 as trained.
+        temperature: float, 0 for the likeliest choices, 1 as trained.
         transpose: int, semitones; the generator writes in the key without sharps or flats.
         ending: bool, True for a song that comes to its end, False for an excerpt.
 
@@ -122,12 +114,12 @@ def sample(
     Introduced in lesson 07.
     """
     latent = draw_latent(seed, measures, metre) if latent is None else latent
-    notes = play_latents(generator, latent[None], metre, temperature, ending)[0]
+    notes = sample_latents(generator, latent[None], metre, temperature, ending)[0]
     return pianoroll.transpose(notes, transpose) if transpose else notes
 
 
 def sample_many(generator, seeds, measures=8, *, metre="4/4", temperature=1.0, ending=True):
-    """Let a generator write one piece a seed; as `sample`, many at a time.
+    """Sample one piece a seed: as `sample`, many at a time.
 
     Args:
         generator: as for `sample`.
@@ -143,12 +135,12 @@ def sample_many(generator, seeds, measures=8, *, metre="4/4", temperature=1.0, e
     at_once = max(1, BEATS_AT_ONCE // len(latents[0])) if latents else 1
     for first in range(0, len(latents), at_once):
         batch = np.stack(latents[first : first + at_once])
-        pieces += play_latents(generator, batch, metre, temperature, ending)
+        pieces += sample_latents(generator, batch, metre, temperature, ending)
     return pieces
 
 
-def play_latents(generator, latents, metre="4/4", temperature=1.0, ending=True):
-    """Turn a batch of latents into note arrays.
+def sample_latents(generator, latents, metre="4/4", temperature=1.0, ending=True):
+    """Sample the pieces of a batch of latents.
 
     Args:
         generator: as for `sample`.
@@ -160,10 +152,11 @@ def play_latents(generator, latents, metre="4/4", temperature=1.0, ending=True):
     Returns:
         list of note arrays.
     """
-    if not hasattr(generator, "vocabulary"):  # the first try paints cells, not words
+    if not hasattr(generator, "vocabulary"):  # the first try gives cells, not tokens
         return [pianoroll.decode(np.asarray(roll)) for roll in generator(latents)]
-    words = generator.play_words(latents, metre, temperature, ending).numpy()
-    return [pianoroll.decode(generator.vocabulary.paint(row)) for row in words]
+    tokens = generator.generate(latents, metre, temperature, ending).numpy()
+    words = generator.vocabulary
+    return [words.known_durations(words.detokenize(one)) for one in tokens]
 
 
 def load_pretrained(name="folk"):
@@ -183,7 +176,7 @@ def load_pretrained(name="folk"):
     names = sorted(path.parent.name for path in WEIGHTS.glob("*/config.json"))
     if name not in names:
         raise ValueError(f"no weights named {name!r}; choose from {names} or give a run folder")
-    return load_generator(WEIGHTS / name, WEIGHTS / name / "generator.weights.h5")
+    return load_generator(WEIGHTS / name)
 
 
 def load_run(run_folder):
@@ -202,48 +195,59 @@ def load_run(run_folder):
     """
     from .gan import load_training
 
-    return load_training(run_folder).average
+    return load_training(run_folder).ema
 
 
-def save_generator(generator, folder):
-    """Write what `load_generator` needs: config.json, vocabulary.npz, generator.weights.h5.
+def save_generator(generator, folder, **facts):
+    """Write what `load_generator` needs: config.json, and the weights as 16-bit floats.
 
     Args:
         generator: Generator.
         folder: str or Path.
+        facts: what else config.json records.
 
     Returns:
         Path of the folder.
     """
+    import keras
+
     from .runs import write_config, write_weights
 
-    write_config(folder, generator.config, generator.vocabulary)
-    write_weights(generator, Path(folder) / "generator.weights.h5")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float16")  # half the size; what it rounds off is not heard
+    try:
+        half = type(generator)(generator.config, generator.vocabulary)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    half.set_weights(generator.get_weights())
+    write_config(folder, generator.config, generator.vocabulary, **facts)
+    write_weights(half, Path(folder) / "generator.weights.h5")
     return Path(folder)
 
 
-def load_generator(folder, weights):
-    """Build a generator from the config.json and vocabulary.npz of a folder, with these weights.
+def load_generator(folder):
+    """Build a generator from the config.json of a folder, with the weights beside it.
 
     Args:
-        folder: str or Path.
-        weights: Path of a .weights.h5 file of a generator.
+        folder: str or Path that `save_generator` wrote.
 
     Returns:
         Generator.
+
+    Raises:
+        FileNotFoundError, ValueError: the folder holds no such weights, or damaged ones.
     """
     from .generator import build_generator
     from .runs import read_config, read_weights
 
-    config, vocabulary = read_config(folder)
-    generator = build_generator(config, vocabulary)
-    read_weights(generator, weights)
+    generator = build_generator(*read_config(folder))
+    read_weights(generator, Path(folder) / "generator.weights.h5")
     return generator
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides how a take sounds; two equal records give the same music.
+    """Everything that decides how a sample sounds; two equal records give the same music.
 
     Introduced in lesson 07.
     """
@@ -252,70 +256,64 @@ class Settings:
     measures: int = 8
     other_seed: int = 1
     amount: float = 0.0  # of the other seed: 0 none of it, 1 nothing else
-    walk: bool = False  # morph from one seed to the other, measure by measure
-    local_latent: int | None = None  # seed of a new local latent under the same global latent
-    global_latent: int | None = None  # seed of a new global latent over the same local latent
     temperature: float = 1.0
     transpose: int = 0  # semitones
     tempo: int = 120  # beats a minute
     program: int = 0  # General MIDI
+    metre: str = "4/4"
     weights: str = "folk"
 
 
-def latent_of(settings, metre="4/4"):
+def latent_of(settings):
     """Return the latent that the settings describe: float32 ndarray, shape (beats, 24).
 
     Introduced in lesson 07.
     """
-    latent = draw_latent(settings.seed, settings.measures, metre)
-    other = draw_latent(settings.other_seed, settings.measures, metre)
-    if settings.walk:
-        latent = walk(latent, other)
-    elif settings.amount:
-        latent = blend(latent, other, settings.amount)
-    if settings.local_latent is not None:
-        latent = new_details(latent, settings.local_latent)
-    if settings.global_latent is not None:
-        latent = new_song(latent, settings.global_latent)
-    return latent
+    latent = draw_latent(settings.seed, settings.measures, settings.metre)
+    if not settings.amount:
+        return latent
+    other = draw_latent(settings.other_seed, settings.measures, settings.metre)
+    return morph(latent, other, settings.amount, BEATS_PER_MEASURE[settings.metre])
 
 
-def sample_take(generator, settings, metre="4/4"):
+def sample_with(generator, settings):
     """Return the piece, a note array, that a generator writes with these settings.
 
     Introduced in lesson 07.
     """
-    how = {"temperature": settings.temperature, "transpose": settings.transpose}
-    return sample(generator, latent=latent_of(settings, metre), metre=metre, **how)
+    return sample(
+        generator,
+        latent=latent_of(settings),
+        metre=settings.metre,
+        temperature=settings.temperature,
+        transpose=settings.transpose,
+    )
 
 
 def file_stem(settings):
     """Return a file name without suffix: the seed, then each setting that is not its default.
 
-    Introduced in lesson 07.
-
     Returns:
         str such as "seed_0003_8_measures".
+
+    Introduced in lesson 07.
     """
     parts = [f"seed_{settings.seed:04d}"]
-    if settings.walk:
-        parts.append(f"walk_to_{settings.other_seed:04d}")
-    elif settings.amount:
+    if settings.amount:
         parts.append(f"blend_{settings.amount:.3f}_of_{settings.other_seed:04d}")
-    for name in ("local_latent", "global_latent"):
-        if getattr(settings, name) is not None:
-            parts.append(f"{name}_{getattr(settings, name)}")
     if settings.temperature != 1:
         parts.append(f"temperature_{settings.temperature:.2f}")
     if settings.transpose:
         parts.append(f"key_{settings.transpose:+d}")
+    if settings.metre != Settings.metre:
+        parts.append(f"in_{settings.metre.replace('/', '_')}")
     if settings.weights != Settings.weights:
         parts.append(Path(settings.weights).name)
     return "_".join([*parts, f"{settings.measures}_measures"])
 
 
-def export_take(notes, settings, folder, metre="4/4"):
-    """Write a take as MIDI, score, sound and picture, all with the seed in the name.
+def export_sample(notes, settings, folder):
+    """Write a sample as MIDI, score, sound and picture, all with the seed in the name.
 
     Introduced in lesson 07.
 
@@ -323,7 +321,6 @@ def export_take(notes, settings, folder, metre="4/4"):
         notes: note array.
         settings: Settings that it was sampled with.
         folder: where the files go; made if needed.
-        metre: such as "4/4".
 
     Returns:
         list of Path: .mid, .mxl, a sound file, .png.
@@ -332,12 +329,12 @@ def export_take(notes, settings, folder, metre="4/4"):
         ValueError: there are no notes to write.
     """
     if not len(notes):
-        raise ValueError("a silent take has nothing to export; raise the temperature or the seed")
+        raise ValueError("a silent sample has nothing to export; raise the temperature or the seed")
     path = Path(folder) / file_stem(settings)
     sound = next(form for form in ("mp3", "ogg", "wav") if form in audio.available_forms())
     how = {"tempo": settings.tempo, "program": settings.program}
     pianoroll.write_midi(notes, f"{path}.mid", **how)
-    pianoroll.write_score(notes, f"{path}.mxl", **how, metre=metre)
+    pianoroll.write_score(notes, f"{path}.mxl", **how, metre=settings.metre)
     audio.write_audio(notes, f"{path}.{sound}", **how)
     write_picture(notes, f"{path}.png", path.name)
     return [Path(f"{path}.{suffix}") for suffix in ("mid", "mxl", sound, "png")]

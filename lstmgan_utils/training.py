@@ -1,13 +1,14 @@
 """A whole training run from songs to weights: both phases, resumable at any batch."""
 
 import contextlib
+import dataclasses
 import warnings
 from pathlib import Path
 
 from . import callbacks, gan, runs, runtime, windows
 from .config import PRESETS
 from .pianoroll import STEPS_PER_MEASURE
-from .vocabulary import cut_beats, learn_vocabulary
+from .vocabulary import learn_vocabulary
 
 
 def train(
@@ -52,11 +53,11 @@ def train(
     tunes = windows.prepare(songs)
     if not any(tune.metre == "4/4" for tune in tunes):
         raise ValueError(
-            "the discriminator hears 4/4, and no song is in 4/4, 2/4 or 2/2; add some that are"
+            "the discriminator reads 4/4, and no song is in 4/4, 2/4 or 2/2; add some that are"
         )
     with _scope(strategy, config):
         model = _open(songs, tunes, Path(run_folder), config)
-    total = config.warm_up_steps + config.adversarial_steps
+    total = config.pretraining_steps + config.adversarial_steps
     until = total if until is None else min(until, total)
     sampler = callbacks.SampleWriter(run_folder, every)
     saver = callbacks.Saver(run_folder, every)
@@ -99,7 +100,10 @@ def _open(songs, tunes, folder, config):
     """Start a run, or load it where the folder holds one of these settings and songs."""
     if (folder / "config.json").is_file():
         found = runs.read_facts(folder)
-        if found["config"] != runs.plain(config) or found.get("data_hash") != songs.hash:
+        asked = runs.plain(config)
+        if asked["max_pairs"] is None:  # it was found from the songs
+            asked["max_pairs"] = found["config"].get("max_pairs")
+        if found["config"] != asked or found.get("data_hash") != songs.hash:
             raise ValueError(
                 f"{folder} holds a run with other settings or songs; choose another folder, or "
                 "delete that one to start anew"
@@ -108,7 +112,9 @@ def _open(songs, tunes, folder, config):
             return gan.load_training(folder)
     vocabulary = None
     if config.model == "lstmgan":
-        vocabulary, _ = learn_vocabulary((cut_beats(t.notes) for t in tunes), config.n_words)
+        vocabulary = learn_vocabulary((tune.notes for tune in tunes), config.n_patterns)
+        pairs = config.max_pairs or windows.pairs_needed(tunes, vocabulary)
+        config = dataclasses.replace(config, max_pairs=pairs)
     runs.write_config(folder, config, vocabulary, data_hash=songs.hash, n_tunes=len(tunes))
     model = gan.LSTMGAN(config, vocabulary)
     model.compile()
@@ -121,7 +127,7 @@ def _fit(model, tunes, until, watching):
     while (number := int(model.n_batches.numpy())) < until:
         phase = model.phase_of(number)
         model.enter(phase)
-        stop = min(until, config.warm_up_steps) if phase == gan.WARM_UP else until
+        stop = min(until, config.pretraining_steps) if phase == gan.PRETRAINING else until
         if model.vocabulary is None:
             length = config.measures * STEPS_PER_MEASURE
             data = windows.roll_batches(

@@ -1,4 +1,4 @@
-"""Batches for training, drawn from note arrays on the fly: rolls of a few measures, and words.
+"""Batches for training, drawn from note arrays on the fly: rolls of a few measures, and tokens.
 
 Each batch depends on nothing but the seed and its own number, so that a run that was
 interrupted at batch 700 goes on with batch 700.
@@ -8,11 +8,14 @@ import dataclasses
 
 import numpy as np
 
+from .config import MAX_PAIRS
 from .pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION, crop, encode, n_steps, steps_of
 from .pianoroll import transpose as transpose_notes
-from .vocabulary import BEATS_PER_MEASURE, METRES, SECTION, cut_beats, key_shift, modelled_metre
+from .vocabulary import BEATS_PER_MEASURE, METRES, SECTION, key_shift, modelled_metre
 
 PHRASE_MEASURES = 4  # windows start where phrases do
+N_BLANKS = SECTION * max(BEATS_PER_MEASURE.values())  # beats that a look-back reaches
+NOTHING = -1  # in place of a token: no music there, before a piece begins and after its end
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,37 +121,37 @@ def roll_batch(starts, length, batch_size, seed, number, semitones=(0, 0)):
     return np.stack(moved)
 
 
-def cut_sections(spelled, metres):
-    """Cut tunes in words into sections of 16 measures, as the generator's memory is cut.
+def cut_sections(pieces, metres):
+    """Cut pieces in tokens into sections of 16 measures, as the generator's memory is cut.
 
     Args:
-        spelled: list of int arrays, the words of each tune.
-        metres: int ndarray, shape (tunes,), indices into `METRES`.
+        pieces: list of int arrays, shape (beats, pairs).
+        metres: list of int, indices into `METRES`.
 
     Returns:
-        four int32 ndarrays: words, shape (sections, 64), -1 after the end; the words of the
-        section before, shape (sections, 64), -1 where a tune begins; metres, shape (sections,);
-        beats from here to the end of the tune's last measure, shape (sections,). What is left
-        after the last whole section is one too, from a phrase of 4 measures on.
+        four int32 ndarrays: tokens, shape (sections, 64, pairs), NOTHING (-1) after the end; the
+        64 beats before, NOTHING where the piece begins; metres, shape (sections,); beats from
+        here to the end of the piece's last measure, shape (sections,). What is left after the
+        last whole section is one too, from a phrase of 4 measures on.
 
     Introduced in lesson 06.
     """
-    widest = SECTION * max(BEATS_PER_MEASURE.values())
-    rows = []
-    for words, metre in zip(spelled, metres, strict=True):
+    columns = [], [], [], []
+    for tokens, metre in zip(pieces, metres, strict=True):
         per_measure = BEATS_PER_MEASURE[METRES[metre]]
-        length = -(-len(words) // per_measure) * per_measure
-        before = np.full(widest, -1, np.int32)
-        shortest = PHRASE_MEASURES * per_measure
-        for start in range(0, max(1, len(words) - shortest + 1), SECTION * per_measure):
-            section = words[start : start + SECTION * per_measure]
-            section = np.pad(section, (0, widest - len(section)), constant_values=-1)
-            rows.append((section, before, metre, length - start))
-            before = section
-    return tuple(np.array(column, np.int32) for column in zip(*rows, strict=True))
+        length = -(-len(tokens) // per_measure) * per_measure
+        padded = np.pad(tokens, ((N_BLANKS, N_BLANKS), (0, 0)), constant_values=NOTHING)
+        last = max(1, len(tokens) - PHRASE_MEASURES * per_measure + 1)
+        for start in range(0, last, SECTION * per_measure):
+            section = padded[start + N_BLANKS :][:N_BLANKS].copy()
+            section[SECTION * per_measure :] = NOTHING
+            row = section, padded[start:][:N_BLANKS], metre, length - start
+            for column, value in zip(columns, row, strict=True):
+                column.append(value)
+    return tuple(np.array(column, np.int32) for column in columns)
 
 
-def word_batch(sections, n_beats, batch_size, seed, number):
+def token_batch(sections, n_beats, batch_size, seed, number):
     """Draw batch `number` of a seeded, endless series of sections; each is as likely.
 
     Args:
@@ -158,30 +161,32 @@ def word_batch(sections, n_beats, batch_size, seed, number):
 
     Returns:
         what `cut_sections` returns, a row a pick; but one half of the lengths are -1, so that the
-        generator learns to play with and without an end in sight.
+        generator learns to write with and without an end in sight.
 
     Introduced in lesson 06.
     """
     rng = np.random.default_rng([seed, 2, number])
     picks = rng.integers(len(sections[0]), size=batch_size)
-    words, before, metres, lengths = (column[picks] for column in sections)
+    tokens, before, metres, lengths = (column[picks] for column in sections)
     lengths[rng.random(batch_size) < 0.5] = -1
-    return words[:, :n_beats], before[:, :n_beats], metres, lengths
+    return tokens[:, :n_beats], before, metres, lengths
 
 
-def spell(tunes, vocabulary):
-    """Write tunes in words.
+def sections_of(tunes, vocabulary, max_pairs):
+    """Write tunes in tokens and cut them into sections: what `cut_sections` returns."""
+    metres = [METRES.index(tune.metre) for tune in tunes]
+    pieces = [vocabulary.training_tokens(tune.notes, max_pairs) for tune in tunes]
+    return cut_sections(pieces, metres)
 
-    Args:
-        tunes: list of Tune.
-        vocabulary: Vocabulary.
 
-    Returns:
-        list of int32 arrays, shape (beats,).
+def pairs_needed(tunes, vocabulary, share=0.998):
+    """Return how many pairs a beat hold so large a share of the beats of some tunes, at most 12.
 
-    Introduced in lesson 06.
+    Introduced in lesson 05.
     """
-    return [vocabulary.read(cut_beats(tune.notes)) for tune in tunes]
+    rows = [vocabulary.tokenize(tune.notes) for tune in tunes]
+    counts = np.concatenate([(tokens < vocabulary.end).sum(axis=1) for tokens in rows])
+    return int(np.clip(np.quantile(counts, share, method="inverted_cdf"), 1, MAX_PAIRS))
 
 
 def roll_batches(tunes, length, batch_size=32, *, metre="4/4", seed=0, first=0, semitones=(0, 0)):
@@ -213,7 +218,7 @@ def roll_batches(tunes, length, batch_size=32, *, metre="4/4", seed=0, first=0, 
 
 
 def training_batches(tunes, vocabulary, config, first=0):
-    """Feed endless batches of (rolls, words, words before, metres, lengths) to `LSTMGAN.fit`.
+    """Feed endless batches of (rolls, tokens, tokens before, metres, lengths) to `LSTMGAN.fit`.
 
     Args:
         tunes: list of Tune.
@@ -222,26 +227,25 @@ def training_batches(tunes, vocabulary, config, first=0):
         first: int, the number of the first batch, to resume.
 
     Returns:
-        tf.data.Dataset of a roll tensor, uint8, shape (batch, time, 128), and what `word_batch`
+        tf.data.Dataset of a roll tensor, uint8, shape (batch, time, 128), and what `token_batch`
         returns.
 
     Introduced in lesson 06.
     """
     import tensorflow as tf
 
-    metres = [METRES.index(tune.metre) for tune in tunes]
-    sections = cut_sections(spell(tunes, vocabulary), metres)
-    n_beats = min(config.warm_up_beats, sections[0].shape[1])  # a section is no longer
+    sections = sections_of(tunes, vocabulary, config.max_pairs)
+    size, n_beats = config.batch_size, min(config.pretraining_beats, N_BLANKS)
 
     def draw(number):
-        return word_batch(sections, n_beats, config.batch_size, config.seed, int(number))
+        return token_batch(sections, n_beats, size, config.seed, int(number))
 
-    of_words = tf.TensorSpec((config.batch_size, n_beats), tf.int32)
-    of_tunes = tf.TensorSpec((config.batch_size,), tf.int32)
-    words = _numbered(draw, first, (of_words, of_words, of_tunes, of_tunes))
+    of_tokens = [tf.TensorSpec((size, n, config.max_pairs), tf.int32) for n in (n_beats, N_BLANKS)]
+    of_tunes = [tf.TensorSpec((size,), tf.int32)] * 2
+    tokens = _numbered(draw, first, (*of_tokens, *of_tunes))
     length = config.measures * steps_of("4/4")
-    rolls = roll_batches(tunes, length, config.batch_size, seed=config.seed, first=first)
-    return tf.data.Dataset.zip(rolls, words).map(lambda roll, word: (roll, *word))
+    rolls = roll_batches(tunes, length, size, seed=config.seed, first=first)
+    return tf.data.Dataset.zip(rolls, tokens).map(lambda roll, music: (roll, *music))
 
 
 def _numbered(draw, first, specs):

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from ..sampling import blend, draw_latent, play_latents
+from ..sampling import blend, draw_latent, sample_latents
 from .descriptors import melody
 
 RESULT = np.dtype([("run", "<i4"), ("tune", "<i4"), ("start", "<i4"), ("tune_start", "<i4")])
@@ -100,7 +100,7 @@ def blend_continuity(generator, seeds, measures=8, starts=(0.0, 0.25, 0.5)):
 
     @cache
     def play(amount):
-        return play_latents(generator, np.stack([blend(a, b, amount) for a, b in ways]))
+        return sample_latents(generator, np.stack([blend(a, b, amount) for a, b in ways]))
 
     shared = {
         str(Fraction(step)): np.nanmean([

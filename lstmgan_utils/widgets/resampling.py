@@ -1,4 +1,4 @@
-"""The resampling panel: every setting of a take beside the player that plays it."""
+"""The resampling panel: every setting of a sample beside the player that plays it."""
 
 import dataclasses
 import html
@@ -9,32 +9,27 @@ from pathlib import Path
 import ipywidgets
 
 from .. import audio, pianoroll, plotting, runtime, sampling
-from ..sampling import Settings, export_take, file_stem, sample_take
+from ..sampling import Settings, export_sample, file_stem, sample_with
+from ..vocabulary import METRES
 from .player import PianoRollPlayer
 
 LARGEST_SEED = 2**31 - 1
 SOUND_ONLY = {"tempo", "program"}  # these settings change no note: nothing is sampled anew
-REDRAWN = {"local_latent": None, "global_latent": None}  # what a new seed takes back
 SCORE_MEASURES = 16  # as many are engraved; more take seconds
 INSTRUMENTS = {
     "piano": 0, "music box": 10, "organ": 19, "accordion": 21, "guitar": 24, "violin": 40,
     "strings": 48, "choir": 52, "trumpet": 56, "clarinet": 71, "flute": 73, "recorder": 74,
     "bagpipe": 109, "fiddle": 110,
 }  # fmt: skip
-LATENT_HINT = (
-    "The <i>global latent</i>, 24 values, is heard by every beat; the <i>local latent</i> is "
-    "24 values for each beat."
-)
-BLEND_HINT = "0 is this seed, 1 the other. Arrow keys take the finest steps."
+SEED_HINT = "A seed draws the latent: 24 random values a beat. The same seed, the same piece."
+BLEND_HINT = "From 0 to 1 the other seed takes over, the last measure first (arrows: finest steps)."
 TEMPERATURE_HINT = "0 takes the likeliest at each beat, 1 samples as trained."
 BUTTONS = {  # text and tooltip
-    "dice": ("⚄ any seed", "draw a seed at random"),
-    "local_latent": ("new local latent", "new values for each beat, same global latent"),
-    "global_latent": ("new global latent", "new values for all beats, same local latent"),
+    "any_seed": ("⚄ any seed", "draw a seed at random"),
     "resample": ("Resample", "sample the next seed"),
     "export": ("Export", "save as MIDI, MXL, sound and picture"),
-    "A": ("hear A", "bring take A into the player"),
-    "B": ("hear B", "bring take B into the player"),
+    "A": ("hear A", "bring sample A into the player"),
+    "B": ("hear B", "bring sample B into the player"),
 }
 # Each label stands above its control, which is then as wide as its column.
 STYLE = """<style>
@@ -55,8 +50,8 @@ STYLE = """<style>
 </style>"""
 
 
-def resampling_panel(generator=None, settings=None, *, weights="folk", folder=None, metre="4/4"):
-    """Build the panel of lesson 07: change a setting, see and hear the next take.
+def resampling_panel(generator=None, settings=None, *, weights="folk", folder=None):
+    """Build the panel of lesson 07: change a setting, see and hear the next sample.
 
     Introduced in lesson 07.
 
@@ -65,7 +60,6 @@ def resampling_panel(generator=None, settings=None, *, weights="folk", folder=No
         settings: Settings to start from; None for seed 0.
         weights: name of shipped weights, or a run folder.
         folder: where Export writes; None for outputs/generated.
-        metre: such as "4/4".
 
     Returns:
         ResamplingPanel, an ipywidgets box; display it by ending a cell with it.
@@ -77,7 +71,7 @@ def resampling_panel(generator=None, settings=None, *, weights="folk", folder=No
     start = dataclasses.replace(settings or Settings(), weights=str(weights))
     generators = {} if generator is None else {start.weights: generator}
     folder = Path(folder or runtime.project_root() / "outputs" / "generated")
-    return ResamplingPanel(start, generators, folder, metre)
+    return ResamplingPanel(start, generators, folder)
 
 
 def load_weights(name):
@@ -110,8 +104,8 @@ def make_controls(settings):
         "seed": w.BoundedIntText(description="seed (names a song)", **seeds),
         "other_seed": w.BoundedIntText(description="other seed (to blend with)", **seeds),
         "amount": w.FloatSlider(description="blend with the other seed", max=1, **fine, **late),
-        "walk": w.Checkbox(description="walk to the other seed", indent=False),
         "weights": w.Dropdown(description="weights (a trained generator)", options=menu),
+        "metre": w.Dropdown(description="metre", options=METRES),
         "measures": w.IntSlider(description="measures", min=1, max=200, **late),
         "temperature": w.FloatSlider(description="temperature", max=2, step=0.05, **late),
         "tempo": w.IntSlider(description="tempo (quarters a minute)", max=240, min=40, **late),
@@ -147,11 +141,10 @@ def named(kind, widgets):
 def arrange(panel):
     """Lay out a ResamplingPanel's widgets: list of widgets, from top to bottom."""
     c, b = panel.controls, panel.buttons
-    redraw = row(b["dice"], b["local_latent"], b["global_latent"])
-    latent = column("Latent (random values)", c["seed"], redraw, hint(LATENT_HINT))
-    blend = column("Blend", c["other_seed"], c["amount"], hint(BLEND_HINT), c["walk"])
+    latent = column("Latent", c["seed"], row(b["any_seed"]), hint(SEED_HINT))
+    blend = column("Blend", c["other_seed"], c["amount"], hint(BLEND_HINT))
     chance = c["temperature"], hint(TEMPERATURE_HINT)
-    model = column("Model", c["weights"], c["measures"], *chance)
+    model = column("Model", c["weights"], c["metre"], c["measures"], *chance)
     sound = column("Sound", c["tempo"], c["transpose"], c["program"])
     controls = grid(510, grid(245, latent, blend), grid(245, model, sound))  # 4, 2 or 1 columns
     controls.add_class("controls")
@@ -184,21 +177,20 @@ def hint(text):
 
 
 class ResamplingPanel(ipywidgets.VBox):
-    """The widgets, the history of takes, and what happens when a setting moves.
+    """The widgets, the history of samples, and what happens when a setting moves.
 
     Args:
-        settings: Settings of the first take.
+        settings: Settings of the first sample.
         generators: dict of weights name to generator; others are loaded when chosen.
         folder: Path where Export writes.
-        metre: such as "4/4".
     """
 
     _ipython_display_ = None  # ipywidgets 7 would show itself through it, without the stand-in
 
-    def __init__(self, settings, generators, folder, metre="4/4"):
-        self.generators, self.folder, self.metre = generators, folder, metre
-        self.takes, self.settings, self._quiet = [], settings, False
-        self.player = PianoRollPlayer(metre=metre)
+    def __init__(self, settings, generators, folder):
+        self.generators, self.folder = generators, folder
+        self.samples, self.settings, self._quiet = [], settings, False
+        self.player = PianoRollPlayer(metre=settings.metre)
         self.controls, self.buttons = make_controls(settings), make_buttons()
         self.status, self.score = ipywidgets.HTML(), ipywidgets.HTML()
         self.pick = {side: ipywidgets.Dropdown(options=[("-", None)]) for side in "AB"}
@@ -219,10 +211,8 @@ class ResamplingPanel(ipywidgets.VBox):
             self._observe(menu, lambda side=side: self.hear(side))
         self._observe(self.buttons["score"], self._engrave)
         actions = {
-            "dice": lambda: self.turn(seed=random.randrange(10_000), **REDRAWN),
-            "local_latent": lambda: self._redraw("local_latent"),
-            "global_latent": lambda: self._redraw("global_latent"),
-            "resample": lambda: self.turn(seed=self.settings.seed % LARGEST_SEED + 1, **REDRAWN),
+            "any_seed": lambda: self.turn(seed=random.randrange(10_000)),
+            "resample": lambda: self.turn(seed=self.settings.seed % LARGEST_SEED + 1),
             "export": self.export,
             "A": lambda: self.hear("A"),
             "B": lambda: self.hear("B"),
@@ -239,55 +229,50 @@ class ResamplingPanel(ipywidgets.VBox):
         try:
             action()
         except Exception as error:
-            self.settings = self.takes[self.place][0]  # the settings always tell what is heard
+            self.settings = self.samples[self.place][0]  # the settings always tell what is heard
             self._show_settings()
             self._say(f"⚠ {error}")
 
     def _turned(self, name):
         """Sample anew with a control's new value."""
-        self.turn(**{name: self.controls[name].value}, **(REDRAWN if name == "seed" else {}))
+        self.turn(**{name: self.controls[name].value})
 
     def turn(self, **changes):
         """Change some fields of the settings at once and play the result."""
         self.settings = dataclasses.replace(self.settings, **changes)
         self._show_settings()
         if SOUND_ONLY.issuperset(changes):
-            self.takes[self.place] = self.settings, self.takes[self.place][1]
+            self.samples[self.place] = self.settings, self.samples[self.place][1]
             self._show(self.place)
         else:
             self.sample_now()
 
-    def _redraw(self, latent):
-        """Redraw one latent from the next seed; the take's own seed would change nothing."""
-        used = getattr(self.settings, latent)
-        self.turn(**{latent: (self.settings.seed if used is None else used) + 1})
-
     def sample_now(self):
-        """Sample a take with the settings as they stand, and play it."""
+        """Sample with the settings as they stand, and play it."""
         weights = self.settings.weights
         if weights not in self.generators:
             self._say("loading the weights …")
             self.generators[weights] = load_weights(weights)
         self._say("sampling …")
-        self._keep(sample_take(self.generators[weights], self.settings, self.metre))
+        self._keep(sample_with(self.generators[weights], self.settings))
 
     def export(self):
-        """Write the take that is shown as MIDI, MXL, sound and picture."""
-        notes = self.takes[self.place][1]
-        paths = export_take(notes, self.settings, self.folder, self.metre)
+        """Write the sample that is shown as MIDI, MXL, sound and picture."""
+        notes = self.samples[self.place][1]
+        paths = export_sample(notes, self.settings, self.folder)
         links = " ".join(map(file_link, paths))
         self._say(f"saved in {self.folder.name}: {file_stem(self.settings)}", f"· download {links}")
 
-    # --- takes ---
+    # --- samples ---
 
     def _keep(self, notes):
-        """Put a new take at the end of the history and under A; what was under A goes to B."""
-        self.takes.append((self.settings, notes))
+        """Put a new sample at the end of the history and under A; what was under A goes to B."""
+        self.samples.append((self.settings, notes))
         options = [
             (f"#{i} seed {s.seed} · {s.measures} measures · {len(notes)} notes", i - 1)
-            for i, (s, notes) in enumerate(self.takes, 1)
+            for i, (s, notes) in enumerate(self.samples, 1)
         ][::-1]
-        newest, before = len(self.takes) - 1, self.pick["A"].value
+        newest, before = len(self.samples) - 1, self.pick["A"].value
         self._quiet = True
         for side, value in {"A": newest, "B": newest if before is None else before}.items():
             self.pick[side].options, self.pick[side].value = options, value
@@ -295,19 +280,19 @@ class ResamplingPanel(ipywidgets.VBox):
         self._show(newest)
 
     def hear(self, side):
-        """Bring the take under A or B into the player, at the place where the other one was."""
+        """Bring the sample under A or B into the player, at the place where the other one was."""
         self._show(self.pick[side].value)
 
     def _show(self, index):
-        """Show one take of the history everywhere; the settings go back to where it was made."""
+        """Show one sample of the history everywhere; the settings go back to where it was made."""
         self.place = index
-        self.settings, notes = self.takes[index]
+        self.settings, notes = self.samples[index]
         self._show_settings()
         self.player.show(
             notes,
             self.settings.tempo,
             self.settings.program,
-            metre=self.metre,
+            metre=self.settings.metre,
             title=f"#{index + 1} seed {self.settings.seed}",
             play=self.buttons["play"].value,
         )
@@ -323,11 +308,11 @@ class ResamplingPanel(ipywidgets.VBox):
         self._quiet = False
 
     def _engrave(self):
-        """Draw the score of the shown take, where it is wanted."""
-        settings, notes = self.takes[self.place]
-        notes = pianoroll.crop(notes, 0, SCORE_MEASURES * pianoroll.steps_of(self.metre))
+        """Draw the score of the shown sample, where it is wanted."""
+        settings, notes = self.samples[self.place]
+        notes = pianoroll.crop(notes, 0, SCORE_MEASURES * pianoroll.steps_of(settings.metre))
         wanted = self.buttons["score"].value and len(notes)
-        self.score.value = engraved(notes, settings, self.metre) if wanted else ""
+        self.score.value = engraved(notes, settings) if wanted else ""
 
     def _say(self, text, links=""):
         """Show a line beside the buttons: plain text, and links as HTML."""
@@ -348,9 +333,10 @@ def file_link(path):
     return f'<a download="{name}" style="{style}" href="{data}">{path.suffix}</a>'
 
 
-def engraved(notes, settings, metre="4/4"):
-    """Return a take's score as an HTML picture that loads nothing from elsewhere."""
-    svg = plotting.score_svg(notes, tempo=settings.tempo, program=settings.program, metre=metre)
+def engraved(notes, settings):
+    """Return a sample's score as an HTML picture that loads nothing from elsewhere."""
+    how = {"tempo": settings.tempo, "program": settings.program, "metre": settings.metre}
+    svg = plotting.score_svg(notes, **how)
     picture = audio.data_uri(svg.encode(), "image/svg+xml")
     style = "max-width:100%;background:#fff"  # ink is black, also on a dark page
     return f'<img alt="Score of {len(notes)} notes" style="{style}" src="{picture}">'
