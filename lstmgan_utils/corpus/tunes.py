@@ -1,20 +1,24 @@
-"""Songs for learners without files of their own: music21's 4,400 tunes, and the sample.
+"""Songs for learners without files of their own: music21's 4,400 tunes, piano music, the sample.
 
 `need_…` make in seconds, out of the sample, what a lesson lacks of those before it: on Colab each
 notebook is a machine of its own, so `outputs/` starts empty there.
 """
 
+import csv
 import hashlib
 import os
 import re
 from pathlib import Path
 
+import numpy as np
+
 from .. import filtering, runtime
 from ..conversion.engines import convert_folder
+from ..pianoroll import NOTE_DTYPE
 from ..pianoroll.abc_notation import decode_abc, read_abc
 from .building import build_store, fill_store
-from .songs import whole_song
-from .store import open_store
+from .songs import song_row, whole_song
+from .store import open_store, write_store
 
 COLLECTIONS = {
     "oneills1850": "O'Neill's Music of Ireland, 1903",
@@ -23,6 +27,7 @@ COLLECTIONS = {
     "miscFolk": "American fife tunes; Northumbrian Minstrelsy, 1882",
 }
 LICENCE = "tune in the public domain; encoding: see license.txt of the music21 corpus"
+PIANO = Path(__file__).parent / "piano"
 
 
 def builtin_tunes(cache=None, *, n_jobs=None, progress=True):
@@ -44,8 +49,7 @@ def builtin_tunes(cache=None, *, n_jobs=None, progress=True):
 
     Introduced in lesson 03.
     """
-    folder = cache or os.environ.get("LSTMGAN_CACHE") or "~/.cache/lstmgan"
-    path = Path(folder).expanduser() / "builtin_tunes.store"
+    path = _cached(cache, "builtin_tunes.store")
     try:
         return open_store(path)
     except (FileNotFoundError, ValueError):  # none yet, or one of an earlier version
@@ -93,6 +97,65 @@ def read_tune(source, name, text):
     if not len(notes):
         raise ValueError(f"{name}: no notes")
     return whole_song(notes, info, name=name, source=source, licence=LICENCE, mode=info["mode"])
+
+
+def builtin_piano(cache=None):
+    """Read the piano parts of the songs in OpenScore Lieder (CC0), which come with the package.
+
+    The songs of one cycle share a family, so that `Songs.split` keeps them on one side.
+
+    Args:
+        cache: folder for the store; None for $LSTMGAN_CACHE or else ~/.cache/lstmgan.
+
+    Returns:
+        Songs, 1,403 of them.
+    """
+    path = _cached(cache, "builtin_piano.store")
+    try:
+        return open_store(path)
+    except (FileNotFoundError, ValueError):  # none yet, or one of an earlier version
+        write_store(path, read_piano(PIANO))
+        return open_store(path)
+
+
+def _cached(cache, name):
+    folder = cache or os.environ.get("LSTMGAN_CACHE") or "~/.cache/lstmgan"
+    return Path(folder).expanduser() / name
+
+
+def read_piano(folder):
+    """Return the [(note array, row dict)] that `benchmarks.make_piano` wrote into a folder."""
+    with np.load(folder / "notes.npz") as columns:
+        starts = np.cumsum(columns["lengths"])[:-1]
+        waits, durations, pitches = (
+            np.split(columns[name], starts) for name in ("wait", "duration", "pitch")
+        )
+    with open(folder / "manifest.csv", newline="", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    songs = []
+    for wait, duration, pitch, facts in zip(waits, durations, pitches, table, strict=True):
+        notes = np.empty(len(wait), NOTE_DTYPE)
+        notes["onset"], notes["duration"], notes["pitch"] = np.cumsum(wait), duration, pitch
+        songs.append((notes, _piano_row(notes, facts)))
+    return songs
+
+
+def _piano_row(notes, facts):
+    """Return the row of a song; its family is its composer and cycle, or itself without one."""
+    cycle = "\n".join((facts["composer"], facts["set"] or facts["name"]))
+    digest = hashlib.blake2b(cycle.encode(), digest_size=8).digest()
+    return song_row(
+        notes,
+        name=f"{facts['composer']}: {facts['title']}",
+        source="OpenScore Lieder",
+        licence="CC0 1.0",
+        metre=facts["metre"],
+        key=int(facts["key"]),
+        program=0,
+        pickup=int(facts["pickup"]),
+        on_grid=float(facts["on_grid"]),
+        family=int.from_bytes(digest, "little"),
+    )
 
 
 def need_scores(mxl_folder, midi_folder="data_sample/midi"):
