@@ -5,6 +5,8 @@ from .clipping import PieceSet, clips
 from .comparison import compare, comparison_table, count_wins, drift, scorecard, scorecards
 from .copies import novelty
 from .descriptors import GLOSSARY, describe
+from .distances import impossible_durations
 
-__all__ = ["GLOSSARY", "PieceSet", "clips", "compare", "comparison_table", "count_wins", "describe",
-           "drift", "noise_like", "novelty", "scorecard", "scorecards"]  # fmt: skip
+__all__ = ["GLOSSARY", "PieceSet", "clips", "compare", "comparison_table", "count_wins",
+           "describe", "drift", "impossible_durations", "noise_like", "novelty", "scorecard",
+           "scorecards"]  # fmt: skip

@@ -12,11 +12,12 @@ import pandas as pd
 
 from ..pianoroll import RESOLUTION, STEPS_PER_MEASURE, crop, fit_to_roll, n_steps, transpose
 from ..vocabulary import key_shift
-from .descriptors import GLOSSARY, MAX_INTERVAL, describe, intervals, melody
+from .descriptors import GLOSSARY, MAX_INTERVAL, chords, describe, intervals, melody
 
 DUPLE_METRES = ("4/4", "2/4", "2/2")  # whole or half measures of 4/4
 SINGLES = ("note length", "onset in the beat", "melodic interval")
 PAIRS = ("length, next length", "interval, next interval", "pitch class, place in measure")
+CHORD = "chord"  # the set of pitch classes that sound together
 # What `describe` returns of a piece of 8 measures, without synonyms.
 FEATURES = list(GLOSSARY.index.drop(["n_notes", "tone_span", "repetition_8", "similarity_8"]))
 
@@ -120,14 +121,15 @@ class PieceSet:
 
 
 def events(notes):
-    """Return the events of a piece as numbers: dict of int ndarrays, one for `SINGLES` and `PAIRS`.
+    """Return the events of a piece as numbers: dict of int ndarrays.
 
-    A number stands for a note or an interval, or for a pair of neighbours.
+    A number stands for a note or an interval in `SINGLES`, for a pair of neighbours in `PAIRS`, for
+    what sounds at an onset in `CHORD`.
     """
     length = np.minimum(notes["duration"], STEPS_PER_MEASURE).astype(int)
     top = np.minimum(melody(notes)["duration"], STEPS_PER_MEASURE).astype(int)
     step = np.clip(intervals(notes), -MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
     place = notes["pitch"].astype(int) % 12 * 100 + notes["onset"] % STEPS_PER_MEASURE
     pairs = (line[:-1] * 100 + line[1:] for line in (top, step))
-    found = (length, notes["onset"] % RESOLUTION, step, *pairs, place)
-    return dict(zip(SINGLES + PAIRS, found, strict=True))
+    found = (length, notes["onset"] % RESOLUTION, step, *pairs, place, chords(notes))
+    return dict(zip((*SINGLES, *PAIRS, CHORD), found, strict=True))

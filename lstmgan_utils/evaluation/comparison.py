@@ -4,6 +4,7 @@ Every table is a DataFrame with a metric a row.
 """
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,21 +12,14 @@ import pandas as pd
 from ..pianoroll import STEPS_PER_MEASURE, crop, fit_to_roll
 from . import distances
 from .baselines import noise_like
-from .clipping import FEATURES, PAIRS, SINGLES, PieceSet, clips
+from .clipping import CHORD, FEATURES, PAIRS, SINGLES, PieceSet, clips
 from .copies import novelty
 from .descriptors import GLOSSARY
 
 MAX_LOTS = 3
-COLUMNS = ("metric", "generated", "low", "high", "held_out", "ceiling", "floor", "target", "met")
-OVERLAPS = {f"overlap: {name}": 0.97 for name in SINGLES}  # shares of the ceiling
-OVERLAPS |= {f"overlap: {name}": 0.9 for name in PAIRS}
-NEAR = {  # descriptor: how far its mean may lie from that of held-out music, as a share of it
-    "scale_consistency": 0.05, "notes_per_beat": 0.05, "silence": 0.05, "used_pitch_classes": 0.05,
-    "repetition_1": 0.25, "repetition_2": 0.25, "similarity_4": 0.25,
-    "ending_longer": 0.25, "ending_home": 0.25, "qualified_note_rate": 0.05,
-}  # fmt: skip
-SANITY = {"distinct pieces": 0.99, "sounds at all": 1.0, "holds no note over 4 measures": 1.0,
-          "a note in every two measures": 0.99}  # fmt: skip
+COLUMNS = ("metric", "generated", "low", "high", "held_out", "ceiling", "floor", "chance")
+# music ("folk", "piano"), metric: rule (see `judge`), limit
+TARGETS = pd.read_csv(Path(__file__).with_name("targets.csv"), index_col=[0, 1])
 # One metric of each kind: what follows what, variety, the whole, the best classifier, form.
 HEADLINES = ("overlap: interval, next interval", "coverage", "Fréchet distance",
              "classifier: random forest", "similarity_4")  # fmt: skip
@@ -79,12 +73,13 @@ def set_scores(generated, reference, n_equal, n_bootstrap=200, seed=0):
 
     Returns:
         DataFrame with generated, low and high (NaN where no interval is drawn): overlaps of
-        `SINGLES` and `PAIRS`, Yang & Lerch's overlapped area and divergence (means over the
-        features), precision, recall, density, coverage, Fréchet distance, accuracy of classifiers.
+        `SINGLES`, `PAIRS` and `CHORD`, Yang & Lerch's overlapped area and divergence (means over
+        the features), precision, recall, density, coverage, Fréchet distance, accuracy of
+        classifiers.
     """
     scores = {
         f"overlap: {name}": distances.event_overlap(generated, reference, name, n_bootstrap, seed)
-        for name in SINGLES + PAIRS
+        for name in (*SINGLES, *PAIRS, CHORD)
     }
     spreads = [distances.spread_overlap(generated.values(name), reference.values(name))
                for name in FEATURES]  # fmt: skip
@@ -121,28 +116,37 @@ def scorecard(generated, held_out, training, **settings):
     return scorecards({"generated": generated}, held_out, training, **settings)["generated"]
 
 
-def scorecards(generators, held_out, training, *, measures=8, align=4, n_bootstrap=200, seed=0):
+def scorecards(generators, held_out, training, *, targets="folk", measures=8, align=4, per_song=1,
+               n_bootstrap=200, seed=0):  # fmt: skip
     """Return the scorecards of several generators, between the same ceiling and floor.
 
     Args:
         generators: dict of name to list of note arrays.
         held_out: Songs that nothing was trained on, or a list of clips.
         training: Songs that the generators learned from, or a list of clips.
+        targets: "folk", "piano", or a DataFrame with a rule (see `judge`) and a limit for each
+            metric.
         measures: int, length of all clips.
-        align: int, real clips start at multiples of so many measures.
+        align, per_song: int, how `clips` cuts them: real clips start at multiples of so many
+            measures, and a song gives at most so many.
         n_bootstrap: int, draws for the 95 % intervals.
         seed: int.
 
     Returns:
         dict of name to DataFrame as from `scorecard`.
 
+    Raises:
+        ValueError: unknown targets, or no song is long enough.
+
     Introduced in lesson 08.
     """
+    targets = named_targets(targets)
     tunes = [fit_to_roll(tune) for tune in training]
     real, other = (
-        clips(one, measures, seed, align=align) if hasattr(one, "table") else list(one)
+        clips(one, measures, seed, align=align, per_song=per_song)
+        if hasattr(one, "table") else list(one)
         for one in (held_out, training)
-    )
+    )  # fmt: skip
     n_steps, n_pieces = measures * STEPS_PER_MEASURE, max(map(len, generators.values()))
     noise = noise_like(real, n_pieces, n_steps, seed)
     reference, *anchors = (PieceSet(one, n_steps) for one in (real, other[:n_pieces], noise))
@@ -152,44 +156,73 @@ def scorecards(generators, held_out, training, *, measures=8, align=4, n_bootstr
     cards = {}
     for name, one in sets.items():
         scores = set_scores(one, reference, n_equal, n_bootstrap, seed)
-        rows = [(metric, *values, math.nan, ceiling[metric], floor[metric],
-                 *target(metric, values[0], ceiling[metric]))
+        rows = [(metric, *values, math.nan, ceiling[metric], floor[metric], math.nan)
                 for metric, *values in scores.itertuples()]  # fmt: skip
         compared = one, reference, *anchors
-        rows += mean_rows(compared, n_bootstrap, seed)
+        rows += mean_rows(compared, targets.index.intersection(GLOSSARY.index), n_bootstrap, seed)
         rows += novelty_rows(compared, tunes, n_bootstrap, seed) + sanity_rows(compared)
-        cards[name] = pd.DataFrame(rows, columns=COLUMNS).set_index("metric")
+        rows += duration_rows(compared, [*tunes, *held_out, *real, *other], n_bootstrap, seed)
+        cards[name] = with_targets(pd.DataFrame(rows, columns=COLUMNS), targets)
     return cards
 
 
-def target(metric, value, ceiling):
-    """Return what a score of `compare` should reach, and whether it does; "" for no target."""
-    if metric in OVERLAPS:
-        return f"≥ {OVERLAPS[metric]} of ceiling", value >= OVERLAPS[metric] * ceiling
-    if metric == "coverage":
-        return "≥ 0.70", value >= 0.70
-    if metric.startswith("classifier"):
-        return "≤ 0.70", value <= 0.70
+def named_targets(targets):
+    """Return the table of targets of this name, or the table itself."""
+    if not isinstance(targets, str):
+        return targets
+    if targets not in (known := TARGETS.index.levels[0]):
+        raise ValueError(f"no targets {targets!r}; there are {', '.join(known)}, or give a table")
+    return TARGETS.loc[targets]
+
+
+def with_targets(card, targets):
+    """Return a scorecard with what each metric should reach, and whether it does."""
+    card = card.set_index("metric").join(targets[["rule", "limit"]])
+    judged = [judge(row, row.rule, row.limit) for row in card.itertuples()]
+    card[["target", "met"]] = pd.DataFrame(judged, card.index)
+    return card.drop(columns=["chance", "rule", "limit"])
+
+
+def judge(row, rule, limit):
+    """Return what a row of a scorecard should reach, and whether it does; "" for no target.
+
+    Args:
+        row: namedtuple with generated, held_out, ceiling and chance.
+        rule: "at least", "at most", "share of ceiling", "share of held-out", "at most held-out",
+            or how far from held-out music: "within" the limit, "within share" of its value. Two
+            sets of real music differ by chance too, so that as much is always allowed.
+        limit: float, unused by "at most held-out".
+    """
+    value, real = row.generated, row.held_out
+    match rule:
+        case "at least":
+            return f"≥ {limit:.2f}", value >= limit
+        case "at most":
+            return f"≤ {limit:.2f}", value <= limit
+        case "share of ceiling":
+            return f"≥ {limit} of ceiling", value >= limit * row.ceiling
+        case "share of held-out":
+            return f"≥ {limit:.2f} of held-out", value >= limit * real
+        case "at most held-out":
+            return "≤ held-out", value <= real
+        case "within":
+            return f"within {limit} or {row.chance:.3f}", abs(value - real) <= max(
+                limit, row.chance
+            )
+        case "within share":
+            met = abs(value - real) <= max(limit * abs(real), row.chance)
+            return f"within {limit:.0%} or {row.chance:.3f}", met
     return "", ""
 
 
-def mean_rows(sets, n_bootstrap=200, seed=0):
-    """Return whether means lie near those of real music: within a share of it, or within chance.
-
-    Chance is twice the standard error of the difference: the held-out clips are few, and a target
-    that other real music misses would be no target. Only short notes may be fewer than in it.
-    """
+def mean_rows(sets, names, n_bootstrap=200, seed=0):
+    """Return the means of descriptors; chance is twice the standard error of the difference."""
     rows = []
-    for name, share in NEAR.items():
+    for name in names:
         ours, real, *anchors = (one.table[name] for one in sets)
-        chance, value = 2 * math.hypot(ours.sem(ddof=0), real.sem(ddof=0)), ours.mean()
-        met = abs(value - real.mean()) <= max(share * abs(real.mean()), chance)
-        told = f"within {share:.0%} or {chance:.3f}"
-        if name == "qualified_note_rate":
-            told, met = f"≥ {1 - share:.2f} of held-out", value >= (1 - share) * real.mean()
-        others = (one.mean() for one in (real, *anchors))
+        chance = 2 * math.hypot(ours.sem(ddof=0), real.sem(ddof=0))
         values = distances.mean_interval(ours, n_bootstrap, seed)
-        rows.append((name, *values, *others, told, met))
+        rows.append((name, *values, real.mean(), *(one.mean() for one in anchors), chance))
     return rows
 
 
@@ -204,23 +237,32 @@ def novelty_rows(sets, tunes, n_bootstrap=200, seed=0):
         found = [float(np.quantile(run, share)) for run in (ours, real, noise)]
         # The longest of pieces drawn anew is never longer, so that one has no interval.
         drawn = np.quantile(ours[again], share, axis=1) if share < 1 else []
-        told = ("≤ held-out", found[0] <= found[1]) if share > 0.5 else ("", "")
         values = distances.interval(found[0], drawn)
-        rows.append((f"shared run: {name} (notes)", *values, found[1], math.nan, found[2], *told))
+        others = found[1], math.nan, found[2], math.nan
+        rows.append((f"shared run: {name} (notes)", *values, *others))
     return rows
 
 
 def sanity_rows(sets):
     """Return which share of the pieces differ, sound, and neither hang nor stop."""
-    shares = [(
-        len({piece.tobytes() for piece in one.pieces}) / len(one),
-        (one.table["n_notes"] > 0).mean(),
-        1 - (one.table["longest_note"] > 4 * STEPS_PER_MEASURE).mean(),
-        (one.table["longest_rest"] < 2 * STEPS_PER_MEASURE).mean(),
-    ) for one in sets]  # fmt: skip
-    return [(name, ours, math.nan, math.nan, *others, f"≥ {least:.2f}", ours >= least)
-            for (name, least), ours, *others in zip(SANITY.items(), *shares, strict=True)
-            ]  # fmt: skip
+    found = {
+        "distinct pieces": [len({piece.tobytes() for piece in one.pieces}) / len(one)
+                            for one in sets],
+        "sounds at all": [(one.table["n_notes"] > 0).mean() for one in sets],
+        "holds no note over 4 measures": [
+            1 - (one.table["longest_note"] > 4 * STEPS_PER_MEASURE).mean() for one in sets],
+        "a note in every two measures": [
+            (one.table["longest_rest"] < 2 * STEPS_PER_MEASURE).mean() for one in sets],
+    }  # fmt: skip
+    return [(name, ours, math.nan, math.nan, *others, math.nan)
+            for name, (ours, *others) in found.items()]  # fmt: skip
+
+
+def duration_rows(sets, reference, n_bootstrap=200, seed=0):
+    """Return the share of the pieces with a duration of no real note; 0 in real music itself."""
+    ours, floor = (distances.impossible_durations(sets[i].pieces, reference) for i in (0, 3))
+    values = distances.mean_interval(ours, n_bootstrap, seed)
+    return [("impossible_durations", *values, 0.0, 0.0, floor.mean(), math.nan)]
 
 
 def comparison_table(cards):

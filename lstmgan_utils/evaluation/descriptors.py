@@ -150,6 +150,19 @@ def intervals(notes):
     return np.diff(melody(notes)["pitch"].astype(int))
 
 
+def chords(notes):
+    """Return which pitch classes sound at each onset, begun or held: int ndarray, shape (onsets,).
+
+    Bit c of a number is 1 where pitch class c sounds.
+    """
+    onsets, first = np.unique(notes["onset"], return_inverse=True)
+    last = np.searchsorted(onsets, notes["onset"] + notes["duration"])
+    sounding = np.zeros((len(onsets), 12), int)
+    for start, end, pitch in zip(first, last, notes["pitch"] % 12, strict=True):
+        sounding[start:end, pitch] = 1
+    return sounding @ (1 << np.arange(12))
+
+
 def entropy(counts):
     """Return the entropy of counts, in bits; NaN without counts.
 

@@ -37,7 +37,7 @@ def event_overlap(generated, reference, name, n_bootstrap=200, seed=0):
 
     Args:
         generated, reference: PieceSet.
-        name: str, one of `clipping.SINGLES` or `clipping.PAIRS`.
+        name: str, one of `clipping.SINGLES` or `clipping.PAIRS`, or `clipping.CHORD`.
         n_bootstrap, seed: int.
     """
     sets = [[found[name] for found in one.events] for one in (generated, reference)]
@@ -87,6 +87,16 @@ def share_interval(values, n_bootstrap, rng):
     """Return the interval of the mean of values, shape (pieces,), none of them NaN."""
     drawn = values[rng.integers(len(values), size=(n_bootstrap, len(values)))].mean(axis=1)
     return interval(float(values.mean()), drawn)
+
+
+def impossible_durations(pieces, reference):
+    """Return which pieces hold a note whose duration occurs nowhere in real music: bool ndarray.
+
+    Args:
+        pieces, reference: lists of note arrays, or Songs; the mean is the share of such pieces.
+    """
+    known = np.unique(np.concatenate([notes["duration"] for notes in reference]))
+    return np.array([not np.isin(piece["duration"], known).all() for piece in pieces])
 
 
 def smooth_density(values, grid):

@@ -7,7 +7,7 @@ import pytest
 from toy_tunes import toy_songs
 
 from lstmgan_utils.evaluation import distances
-from lstmgan_utils.evaluation.clipping import PAIRS, SINGLES, PieceSet, clips
+from lstmgan_utils.evaluation.clipping import CHORD, PAIRS, SINGLES, PieceSet, clips
 from lstmgan_utils.pianoroll import note_array
 
 
@@ -28,9 +28,25 @@ def test_overlap_of_lengths_by_hand():
     ours, real = PieceSet([tune(96)]), PieceSet([tune(300)])
     assert distances.event_overlap(ours, real, "note length")[0] == 1
     pieces = PieceSet(clips(toy_songs(8)))
-    for name in SINGLES + PAIRS:
+    for name in (*SINGLES, *PAIRS, CHORD):
         value, low, high = distances.event_overlap(pieces, pieces, name)
         assert value == pytest.approx(1) and low <= value <= high
+
+
+def test_overlap_of_chords_by_hand():
+    """C under E, then G over the held C, then C alone, against C, C-E, C-G and F."""
+    ours = PieceSet([note_array([(0, 48, 60), (0, 24, 64), (24, 24, 67), (48, 24, 72)])])
+    real = PieceSet([note_array([(0, 48, 48), (12, 12, 76), (24, 24, 55), (60, 24, 65)])])
+    assert ours.events[0]["chord"].tolist() == [1 + 2**4, 1 + 2**7, 1]
+    assert real.events[0]["chord"].tolist() == [1, 1 + 2**4, 1 + 2**7, 2**5]
+    # thirds and quarters: C-E, C-G and C are shared, 1/4 each
+    assert distances.event_overlap(ours, real, "chord")[0] == pytest.approx(3 / 4)
+
+
+def test_impossible_durations_by_hand():
+    real = [tune(24, 12), tune(48)]
+    found = distances.impossible_durations([tune(12, 48), tune(24, 25), note_array([])], real)
+    assert found.tolist() == [False, True, False]
 
 
 def test_smooth_density_is_a_gaussian():
