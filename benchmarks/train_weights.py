@@ -24,11 +24,13 @@ import tensorflow as tf
 from benchmarks.report import RESULTS, write_csv
 from lstmgan_utils import corpus, evaluation, gan, plotting, runtime, sampling, training, windows
 from lstmgan_utils.config import PRESETS
+from lstmgan_utils.evaluation import distances
 
 CONFIGS = {
     "folk": PRESETS["laptop"],
     "piano": dataclasses.replace(PRESETS["laptop"], batch_size=16, pretraining_rate=3e-3),
 }
+CLIPS = {"folk": {}, "piano": {"align": 8, "per_song": 4}}  # piano songs are few, but long
 SEEDS = range(1000)
 TEMPERATURES = (1.0, 0.97, 0.94, 0.91, 0.88)
 TEMPERATURE_SEEDS = range(2000, 2400)
@@ -70,28 +72,31 @@ def best_temperature(generator, kind):
 
     The distance is the Fréchet distance of their descriptors; held-out songs have no say.
     """
-    real = evaluation.clips(real_songs(kind)[0], 8)
+    real = evaluation.PieceSet(evaluation.clips(songs_of(kind)[0], 8, **CLIPS[kind])).features
     found = {}
     for temperature in TEMPERATURES:
         pieces = sampling.sample_many(generator, TEMPERATURE_SEEDS, 8, temperature=temperature)
-        found[temperature] = evaluation.frechet_distance(pieces, real)
+        fake = evaluation.PieceSet(pieces).features
+        both = distances.standardise(fake, real), distances.standardise(real, real)
+        found[temperature] = float(distances.frechet_distance(*both))
     return min(found, key=found.get), found
 
 
 def judge(model, kind, what, batches, minutes, folder):
-    """Sharpen, score 1,000 pieces of 8 measures, and add a row to the table: (card, temperature)."""
-    temperature, distances = best_temperature(model.ema, kind)
-    print({t: round(d, 2) for t, d in distances.items()}, flush=True)
+    """Sharpen, score 1,000 pieces, and add a row to the table: (scorecard, temperature)."""
+    temperature, found = best_temperature(model.ema, kind)
+    print({t: round(distance, 2) for t, distance in found.items()}, flush=True)
     nats = held_out_nats(model, kind)
     sharpen(model.ema, temperature)
     card = scorecard(model.ema, kind)
-    met = card["met"].dropna()
-    row = {"run": Path(folder).name, "what": what, "corpus": kind, "data_hash": songs_of(kind)[0].hash,
+    met = card["met"][card["met"] != ""].astype(bool)
+    row = {"run": Path(folder).name, "what": what, "corpus": kind,
+           "data_hash": songs_of(kind)[0].hash,
            "batches": batches, "minutes": round(sum(minutes.values()), 1),
            "temperature": temperature, "nats_a_beat": round(nats, 3),
            "targets_met": int(met.sum()), "targets": len(met)}  # fmt: skip
     add_row(row | {name: f"{value:.4g}" for name, value in card["generated"].items()})
-    print(card, f"{what}: {int(met.sum())} of {len(met)}; missed {list(met[~met.astype(bool)].index)};"
+    print(card, f"{what}: {int(met.sum())} of {len(met)}; missed {list(met[~met].index)};"
           f" {nats:.3f} nats a beat", sep="\n", flush=True)  # fmt: skip
     return card, temperature
 
@@ -100,9 +105,7 @@ def scorecard(generator, kind):
     """Score the seeds 0 to 999 against the held-out songs."""
     pieces = sampling.sample_many(generator, SEEDS, 8)
     training_side, held_out = songs_of(kind)
-    if kind == "piano":  # few songs, but long ones: up to four clips of each
-        held_out = evaluation.clips(held_out, 8, align=8, per_song=4)
-    return evaluation.scorecard(pieces, held_out, training_side, measures=8, targets=kind)
+    return evaluation.scorecard(pieces, held_out, training_side, targets=kind, **CLIPS[kind])
 
 
 def held_out_nats(model, kind, size=64):
@@ -124,7 +127,8 @@ def ship(kind, model, cards, temperature, minutes, batches):
     songs = songs_of(kind)[0]
     record = {
         "seed": model.config.seed,
-        "data": f"corpus.builtin_{'tunes' if kind == 'folk' else 'piano'}().split(0), training side",
+        "data": {"folk": "corpus.builtin_tunes", "piano": "corpus.builtin_piano"}[kind]
+        + "().split(0), training side",
         "data_hash": songs.hash,
         "n_songs": len(songs),
         "batches": batches,
