@@ -8,7 +8,7 @@ import pandas as pd
 from ..generator import LOOKBACK
 from ..pianoroll import STEPS_PER_MEASURE
 from ..sampling import sample_many
-from .clipping import clips
+from .baselines import clips
 from .descriptors import similarity
 
 SEEDS = range(2000, 2300)  # none of those that the generator is evaluated by

@@ -1,10 +1,11 @@
-"""Descriptors of one piece: counts of notes, time, pitch and form, with formula and source of each.
+"""Descriptors of pieces: counts of notes, time, pitch and form; formula and source in glossary.csv.
 
-A *phrase* is 1, 2, 4 or 8 whole measures. All of it is counted on note arrays, in numpy.
+A *phrase* is 1, 2, 4 or 8 whole measures.
 """
 
 import itertools
 import math
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,11 @@ MAX_INTERVAL = 24  # semitones
 QUALIFIED = 3  # time steps: a 32nd note, as in MuseGAN
 # unit, range, value on silence, formula and source of each descriptor
 GLOSSARY = pd.read_csv(Path(__file__).with_name("glossary.csv"), index_col=0, keep_default_na=False)
+# What `describe` returns of a piece of 8 measures, without synonyms.
+FEATURES = list(GLOSSARY.index.drop(["n_notes", "tone_span", "repetition_8", "similarity_8"]))
+SINGLES = ("note length", "onset in the beat", "melodic interval")
+PAIRS = ("length, next length", "interval, next interval", "pitch class, place in measure")
+CHORD = "chord"  # the set of pitch classes that sound together
 MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)  # the natural minor scale has the same notes, from its sixth
 # How well each note fits a key, from the tonic upwards (Krumhansl & Kessler 1982, ratings).
 MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
@@ -32,14 +38,12 @@ def describe(notes, n_steps=None, *, steps_per_measure=STEPS_PER_MEASURE):
 
     Args:
         notes: note array.
-        n_steps: int, length of the piece in time steps, final silence included; None for the end
-            of the last note, rounded up to a whole measure.
+        n_steps: int, length in time steps with the final silence; None for that of the measures
+            that hold a note.
         steps_per_measure: int, 96 for 4/4.
 
     Returns:
-        dict: a float for each name in `GLOSSARY`, then the histograms, float ndarrays that sum to
-        1 (NaN on silence): length_histogram (96,), onset_histogram (steps_per_measure,),
-        beat_histogram (24,), interval_histogram (49,), pitch_class_histogram (12,).
+        dict: a float for each name in `GLOSSARY`, then the `histograms`.
 
     Raises:
         ValueError: the notes last longer than `n_steps`.
@@ -51,11 +55,10 @@ def describe(notes, n_steps=None, *, steps_per_measure=STEPS_PER_MEASURE):
         n_steps = math.ceil(end / steps_per_measure) * steps_per_measure
     if end > n_steps:
         raise ValueError(f"the notes end at step {end}, past n_steps={n_steps}; crop them first")
-    found = describe_time(notes, n_steps, steps_per_measure) | describe_pitch(notes)
-    found |= describe_form(notes, n_steps, steps_per_measure)
-    return {name: float(found[name]) for name in GLOSSARY.index} | histograms(
-        notes, steps_per_measure
-    )
+    length = n_steps, steps_per_measure
+    found = describe_time(notes, *length) | describe_pitch(notes) | describe_form(notes, *length)
+    described = {name: float(found[name]) for name in GLOSSARY.index}
+    return described | histograms(notes, steps_per_measure)
 
 
 def _ratio(part, whole):
@@ -63,7 +66,7 @@ def _ratio(part, whole):
 
 
 def describe_time(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Return the descriptors of notes, durations and silence: dict, see `GLOSSARY`."""
+    """Return the descriptors of notes, durations and silence: dict."""
     duration, n_notes = notes["duration"].astype(int), len(notes)
     first = np.repeat(notes["onset"] - np.cumsum(duration) + duration, duration)
     step = first + np.arange(len(first))  # each time step of each note
@@ -115,22 +118,46 @@ def describe_form(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
 
 
 def histograms(notes, steps_per_measure=STEPS_PER_MEASURE):
-    """Return the share of the notes with each length, onset, interval and pitch class: dict.
+    """Return the shares of the notes by length, onset, interval and pitch class.
 
-    Bin i of length_histogram is i + 1 steps (the last bin also holds what is longer), bin i of
-    interval_histogram is i − 24 semitones.
+    Returns:
+        dict of float ndarrays that sum to 1, NaN on silence: length_histogram (96,), bin i is
+        i + 1 steps, the last also what is longer; onset_histogram (steps_per_measure,);
+        beat_histogram (24,); interval_histogram (49,), bin i is i − 24 semitones, the ends also
+        what is larger; pitch_class_histogram (12,).
     """
-    steps = np.clip(intervals(notes), -MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
-    length = np.minimum(notes["duration"], STEPS_PER_MEASURE) - 1
-    events = {
-        "length_histogram": (length, STEPS_PER_MEASURE),
+    found = {
+        "length_histogram": (clipped_lengths(notes) - 1, STEPS_PER_MEASURE),
         "onset_histogram": (notes["onset"] % steps_per_measure, steps_per_measure),
         "beat_histogram": (notes["onset"] % RESOLUTION, RESOLUTION),
-        "interval_histogram": (steps, 2 * MAX_INTERVAL + 1),
+        "interval_histogram": (clipped_intervals(notes), 2 * MAX_INTERVAL + 1),
         "pitch_class_histogram": (notes["pitch"] % 12, 12),
     }
-    return {name: np.bincount(found, minlength=n) / (len(found) or math.nan)
-            for name, (found, n) in events.items()}  # fmt: skip
+    return {name: np.bincount(bins, minlength=n) / (len(bins) or math.nan)
+            for name, (bins, n) in found.items()}  # fmt: skip
+
+
+def clipped_lengths(notes):
+    """Return durations in steps, at most a measure: int ndarray."""
+    return np.minimum(notes["duration"], STEPS_PER_MEASURE).astype(int)
+
+
+def clipped_intervals(notes):
+    """Return melodic intervals, at most two octaves, as numbers from 0 to 48: int ndarray."""
+    return np.clip(intervals(notes), -MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
+
+
+def events(notes):
+    """Return the events of a piece as numbers: dict of int ndarrays.
+
+    A number stands for a note or an interval in `SINGLES`, for a pair of neighbours in `PAIRS`, for
+    what sounds at an onset in `CHORD`.
+    """
+    top, step = clipped_lengths(melody(notes)), clipped_intervals(notes)
+    place = notes["pitch"].astype(int) % 12 * 100 + notes["onset"] % STEPS_PER_MEASURE
+    pairs = (line[:-1] * 100 + line[1:] for line in (top, step))
+    found = clipped_lengths(notes), notes["onset"] % RESOLUTION, step, *pairs, place, chords(notes)
+    return dict(zip((*SINGLES, *PAIRS, CHORD), found, strict=True))
 
 
 def melody(notes):
@@ -175,8 +202,7 @@ def entropy(counts):
 def groove_consistency(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
     """Return the groove consistency of Wu & Yang 2020: neighbouring measures with equal onsets.
 
-    Beware: most steps of any two measures agree in having no onset, so that four random onsets a
-    measure score 0.92, and silence beside four notes 0.96.
+    Most steps of any two measures have no onset: four random notes a measure score 0.92.
     """
     grid = np.zeros((math.ceil(n_steps / steps_per_measure), steps_per_measure), bool)
     grid.flat[notes["onset"]] = True
@@ -217,8 +243,8 @@ def repetition(measures, size):
 def similarity(notes, lag, n_steps, steps_per_measure=STEPS_PER_MEASURE):
     """Return how alike measures are that lie `lag` apart: shared notes / notes of either, 0 to 1.
 
-    After Wu & Yang 2020 (SI); a note is the same when its place in the measure and its pitch are.
-    It is the mean over the pairs of measures in which a note starts; NaN without such a pair.
+    After Wu & Yang 2020 (SI). A note is shared that has the same place in the measure and the same
+    pitch. It is the mean over pairs of measures in which a note starts, NaN without such a pair.
 
     Introduced in lesson 05.
     """
@@ -235,10 +261,7 @@ def similarity(notes, lag, n_steps, steps_per_measure=STEPS_PER_MEASURE):
 
 
 def tonic(notes):
-    """Return the tonic by the best-fitting key profile (Krumhansl & Kessler 1982).
-
-    It is an int from 0 (C) to 11 (B), or None where no key fits better than another.
-    """
+    """Return the tonic of the key that fits best, 0 (C) to 11 (B); None where all fit alike."""
     weight = np.bincount(notes["pitch"].astype(int) % 12, weights=notes["duration"], minlength=12)
     return int(np.argmax(KEYS @ weight)) % 12 if np.ptp(weight) else None
 
@@ -280,3 +303,44 @@ def shuffle_measures(notes, n_steps, seed=0):
     measures = cut_measures(notes, math.ceil(n_steps / STEPS_PER_MEASURE))
     order = np.random.default_rng(seed).permutation(len(measures))
     return join_measures([measures[i] for i in order])
+
+
+class PieceSet:
+    """Hold pieces of equal length, described once.
+
+    Args:
+        pieces: list of note arrays.
+        n_steps: int, length of every piece in time steps, final silence included.
+
+    Raises:
+        ValueError: no piece, or one that is longer.
+
+    Introduced in lesson 08.
+    """
+
+    def __init__(self, pieces, n_steps=8 * STEPS_PER_MEASURE):
+        self.pieces, self.n_steps = list(pieces), n_steps
+        if not self.pieces:
+            raise ValueError("a set without pieces cannot be compared; give some note arrays")
+
+    def __len__(self):
+        return len(self.pieces)
+
+    @cached_property
+    def table(self):
+        """DataFrame of what `describe` returns, a row a piece."""
+        return pd.DataFrame([describe(piece, self.n_steps) for piece in self.pieces])
+
+    @cached_property
+    def events(self):
+        """DataFrame of what `events` returns, a row a piece."""
+        return pd.DataFrame([events(piece) for piece in self.pieces])
+
+    def values(self, name):
+        """float ndarray, shape (pieces,), or (pieces, bins) for a histogram; NaN where silent."""
+        return np.stack(self.table[name])
+
+    @cached_property
+    def features(self):
+        """float ndarray, shape (pieces, features); what is NaN is −1, outside every range."""
+        return np.ascontiguousarray(self.table[FEATURES].fillna(-1.0))
