@@ -6,6 +6,7 @@ Baselines learn from Songs with `fit`, and sample a piece with `sample(seed, mea
 
 import time
 
+import keras
 import numpy as np
 
 from ..pianoroll import RESOLUTION, STEPS_PER_MEASURE, crop, fit_to_roll, note_array, transpose
@@ -17,23 +18,18 @@ DUPLE_METRES = ("4/4", "2/4", "2/2")  # whole or half measures of 4/4
 
 
 def clips(songs, measures=8, seed=0, *, metres=DUPLE_METRES, align=4, per_song=1):
-    """Return clips of whole measures, cut from the songs that are long enough.
+    """Return clips of whole measures in random order, cut from Songs: list of note arrays.
 
     Descriptors change with the length of a piece, its place in the tune and its key, so that only
     such clips can be compared.
 
     Args:
         songs: Songs.
-        measures: int, length of a clip.
-        seed: int, which clip of each song.
+        measures, seed: ints, length of a clip, which clip of each song.
         metres: tuple of str, songs in other metres are left out.
-        align: int, a clip starts this many measures, or a multiple, after the pickup. With 4, it
-            starts where most phrases do.
+        align: int, clips start so many measures, or a multiple, after the pickup; 4 is where most
+            phrases start.
         per_song: int, clips of one song at most; they may overlap.
-
-    Returns:
-        list of note arrays in random order, each `96 * measures` steps long with its final
-        silence.
 
     Raises:
         ValueError: no song is long enough.
@@ -56,8 +52,6 @@ def clips(songs, measures=8, seed=0, *, metres=DUPLE_METRES, align=4, per_song=1
 def home_tunes(songs, metres=DUPLE_METRES):
     """Return whole tunes of these metres without pickup, in the key without sharps or flats.
 
-    They are a list of note arrays, as a roll can hold them.
-
     Introduced in lesson 08.
     """
     tunes, table = [], songs.table
@@ -68,9 +62,7 @@ def home_tunes(songs, metres=DUPLE_METRES):
 
 
 def noise_like(reference, n_pieces, n_steps=8 * STEPS_PER_MEASURE, seed=0):
-    """Return notes at random: as many as in real clips, as long on average, as high and low.
-
-    They are a list of `n_pieces` note arrays, one note at a time, `n_steps` long like the clips.
+    """Return pieces of random notes: as many as in real clips, as long on average, as high and low.
 
     Introduced in lesson 08.
     """
@@ -135,8 +127,8 @@ class MarkovChain(Baseline):
         self.notes = np.concatenate([part for tune in tunes for part in (silence, tune)])
         # one number a note, to compare notes at once
         self.numbers = np.unique(self.notes[:, :3], axis=0, return_inverse=True)[1].reshape(-1)
-        places = range(STEPS_PER_MEASURE)
-        self.at_place = [np.flatnonzero(self.notes[:, 3] == place) for place in places]
+        place = self.notes[:, 3]
+        self.at_place = [np.flatnonzero(place == one) for one in range(STEPS_PER_MEASURE)]
         return self
 
     def choices(self, history, place):
@@ -195,8 +187,6 @@ class LikelihoodLSTM(Baseline):
         The weights are then those of the lowest val_loss; `history` holds the losses of each epoch
         in nats a note.
         """
-        import keras
-
         keras.utils.set_random_seed(self.seed)
         self.tables = [keras.layers.Embedding(size, 48) for size in self.SIZES]
         self.lstm = keras.layers.LSTM(self.units, return_sequences=True, return_state=True)
@@ -214,24 +204,20 @@ class LikelihoodLSTM(Baseline):
             end[:] = end or [time.monotonic() + 60 * self.minutes]  # the first batch compiles
             self.model.stop_training = time.monotonic() >= end[0]
 
-        callbacks = [
-            keras.callbacks.LambdaCallback(on_train_batch_end=stop_in_time),
-            keras.callbacks.EarlyStopping(patience=self.PATIENCE, restore_best_weights=True),
-        ]
+        stop = keras.callbacks.LambdaCallback(on_train_batch_end=stop_in_time)
+        patience = keras.callbacks.EarlyStopping(patience=self.PATIENCE, restore_best_weights=True)
         self.history = self.model.fit(*data, 64, epochs=1000, validation_data=unseen,
-                                      callbacks=callbacks, verbose=0).history  # fmt: skip
+                                      callbacks=[stop, patience], verbose=0).history  # fmt: skip
         return self
 
     def predict(self, notes, state=None):
         """Return the probabilities of the next pitch, duration and step, and the new state."""
-        from keras import ops
-
         embedded = [table(notes[:, :, i]) for i, table in enumerate(self.tables)]
-        hidden, *state = self.lstm(ops.concatenate(embedded, axis=-1), initial_state=state)
+        hidden, *state = self.lstm(keras.ops.concatenate(embedded, axis=-1), initial_state=state)
         return [head(hidden) for head in self.heads], state
 
     def windows(self, tunes):
-        """Return training sequences: int32 ndarray, shape (sequences, window, 4), and targets.
+        """Return training sequences, int32, shape (sequences, window, 4), and their targets.
 
         A row holds pitch, duration and step of a note, and the place where the next one starts.
         """
@@ -248,22 +234,20 @@ class LikelihoodLSTM(Baseline):
 
     def sample_many(self, seeds, measures=8):
         """Sample one tune for each seed, all at the same time: list of note arrays."""
-        length, n = measures * STEPS_PER_MEASURE, len(seeds)
-        rngs = [np.random.default_rng(seed) for seed in seeds]
-        onset, rows = np.zeros(n, int), [[] for _ in seeds]
-        note = np.tile(np.array([128, 0, 0, 0], np.int32), (n, 1, 1))
-        state = None
-        while (onset < length).any() and max(map(len, rows)) < length:
+        length, rngs = measures * STEPS_PER_MEASURE, [np.random.default_rng(seed) for seed in seeds]
+        note = np.tile(np.array([128, 0, 0, 0], np.int32), (len(seeds), 1, 1))
+        onset, found, state = np.zeros(len(seeds), int), [], None
+        while (onset < length).any() and len(found) < length:
             shares, state = self.predict(note, state)
             draws = np.array([rng.random(3) for rng in rngs])
-            drawn = [draw_classes(np.asarray(share)[:, 0], draws[:, i])
-                     for i, share in enumerate(shares)]  # fmt: skip
-            for i, (pitch, duration, step) in enumerate(zip(*drawn, strict=True)):
-                if onset[i] < length and pitch < 128 and duration:
-                    rows[i].append((onset[i], duration, pitch))
-                onset[i] += step
-            note = np.stack([*drawn, onset % STEPS_PER_MEASURE], axis=1)[:, None].astype(np.int32)
-        return [crop(note_array(found), 0, length) for found in rows]
+            pitch, duration, step = (draw_classes(np.asarray(share)[:, 0], draws[:, i])
+                                     for i, share in enumerate(shares))  # fmt: skip
+            found.append(np.stack([onset, duration, pitch], axis=1))
+            onset = onset + step
+            note = np.stack([pitch, duration, step, onset % STEPS_PER_MEASURE], axis=1)[:, None]
+        pieces = np.stack(found, axis=1)
+        return [crop(note_array(piece[(piece[:, 1] > 0) & (piece[:, 2] < 128)]), 0, length)
+                for piece in pieces]  # fmt: skip
 
 
 def draw_classes(shares, draws):

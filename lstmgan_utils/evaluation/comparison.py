@@ -13,7 +13,7 @@ from ..pianoroll import STEPS_PER_MEASURE, crop, fit_to_roll
 from . import distances
 from .baselines import clips, noise_like
 from .copies import novelty
-from .descriptors import CHORD, FEATURES, GLOSSARY, PAIRS, SINGLES, PieceSet
+from .descriptors import FEATURES, GLOSSARY, PieceSet
 
 MAX_LOTS = 3
 COLUMNS = ["generated", "low", "high", "held_out", "ceiling", "floor", "chance"]
@@ -24,7 +24,6 @@ TARGETS = pd.read_csv(
 # One metric of each kind: what follows what, variety, the whole, the best classifier, form.
 HEADLINES = ("overlap: interval, next interval", "coverage", "Fréchet distance",
              "classifier: random forest", "similarity_4")  # fmt: skip
-OUTCOMES = ("nearer", "alike", "farther")
 
 
 def compare(generated, reference, training=None, *, n_steps=8 * STEPS_PER_MEASURE, n_bootstrap=200,
@@ -36,9 +35,7 @@ def compare(generated, reference, training=None, *, n_steps=8 * STEPS_PER_MEASUR
         reference: list of note arrays, real clips that nothing was trained on.
         training: list of note arrays, other real clips, for the ceiling; None to take one half of
             the reference against the other.
-        n_steps: int, length of all pieces in time steps.
-        n_bootstrap: int, draws for the 95 % intervals.
-        seed: int.
+        n_steps, n_bootstrap, seed: ints, length in time steps, draws for the 95 % intervals.
 
     Returns:
         DataFrame with generated, low, high, ceiling (real music) and floor (noise) for each metric.
@@ -61,8 +58,8 @@ def compare(generated, reference, training=None, *, n_steps=8 * STEPS_PER_MEASUR
 def anchored_scores(sets, reference, anchors, n_bootstrap=200, seed=0):
     """Return `set_scores` of each PieceSet against the reference, with a column for each anchor.
 
-    `anchors` is a dict of the column's name to the two PieceSets that it compares. Scores depend
-    on the number of pieces, so all are of as many as the smallest set has.
+    `anchors` is a dict of the column's name to the two PieceSets that it compares. All scores are
+    of as many pieces as the smallest set has.
     """
     compared = [*sets.values(), reference, *(one for pair in anchors.values() for one in pair)]
     n_equal = min(map(len, compared))
@@ -81,7 +78,7 @@ def set_scores(generated, reference, n_equal, n_bootstrap=200, seed=0):
     """
     draws = n_bootstrap, seed
     scores = {f"overlap: {name}": distances.event_overlap(generated, reference, name, *draws)
-              for name in (*SINGLES, *PAIRS, CHORD)}  # fmt: skip
+              for name in reference.events}  # fmt: skip
     spreads = [distances.spread_overlap(generated.values(name), reference.values(name))
                for name in FEATURES]  # fmt: skip
     area, divergence = np.nanmean(spreads, axis=0)
@@ -102,18 +99,7 @@ def set_scores(generated, reference, n_equal, n_bootstrap=200, seed=0):
 
 
 def scorecard(generated, held_out, training, **settings):
-    """Return generated pieces measured by every target that this project set itself.
-
-    Args:
-        generated: list of note arrays of `measures` measures of 4/4, in the key signature without
-            sharps or flats.
-        held_out, training, settings: as for `scorecards`.
-
-    Returns:
-        DataFrame with generated, low, high (95 %), held_out (the same of held-out clips), ceiling
-        (training clips as if generated), floor (noise), target and met (both "" without a target)
-        for each metric.
-    """
+    """Return one of the `scorecards`, for a list of generated note arrays."""
     return scorecards({"generated": generated}, held_out, training, **settings)["generated"]
 
 
@@ -122,16 +108,18 @@ def scorecards(generators, held_out, training, *, targets="folk", measures=8, al
     """Return the scorecards of several generators, between the same ceiling and floor.
 
     Args:
-        generators: dict of name to list of note arrays.
+        generators: dict of name to list of note arrays of `measures` measures of 4/4, in the key
+            signature without sharps or flats.
         held_out: Songs that nothing was trained on, or a list of clips.
         training: Songs that the generators learned from, or a list of clips.
         targets: "folk", "piano", or a DataFrame like a part of `TARGETS`.
         measures, align, per_song: ints, length and places of the clips, as for `clips`.
-        n_bootstrap: int, draws for the 95 % intervals.
-        seed: int.
+        n_bootstrap, seed: ints, draws for the 95 % intervals.
 
     Returns:
-        dict of name to DataFrame as from `scorecard`.
+        dict of name to DataFrame with generated, low, high (95 %), held_out (the same of held-out
+        clips), ceiling (training clips as if generated), floor (noise), target and met (both ""
+        without a target) for each metric.
 
     Raises:
         ValueError: unknown targets, or no song is long enough.
@@ -180,10 +168,7 @@ def with_targets(card, targets):
 
 
 def judge(row):
-    """Return the target of a row of a scorecard in words, and whether it is met.
-
-    Two sets of real music differ by chance too, so that ± always allows as much.
-    """
+    """Return the target of a row of a scorecard, and whether it is met; ± allows for chance."""
     bound = row.limit * (abs(getattr(row, row.times)) if row.times else 1)
     told = f"{row.sense} {row.limit:g}" + (f" × {row.times}" if row.times else "")
     if row.sense == "±":
@@ -193,10 +178,9 @@ def judge(row):
 
 
 def mean_rows(tables, n_bootstrap=200, seed=0):
-    """Return the means of numbers of each piece, as rows of a scorecard.
+    """Return means over pieces, with twice the standard error of the difference as chance.
 
-    The tables are of generated, held-out, training and noise pieces. Chance is twice the standard
-    error of the difference between the first two.
+    The tables are of generated, held-out, training and noise pieces.
     """
     ours, real, *_ = tables
     means = [one.mean() for one in tables[1:]]
@@ -224,9 +208,9 @@ def novelty_rows(sets, tunes, n_bootstrap=200, seed=0):
 
 
 def sanity(one, known):
-    """Return whether each piece of a PieceSet differs, sounds, and neither hangs nor stops.
+    """Return whether each piece differs, sounds, and neither hangs nor stops: DataFrame.
 
-    `known` are the real pieces that have every possible duration.
+    `known` are the pieces that hold every possible duration.
     """
     content = pd.Series([piece.tobytes() for piece in one.pieces])
     return pd.DataFrame({
@@ -241,12 +225,8 @@ def sanity(one, known):
 def comparison_table(cards):
     """Return the scores of several generators side by side.
 
-    Args:
-        cards: dict of the generator's name to its DataFrame from `scorecards`.
-
-    Returns:
-        DataFrame with held_out, ceiling, floor, and "name", "name low" and "name high" for each
-        generator.
+    `cards` are from `scorecards`; the DataFrame has held_out, ceiling, floor, and "name",
+    "name low" and "name high" for each generator.
 
     Introduced in lesson 08.
     """
@@ -273,8 +253,7 @@ def rescale(table, column):
 def distance_from_real(table, name):
     """Return how far a generator is from real music on each metric of a comparison table: Series.
 
-    0 is as good as real music, NaN what cannot be told. To share shorter runs with training tunes
-    than real tunes do, or to be over the ceiling, is no fault.
+    Neither runs that are shorter than those of real music nor what passes the ceiling is a fault.
     """
     gap, metric = table[name] - real_scores(table), table.index.str
     rules = (metric.startswith("shared run"), table["held_out"].notna(),
@@ -300,38 +279,29 @@ def outcomes(table, ours, baseline):
 def count_wins(table, ours, baselines):
     """Return on how many metrics each baseline is beaten, and on which it beats us.
 
-    Args:
-        table: DataFrame from `comparison_table`.
-        ours, baselines: str and list of str, names of generators.
-
-    Returns:
-        DataFrame with nearer, alike and farther (ours, counted in metrics) and "the baseline wins"
-        (names of metrics) for each baseline.
+    `table` is from `comparison_table`. The DataFrame has nearer, alike and farther (ours, counted
+    in metrics) and "the baseline wins" (names of metrics) for each baseline.
 
     Introduced in lesson 08.
     """
-    rows = {}
+    rows, columns = {}, ["nearer", "alike", "farther"]
     for baseline in baselines:
         found = outcomes(table, ours, baseline)
         lost = ", ".join(table.index[found == "farther"]) or "nowhere"
-        rows[baseline] = *((found == word).sum() for word in OUTCOMES), lost
-    wins = pd.DataFrame.from_dict(rows, orient="index", columns=[*OUTCOMES, "the baseline wins"])
+        rows[baseline] = [*((found == column).sum() for column in columns), lost]
+    wins = pd.DataFrame.from_dict(rows, orient="index", columns=[*columns, "the baseline wins"])
     return wins.rename_axis("baseline")
 
 
 def drift(songs, measures=200, part=48):
     """Return how the last measures of long pieces differ from their first.
 
-    Args:
-        songs: list of note arrays, each `measures` long.
-        measures: int, length of the pieces.
-        part: int, measures at either end; a multiple of 8 where `measures` is one, so that both
-            parts start with a phrase.
+    `songs` are note arrays of so many `measures`; `part` is the measures at either end, a multiple
+    of 8 so that both start with a phrase.
 
     Returns:
         DataFrame with first, last (means over the pieces), change (last / first − 1) and t (the
-        mean difference in standard errors, NaN for a single piece; chance gives less than 2) for
-        each descriptor.
+        mean difference in standard errors; chance gives less than 2) for each descriptor.
 
     Introduced in lesson 05.
     """

@@ -22,9 +22,6 @@ QUALIFIED = 3  # time steps: a 32nd note, as in MuseGAN
 GLOSSARY = pd.read_csv(Path(__file__).with_name("glossary.csv"), index_col=0, keep_default_na=False)
 # What `describe` returns of a piece of 8 measures, without synonyms.
 FEATURES = list(GLOSSARY.index.drop(["n_notes", "tone_span", "repetition_8", "similarity_8"]))
-SINGLES = ("note length", "onset in the beat", "melodic interval")
-PAIRS = ("length, next length", "interval, next interval", "pitch class, place in measure")
-CHORD = "chord"  # the set of pitch classes that sound together
 MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)  # the natural minor scale has the same notes, from its sixth
 # How well each note fits a key, from the tonic upwards (Krumhansl & Kessler 1982, ratings).
 MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
@@ -120,48 +117,40 @@ def describe_form(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
 def histograms(notes, steps_per_measure=STEPS_PER_MEASURE):
     """Return the shares of the notes by length, onset, interval and pitch class.
 
-    Returns:
-        dict of float ndarrays that sum to 1, NaN on silence: length_histogram (96,), bin i is
-        i + 1 steps, the last also what is longer; onset_histogram (steps_per_measure,);
-        beat_histogram (24,); interval_histogram (49,), bin i is i − 24 semitones, the ends also
-        what is larger; pitch_class_histogram (12,).
+    They are a dict of float ndarrays that sum to 1, NaN on silence. Bin i of length_histogram is
+    i + 1 steps, bin i of interval_histogram i − 24 semitones; the ends hold what is larger.
     """
-    found = {
-        "length_histogram": (clipped_lengths(notes) - 1, STEPS_PER_MEASURE),
-        "onset_histogram": (notes["onset"] % steps_per_measure, steps_per_measure),
-        "beat_histogram": (notes["onset"] % RESOLUTION, RESOLUTION),
-        "interval_histogram": (clipped_intervals(notes), 2 * MAX_INTERVAL + 1),
+    found, step = events(notes), notes["onset"] % steps_per_measure
+    binned = {
+        "length_histogram": (found["note length"] - 1, STEPS_PER_MEASURE),
+        "onset_histogram": (step, steps_per_measure),
+        "beat_histogram": (found["onset in the beat"], RESOLUTION),
+        "interval_histogram": (found["melodic interval"], 2 * MAX_INTERVAL + 1),
         "pitch_class_histogram": (notes["pitch"] % 12, 12),
     }
     return {name: np.bincount(bins, minlength=n) / (len(bins) or math.nan)
-            for name, (bins, n) in found.items()}  # fmt: skip
-
-
-def clipped_lengths(notes):
-    """Return durations in steps, at most a measure: int ndarray."""
-    return np.minimum(notes["duration"], STEPS_PER_MEASURE).astype(int)
-
-
-def clipped_intervals(notes):
-    """Return melodic intervals, at most two octaves, as numbers from 0 to 48: int ndarray."""
-    return np.clip(intervals(notes), -MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
+            for name, (bins, n) in binned.items()}  # fmt: skip
 
 
 def events(notes):
-    """Return the events of a piece as numbers: dict of int ndarrays.
-
-    A number stands for a note or an interval in `SINGLES`, for a pair of neighbours in `PAIRS`, for
-    what sounds at an onset in `CHORD`.
-    """
-    top, step = clipped_lengths(melody(notes)), clipped_intervals(notes)
-    place = notes["pitch"].astype(int) % 12 * 100 + notes["onset"] % STEPS_PER_MEASURE
-    pairs = (line[:-1] * 100 + line[1:] for line in (top, step))
-    found = clipped_lengths(notes), notes["onset"] % RESOLUTION, step, *pairs, place, chords(notes)
-    return dict(zip((*SINGLES, *PAIRS, CHORD), found, strict=True))
+    """Return the events of a piece as numbers, for notes, intervals, pairs and chords: dict."""
+    length, top = (np.minimum(line["duration"], STEPS_PER_MEASURE).astype(int)
+                   for line in (notes, melody(notes)))  # fmt: skip
+    step = np.clip(intervals(notes), -MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
+    place = notes["onset"] % STEPS_PER_MEASURE
+    return {
+        "note length": length,
+        "onset in the beat": notes["onset"] % RESOLUTION,
+        "melodic interval": step,
+        "length, next length": top[:-1] * 100 + top[1:],
+        "interval, next interval": step[:-1] * 100 + step[1:],
+        "pitch class, place in measure": notes["pitch"].astype(int) % 12 * 100 + place,
+        "chord": chords(notes),
+    }
 
 
 def melody(notes):
-    """Return the highest note of each onset, a note array: the line that is heard as the melody.
+    """Return the highest note of each onset, which is heard as the melody: note array.
 
     Introduced in lesson 08.
     """
@@ -178,10 +167,7 @@ def intervals(notes):
 
 
 def chords(notes):
-    """Return which pitch classes sound at each onset, begun or held: int ndarray, shape (onsets,).
-
-    Bit c of a number is 1 where pitch class c sounds.
-    """
+    """Return what sounds at each onset: int ndarray, shape (onsets,), bit c for pitch class c."""
     onsets, first = np.unique(notes["onset"], return_inverse=True)
     last = np.searchsorted(onsets, notes["onset"] + notes["duration"])
     sounding = np.zeros((len(onsets), 12), int)
@@ -200,19 +186,14 @@ def entropy(counts):
 
 
 def groove_consistency(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Return the groove consistency of Wu & Yang 2020: neighbouring measures with equal onsets.
-
-    Most steps of any two measures have no onset: four random notes a measure score 0.92.
-    """
+    """Return the groove consistency of Wu & Yang 2020; even random notes score above 0.9."""
     grid = np.zeros((math.ceil(n_steps / steps_per_measure), steps_per_measure), bool)
     grid.flat[notes["onset"]] = True
     return 1 - (grid[1:] != grid[:-1]).mean() if len(grid) > 1 and grid.any() else math.nan
 
 
 def number_measures(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Return a number for each measure, equal where the notes are: int ndarray, shape (measures,).
-
-    0 is a measure in which no note starts.
+    """Return a number for each measure, equal where the notes are; 0 where no note starts.
 
     Introduced in lesson 08.
     """
@@ -226,10 +207,9 @@ def number_measures(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
 
 
 def repetition(measures, size):
-    """Return the share of phrases that came before, among those that could have.
+    """Return the share of phrases of `size` measures that came before, among those that could have.
 
-    Phrases are `size` measures, as numbers from `number_measures`. NaN where none sounds after the
-    first `size` measures.
+    NaN where none sounds after the first `size` measures, which are from `number_measures`.
 
     Introduced in lesson 08.
     """
@@ -241,10 +221,10 @@ def repetition(measures, size):
 
 
 def similarity(notes, lag, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Return how alike measures are that lie `lag` apart: shared notes / notes of either, 0 to 1.
+    """Return the mean similarity of measures `lag` apart: shared notes / notes of either, 0 to 1.
 
-    After Wu & Yang 2020 (SI). A note is shared that has the same place in the measure and the same
-    pitch. It is the mean over pairs of measures in which a note starts, NaN without such a pair.
+    After Wu & Yang 2020 (SI); shared notes have the same pitch and place in the measure. NaN
+    where no note starts in any pair.
 
     Introduced in lesson 05.
     """
@@ -306,14 +286,7 @@ def shuffle_measures(notes, n_steps, seed=0):
 
 
 class PieceSet:
-    """Hold pieces of equal length, described once.
-
-    Args:
-        pieces: list of note arrays.
-        n_steps: int, length of every piece in time steps, final silence included.
-
-    Raises:
-        ValueError: no piece, or one that is longer.
+    """Hold note arrays of equal length in time steps, described once; ValueError for none.
 
     Introduced in lesson 08.
     """
@@ -337,7 +310,7 @@ class PieceSet:
         return pd.DataFrame([events(piece) for piece in self.pieces])
 
     def values(self, name):
-        """float ndarray, shape (pieces,), or (pieces, bins) for a histogram; NaN where silent."""
+        """ndarray, shape (pieces,), or (pieces, bins) for a histogram."""
         return np.stack(self.table[name])
 
     @cached_property

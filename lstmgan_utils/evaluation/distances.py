@@ -18,18 +18,13 @@ LIMIT = 5  # standard deviations
 def overlap(shares, other):
     """Return the overlap of histograms that each sum to 1: Σ min(p, q), from 0 (disjoint) to 1.
 
-    The histograms have the shape (…, bins), the overlap the shape (…).
-
     Introduced in lesson 08.
     """
     return np.minimum(shares, other).sum(axis=-1)
 
 
 def event_overlap(generated, reference, name, n_bootstrap=200, seed=0):
-    """Return the interval of the overlap of events, all pieces of a PieceSet counted together.
-
-    `name` is one of `descriptors.SINGLES` or `descriptors.PAIRS`, or `descriptors.CHORD`.
-    """
+    """Return the interval of the overlap of one kind of `events`, all pieces counted together."""
     sets = [one.events[name] for one in (generated, reference)]
     bins = np.unique(np.concatenate([*sets[0], *sets[1]]))
     counts = [np.array([np.bincount(np.searchsorted(bins, found), minlength=len(bins))
@@ -77,20 +72,18 @@ def share_interval(values, n_bootstrap, rng):
 
 
 def impossible_durations(pieces, reference):
-    """Return which pieces hold a note whose duration occurs nowhere in real music: bool ndarray.
+    """Return which pieces hold a note of a duration that no real note has: bool ndarray.
 
-    Args:
-        pieces, reference: lists of note arrays, or Songs; the mean is the share of such pieces.
+    `pieces` and `reference` are lists of note arrays, or Songs.
     """
     known = np.unique(np.concatenate([notes["duration"] for notes in reference]))
     return np.array([not np.isin(piece["duration"], known).all() for piece in pieces])
 
 
 def smooth_density(values, grid):
-    """Return the Gaussian kernel density with Scott's width, on a grid of equal steps; sum 1.
+    """Return the Gaussian kernel density with Scott's width on an even grid, sum 1.
 
-    Equal values give a peak of one grid step. Binned like this it takes a second, where scipy's
-    gaussian_kde takes minutes.
+    Values are binned first: scipy's gaussian_kde takes minutes for what takes a second here.
     """
     step = grid[1] - grid[0]
     counts = np.histogram(values, np.append(grid, grid[-1] + step) - step / 2)[0].astype(float)
@@ -102,12 +95,9 @@ def smooth_density(values, grid):
 def spread_overlap(generated, reference, n_points=1001):
     """Return the overlapped area and the divergence of Yang & Lerch (2020) for one descriptor.
 
-    The distances inside the reference set (intra) are compared with those between the sets
-    (inter). Both densities are read on the same grid; the published code gives each its own.
-
-    Returns:
-        (overlapped area 0 to 1, Kullback-Leibler divergence of intra from inter in nats), NaN
-        where fewer than two real pieces, or none of the others, have a value.
+    They compare distances inside the reference (intra) with those between the sets (inter), on
+    one grid: overlapped area, 0 to 1, and Kullback-Leibler divergence of intra from inter in nats.
+    Both are NaN where fewer than two real pieces, or none of the others, have a value.
     """
     generated, reference = (one[~np.isnan(one)][:, None] for one in (generated, reference))
     if len(reference) < 2 or not len(generated):
@@ -123,7 +113,7 @@ def spread_overlap(generated, reference, n_points=1001):
 def standardise(features, reference):
     """Return features in standard deviations of the reference, from its mean, at most 5.
 
-    The limit keeps one odd piece, in a feature that hardly varies, from outweighing all others.
+    The limit keeps one odd piece from outweighing all others.
 
     Introduced in lesson 08.
     """
@@ -133,19 +123,13 @@ def standardise(features, reference):
 
 
 def manifold_scores(generated, reference, n_bootstrap=200, seed=0, *, k=N_NEIGHBOURS):
-    """Return precision, recall (Kynkäänniemi 2019), density and coverage (Naeem 2020).
+    """Return precision, recall (Kynkäänniemi 2019), density and coverage (Naeem 2020): intervals.
 
     A ball around each point reaches to its k-th nearest neighbour in its own set.
     precision: generated pieces inside a ball of a real one / generated pieces;
     recall: real pieces inside a ball of a generated one / real pieces;
     density: balls of real pieces that hold a generated one / (k · generated pieces);
     coverage: real pieces whose ball holds a generated one / real pieces.
-
-    Returns:
-        dict of name to interval. They depend on the numbers of pieces: give as many of each.
-
-    Raises:
-        ValueError: fewer than k + 1 pieces in a set.
     """
     if min(len(generated), len(reference)) <= k:
         raise ValueError(f"{k} neighbours need sets of {k + 1} pieces; generate more")
@@ -162,8 +146,7 @@ def manifold_scores(generated, reference, n_bootstrap=200, seed=0, *, k=N_NEIGHB
 def frechet_distance(generated, reference):
     """Return the Fréchet distance between Gaussians fitted to two sets of features (Heusel 2017).
 
-    |μ₁ − μ₂|² + tr(S₁ + S₂ − 2 (S₁ S₂)^½), in squared units of the features: 0 for equal means
-    and covariances.
+    |μ₁ − μ₂|² + tr(S₁ + S₂ − 2 (S₁ S₂)^½), in squared units of the features.
     """
     gap = generated.mean(axis=0) - reference.mean(axis=0)
     first, second = (np.atleast_2d(np.cov(one, rowvar=False)) for one in (generated, reference))
@@ -187,8 +170,7 @@ def classifier_accuracy(generated, reference, n_bootstrap=200, seed=0, *, n_fold
     """Return how well classifiers tell real pieces from generated ones they have not seen.
 
     Logistic regression draws one straight border, a random forest any border. The value is a dict
-    of the classifier's name to the interval of its accuracy, 0.5 by chance, if there are as many
-    pieces of each.
+    of name to interval of the accuracy, 0.5 by chance if there are as many pieces of each.
     """
     from sklearn import ensemble, linear_model, model_selection, pipeline, preprocessing
 

@@ -7,7 +7,7 @@ import pytest
 from toy_tunes import toy_songs
 
 from lstmgan_utils.evaluation import PieceSet, clips, distances
-from lstmgan_utils.evaluation.descriptors import CHORD, PAIRS, SINGLES
+from lstmgan_utils.evaluation.descriptors import events
 from lstmgan_utils.pianoroll import note_array
 
 
@@ -28,7 +28,7 @@ def test_overlap_of_lengths_by_hand():
     ours, real = PieceSet([tune(96)]), PieceSet([tune(300)])
     assert distances.event_overlap(ours, real, "note length")[0] == 1
     pieces = PieceSet(clips(toy_songs(8)))
-    for name in (*SINGLES, *PAIRS, CHORD):
+    for name in pieces.events:
         value, low, high = distances.event_overlap(pieces, pieces, name)
         assert value == pytest.approx(1) and low <= value <= high
 
