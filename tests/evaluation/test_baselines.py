@@ -5,9 +5,8 @@ import pytest
 from toy_tunes import toy_songs
 
 from lstmgan_utils import evaluation
-from lstmgan_utils.evaluation import baselines
+from lstmgan_utils.evaluation import PieceSet, baselines, clips
 from lstmgan_utils.evaluation.baselines import LikelihoodLSTM, MarkovChain, MeasureShuffle
-from lstmgan_utils.evaluation.clipping import PieceSet, clips
 from lstmgan_utils.pianoroll import n_steps, note_array
 
 SONGS = toy_songs(60, seed=1)

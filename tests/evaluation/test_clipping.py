@@ -3,7 +3,7 @@
 import pytest
 
 from lstmgan_utils.corpus import from_arrays, song_row
-from lstmgan_utils.evaluation.clipping import clips, home_tunes
+from lstmgan_utils.evaluation.baselines import clips, home_tunes
 from lstmgan_utils.pianoroll import note_array
 
 

@@ -11,8 +11,7 @@ from toy_tunes import toy_songs
 
 from benchmarks import long_pieces
 from lstmgan_utils import evaluation
-from lstmgan_utils.evaluation import comparison
-from lstmgan_utils.evaluation.clipping import clips
+from lstmgan_utils.evaluation import clips, comparison
 from lstmgan_utils.pianoroll import crop, note_array, transpose
 
 
@@ -92,7 +91,7 @@ def test_piano_is_held_to_targets_of_its_own(toys):
     assert (
         "silence" not in told["plain"] and "overlap: interval, next interval" not in told["plain"]
     )
-    own = pd.DataFrame({"rule": ["within"], "limit": [9.0]}, ["polyphony"])
+    own = pd.DataFrame({"sense": "±", "limit": 9.0, "times": ""}, ["polyphony"])
     card = evaluation.scorecard(doubled, held_out, training, targets=own, n_bootstrap=0)
     assert card.loc[card["target"] != "", "met"].to_dict() == {"polyphony": True}
     with pytest.raises(ValueError, match="no targets 'jazz'; there are folk, piano"):
@@ -100,23 +99,22 @@ def test_piano_is_held_to_targets_of_its_own(toys):
 
 
 @pytest.mark.parametrize(
-    ("rule", "limit", "passing", "failing"),  # real music: 0.5, ceiling 0.8, chance 0.06
+    ("sense", "limit", "times", "passing", "failing", "told"),
     [
-        ("at least", 0.7, 0.7, 0.69),
-        ("at most", 0.7, 0.7, 0.71),
-        ("share of ceiling", 0.5, 0.41, 0.39),
-        ("share of held-out", 0.9, 0.46, 0.44),
-        ("at most held-out", math.nan, 0.5, 0.51),
-        ("within", 0.1, 0.59, 0.39),
-        ("within", 0.02, 0.55, 0.57),  # chance allows more
-        ("within share", 0.2, 0.41, 0.61),
-        ("within share", 0.1, 0.45, 0.43),
+        ("≥", 0.7, "", 0.7, 0.69, "≥ 0.7"),
+        ("≤", 0.7, "", 0.7, 0.71, "≤ 0.7"),
+        ("≥", 0.5, "ceiling", 0.41, 0.39, "≥ 0.5 × ceiling"),
+        ("≤", 1, "held_out", 0.5, 0.51, "≤ 1 × held_out"),
+        ("±", 0.1, "", 0.59, 0.39, "± 0.1 or 0.060"),
+        ("±", 0.02, "", 0.55, 0.57, "± 0.02 or 0.060"),  # chance allows more
+        ("±", 0.2, "held_out", 0.41, 0.61, "± 0.2 × held_out or 0.060"),
     ],
 )
-def test_every_rule_of_a_target_by_hand(rule, limit, passing, failing):
+def test_targets_by_hand(sense, limit, times, passing, failing, told):
     for value, met in ((passing, True), (failing, False), (math.nan, False)):
-        row = SimpleNamespace(generated=value, held_out=0.5, ceiling=0.8, chance=0.06)
-        assert comparison.judge(row, rule, limit)[1] == met
+        row = SimpleNamespace(generated=value, held_out=0.5, ceiling=0.8, chance=0.06,
+                              sense=sense, limit=limit, times=times)  # fmt: skip
+        assert comparison.judge(row) == (told, met)
 
 
 def row(metric, held_out=math.nan, ceiling=0.95, **scores):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from toy_tunes import toy_songs
 
-from lstmgan_utils.evaluation import distances
-from lstmgan_utils.evaluation.clipping import CHORD, PAIRS, SINGLES, PieceSet, clips
+from lstmgan_utils.evaluation import PieceSet, clips, distances
+from lstmgan_utils.evaluation.descriptors import events
 from lstmgan_utils.pianoroll import note_array
 
 
@@ -28,7 +28,7 @@ def test_overlap_of_lengths_by_hand():
     ours, real = PieceSet([tune(96)]), PieceSet([tune(300)])
     assert distances.event_overlap(ours, real, "note length")[0] == 1
     pieces = PieceSet(clips(toy_songs(8)))
-    for name in (*SINGLES, *PAIRS, CHORD):
+    for name in pieces.events:
         value, low, high = distances.event_overlap(pieces, pieces, name)
         assert value == pytest.approx(1) and low <= value <= high
 
@@ -37,8 +37,8 @@ def test_overlap_of_chords_by_hand():
     """C under E, then G over the held C, then C alone, against C, C-E, C-G and F."""
     ours = PieceSet([note_array([(0, 48, 60), (0, 24, 64), (24, 24, 67), (48, 24, 72)])])
     real = PieceSet([note_array([(0, 48, 48), (12, 12, 76), (24, 24, 55), (60, 24, 65)])])
-    assert ours.events[0]["chord"].tolist() == [1 + 2**4, 1 + 2**7, 1]
-    assert real.events[0]["chord"].tolist() == [1, 1 + 2**4, 1 + 2**7, 2**5]
+    assert ours.events["chord"][0].tolist() == [1 + 2**4, 1 + 2**7, 1]
+    assert real.events["chord"][0].tolist() == [1, 1 + 2**4, 1 + 2**7, 2**5]
     # thirds and quarters: C-E, C-G and C are shared, 1/4 each
     assert distances.event_overlap(ours, real, "chord")[0] == pytest.approx(3 / 4)
 
