@@ -19,12 +19,11 @@ from ..runtime import atomic_path
 MAX_BYTES = 64 * 2**20  # the largest honest song, a list of 2.5 million floats, has 22 MB
 MAX_BUILT = 400 * 2**20  # bytes in memory that a pickle may ask for; that song asks for 112 MB
 OBJECT = 72  # bytes of a new list, tuple or number, and of the place that points to it
-# Floats, then integers, lists, tuples and None, as many as follow each other.
-SIMPLE = re.compile(rb"((?:G.{8})*+)((?:[Khq].|M..|J.{4}|[]()aetN\x85-\x89\x94])*+)", re.DOTALL)
-OTHERS = {
-    "PROTO", "FRAME", "STOP", "LONG_BINPUT", "LONG_BINGET", "BINUNICODE", "SHORT_BINUNICODE",
-    "BINBYTES", "SHORT_BINBYTES", "BYTEARRAY8", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
-}  # fmt: skip
+# Opcodes: floats, then integers, lists, tuples, None and at most 2.5 million places in the memo.
+SIMPLE = re.compile(
+    rb"((?:G.{8})*+)((?:[]()aetN\x85-\x89\x94]|[Khq].|M..|[Jj].{4}|r..[\0-\x25]\0)*+)", re.DOTALL
+)
+OTHERS = b"\x80\x95.X\x8cBC\x96c\x93Rb"  # protocol, frame, stop; text, bytes; names, two calls
 
 
 def read_original(path):
@@ -34,8 +33,7 @@ def read_original(path):
         path: a zip that holds one pickled list or array, (19200, 128) or (128, 19200).
 
     Returns:
-        ndarray, shape (19200, 128), time before pitch: uint8 where all numbers are whole,
-        float32 otherwise.
+        ndarray, (19200, 128), time before pitch: uint8 where all numbers are whole, else float32.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -108,23 +106,22 @@ def _unzip(path):
 def check_pickle(data):
     """Raise ValueError unless a pickle holds what a roll needs and asks for at most 400 MB.
 
-    A pickle has no loops, so adding up is a bound. A byte may ask for a list of 56, a number that
-    says where to remember an object for gigabytes, a call may copy the largest piece of data.
+    A pickle has no loops, so adding up is a bound. A byte may ask for a list of 56, and a call may
+    copy the largest piece of data.
     """
-    stream, place, built, largest, name = io.BytesIO(data), 0, 0, 0, ""
-    while name != "STOP":
+    stream, place, built, largest, opcode = io.BytesIO(data), 0, 0, 0, b""
+    while opcode != b".":
         run = SIMPLE.match(data, place)
         built += 5 * (run.end(1) - place) + OBJECT * (run.end() - run.end(1))  # a float: 9 bytes
         if run.end() == place:
-            stream.seek(place)
-            op, argument, _ = next(pickletools.genops(stream))
-            name, size = op.name, stream.tell() - place
-            if name not in OTHERS:
+            opcode = data[place : place + 1]
+            if opcode not in OTHERS:
                 raise ValueError(f"byte {place:,} of its pickle is nothing that a roll needs")
-            if name == "LONG_BINPUT" and argument > MAX_STEPS * N_PITCHES:
-                raise ValueError("its pickle asks for memory for more objects than a roll has")
+            stream.seek(place)
+            next(pickletools.genops(stream))  # moves to the next opcode
+            size = stream.tell() - place
             largest = max(largest, size)
-            built += OBJECT + 4 * size + largest * (name in ("REDUCE", "BUILD"))
+            built += OBJECT + 4 * size + largest * (opcode in b"Rb")
         if built > MAX_BUILT:
             raise ValueError(f"it asks for more than {MAX_BUILT:,} bytes of memory (a bomb?)")
         place = max(run.end(), stream.tell())

@@ -159,9 +159,8 @@ def whole_song(notes, info, *, name, **columns):
 def split_song(notes, row):
     """Return the songs of at most 19,200 steps that a piece becomes, split at measure lines.
 
-    Each note belongs to the song in which it starts. Its sound ends with that song, and `n_cut`
-    counts the notes that end early. Four measures of silence and more between two songs are left
-    out. The family stays the same, so that a split of the corpus leaves them on one side.
+    Each note belongs to the song in which it starts; `n_cut` counts those that sound past its end.
+    Silence of four measures and more between songs is left out. All songs keep the piece's family.
 
     Args:
         notes: note array of a piece of any length.

@@ -55,13 +55,7 @@ def write_store(path, songs):
 
 
 def open_store(path):
-    """Open a store of songs by memory map, every byte of it checked.
-
-    Args:
-        path: a file that `build_store` wrote.
-
-    Returns:
-        Songs, read-only.
+    """Return the Songs of a store, mapped into memory read-only, every byte of it checked.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -84,10 +78,8 @@ def open_store(path):
 def _read_sections(path, content):
     """Check the header and checksums of a mapped store; return its notes, offsets and rows."""
     header = content[: HEADER.itemsize].view(HEADER)[0]
-    if header["magic"] != MAGIC:
-        raise _unusable(path, "not a store of songs")
-    if header["version"] != VERSION:
-        raise _unusable(path, f"store of version {header['version']}, not {VERSION}")
+    if (header["magic"], header["version"]) != (MAGIC, VERSION):
+        raise _unusable(path, f"not a store of songs of version {VERSION}")
     if header["own_checksum"] != zlib.crc32(header.tobytes()[:-4]):
         raise _unusable(path, "damaged store (its first bytes do not match their checksum)")
     n_songs, n_notes, widths = (header[name].tolist() for name in ("n_songs", "n_notes", "widths"))

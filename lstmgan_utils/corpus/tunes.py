@@ -28,13 +28,11 @@ PIANO = Path(__file__).parent / "piano"
 def builtin_tunes(cache=None, *, n_jobs=None, progress=True):
     """Read the single-instrument tunes of music21's corpus once, and reopen them from then on.
 
-    They are taken as written, repeats not played out, and once where the notes of two are equal,
-    whatever the key.
+    They are taken as written, repeats not played out, and tunes with equal notes only once.
 
     Args:
         cache: folder for the store; None for $LSTMGAN_CACHE or else ~/.cache/lstmgan.
-        n_jobs: int, processes; None for one a core.
-        progress: bool, show a progress bar.
+        n_jobs, progress: as for `build_store`.
 
     Returns:
         Songs, about 4,300.
