@@ -38,11 +38,7 @@ def test_what_is_written_is_read(tmp_path, pitch_first):
 
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
-@pytest.mark.parametrize(
-    "content",
-    [FULL.astype(float), list(FULL.T.astype(float)), FULL],
-    ids=["array", "rows", "uint8"],
-)
+@pytest.mark.parametrize("content", [list(FULL.T.astype(float)), FULL], ids=["rows", "uint8"])
 def test_arrays_are_read_too(tmp_path, content, protocol):
     path = zipped(tmp_path, content, protocol=protocol)
     assert np.array_equal(corpus.read_original(path), FULL)
@@ -71,7 +67,7 @@ def test_hostile_pickle_is_refused_by_name(tmp_path, function):
 def test_what_grows_too_large_is_refused(tmp_path, monkeypatch):
     make = np.array(0).__reduce__()[0]  # numpy's _reconstruct
     with pytest.raises(ValueError, match="empty array"):
-        corpus.read_original(zipped(tmp_path, Hostile(make, np.ndarray, (10**12,), b"b")))
+        corpus.read_original(zipped(tmp_path, Hostile(make, np.ndarray, (10**9,), b"b")))
     with zipfile.ZipFile(tmp_path / "song.zip", "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("song", bytes(10**6))
     with pytest.raises(ValueError, match=r"song\.zip.*deflate"):
@@ -92,7 +88,6 @@ BOMBS = {  # the middle of a pickle; each asks for 100 MB and more
     "dicts": b"(" + b"}" * 1_500_000 + b"e",
     "small tuples": b"(" + b"K\0\x85" * 1_500_000 + b"e",
     "larger ints": b"(" + b"M\xff\xff" * 3_000_000 + b"e",
-    "bools": b"(" + b"\x88" * 9_000_000 + b"e",
     "a place far off in the memo": b"r" + BIG,
     "the same, in text": b"p1000000000\n",
     "an array of bytes": b"\x96" + BIG + bytes(4),
@@ -145,19 +140,16 @@ def test_other_contents_are_named(tmp_path, content):
 
 
 def test_other_files_are_named(tmp_path):
-    (tmp_path / "text.zip").write_text("no zip")
-    with pytest.raises(ValueError, match=r"text\.zip"):
-        corpus.read_original(tmp_path / "text.zip")
-    with pytest.raises(FileNotFoundError, match=r"gone\.zip"):
-        corpus.read_original(tmp_path / "gone.zip")
-    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+    path = tmp_path / "song.zip"
+    with pytest.raises(ValueError, match=r"\(128, 10\)"):
+        corpus.write_original(np.zeros((128, 10)), path)
+    with pytest.raises(FileNotFoundError, match=r"song\.zip"):
+        corpus.read_original(path)
+    path.write_text("no zip")
+    with pytest.raises(ValueError, match=r"song\.zip"):
+        corpus.read_original(path)
+    with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a", b"")
         archive.writestr("b", b"")
     with pytest.raises(ValueError, match="2 files"):
-        corpus.read_original(tmp_path / "two.zip")
-
-
-def test_roll_of_another_shape_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match=r"\(128, 10\)"):
-        corpus.write_original(np.zeros((128, 10)), tmp_path / "song.zip")
-    assert list(tmp_path.iterdir()) == []
+        corpus.read_original(path)
