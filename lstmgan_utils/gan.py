@@ -201,7 +201,7 @@ class LSTMGAN(keras.Model):
     def _adversarial_step(self, real, music):
         sampled, logs = self._sample_without_gradients(real), {}
         with tf.GradientTape(persistent=True) as tape:
-            fake = self._score_samples(sampled)
+            fake = self.rolls_of(sampled)
             d_loss, g_loss = self.losses_of(real, fake)
             d_total, g_total = d_loss, g_loss
             if self.config.penalty:
@@ -228,7 +228,7 @@ class LSTMGAN(keras.Model):
         tokens = self.generator.generate(latents, ending=False)
         return tf.ensure_shape(tokens, (size, n_beats, self.config.max_pairs))
 
-    def _score_samples(self, sampled):
+    def rolls_of(self, sampled):
         """Return generated rolls, shape (batch, time, 128), with gradients to the generator."""
         if self.vocabulary is None:
             return self.generator(sampled, training=True)
