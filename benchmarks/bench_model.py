@@ -1,4 +1,4 @@
-"""What a piece costs: an LSTM over beats against one step a time step, and how long samples take."""
+"""What a piece costs: an LSTM over beats against one over time steps, and how long samples take."""
 
 import dataclasses
 from statistics import median

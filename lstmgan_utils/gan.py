@@ -15,7 +15,7 @@ from . import runs
 from .config import LATENT_SIZE
 from .discriminator import GENERATED, REAL, build_discriminator
 from .generator import build_generator
-from .pianoroll import RESOLUTION
+from .pianoroll import N_PITCHES, RESOLUTION
 from .vocabulary import METRES
 from .windows import N_BLANKS, NOTHING
 
@@ -233,10 +233,22 @@ class LSTMGAN(keras.Model):
         if self.vocabulary is None:
             return self.generator(sampled, training=True)
         size, n_beats, pairs = sampled.shape
-        before = tf.fill((size, N_BLANKS, pairs), NOTHING)
-        metres, lengths = tf.fill([size], METRES.index("4/4")), tf.fill([size], -1)
-        decisions = self.generator.score_along(sampled, before, metres, lengths)
-        return self.generator.rolls_along(decisions, size, n_beats)
+        section = min(n_beats, N_BLANKS)  # memory restarts, the second of two can look back
+        n = -(-n_beats // section)
+        rows = tf.pad(sampled, [[0, 0], [0, n * section - n_beats], [0, 0]], "CONSTANT", NOTHING)
+        rows = tf.reshape(rows, (size, n, section, pairs))
+        before = tf.fill((size, n, N_BLANKS, pairs), NOTHING)
+        if n > 1:
+            is_second = (tf.range(n) % 2 == 1)[:, None, None]
+            before = tf.where(is_second, tf.roll(rows, 1, axis=1), before)
+        decisions = self.generator.score_along(
+            tf.reshape(rows, (size * n, section, pairs)),
+            tf.reshape(before, (size * n, N_BLANKS, pairs)),
+            tf.fill([size * n], METRES.index("4/4")),
+            tf.fill([size * n], -1),
+        )
+        rolls = self.generator.rolls_along(decisions, size * n, section)
+        return tf.reshape(rolls, (size, -1, N_PITCHES))[:, : n_beats * RESOLUTION]
 
     def losses_of(self, real, fake):
         """Return (discriminator loss, generator loss) for rolls, shape (batch, time, 128)."""

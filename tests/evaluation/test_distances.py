@@ -7,7 +7,6 @@ import pytest
 from toy_tunes import toy_songs
 
 from lstmgan_utils.evaluation import PieceSet, clips, distances
-from lstmgan_utils.evaluation.descriptors import events
 from lstmgan_utils.pianoroll import note_array
 
 
