@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .. import filtering, runtime
 from ..conversion.engines import convert_folder
-from ..pianoroll.abc_notation import decode_abc, read_abc
+from ..pianoroll.scores import decode_abc, read_abc
 from .building import build_store, fill_store
 from .songs import whole_song
 from .store import open_store

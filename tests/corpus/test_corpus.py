@@ -20,7 +20,7 @@ from lstmgan_utils.pianoroll import (
     write_midi,
     write_score,
 )
-from lstmgan_utils.pianoroll.abc_notation import read_abc, without_graces
+from lstmgan_utils.pianoroll.scores import read_abc, without_graces
 
 ABC = "X:1\nT: A tune\nM:6/8\nL:1/8\nK:Ador\nE|ABc def|{a}gab agf|e3 d3|A3-A2|]\n"
 
