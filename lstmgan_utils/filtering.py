@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 from .folder_jobs import Manifest, attempt, find_files, read_manifest
-from .pianoroll.abc_notation import read_abc, read_abc_text
 from .pianoroll.instruments import (
     PERCUSSION,
     count_notes,
@@ -23,6 +22,7 @@ from .pianoroll.instruments import (
 from .pianoroll.musicxml import zip_score
 from .pianoroll.rolls import RESOLUTION, count_pitches, list_flaws, n_steps
 from .pianoroll.safe_reading import read_musicxml
+from .pianoroll.scores import read_abc, read_abc_text
 from .runtime import put_in_place
 
 ABC = ".abc"

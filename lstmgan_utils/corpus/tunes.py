@@ -14,7 +14,7 @@ import numpy as np
 from .. import filtering, runtime
 from ..conversion.engines import convert_folder
 from ..pianoroll import NOTE_DTYPE
-from ..pianoroll.abc_notation import decode_abc, read_abc
+from ..pianoroll.scores import decode_abc, read_abc
 from .songs import song_row, whole_song
 from .store import build_store, fill_store, open_store, write_store
 

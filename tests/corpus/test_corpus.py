@@ -13,7 +13,7 @@ from lstmgan_utils.corpus.songs import melody_family, split_song
 from lstmgan_utils.corpus.store import drop_duplicates
 from lstmgan_utils.folder_jobs import read_manifest
 from lstmgan_utils.pianoroll import note_array, notes_from_score, transpose
-from lstmgan_utils.pianoroll.abc_notation import read_abc, without_graces
+from lstmgan_utils.pianoroll.scores import read_abc, without_graces
 
 ABC = "X:1\nT: A tune\nM:6/8\nL:1/8\nK:Ador\nE|ABc def|{a}gab agf|e3 d3|A3-A2|]\n"
 
