@@ -129,11 +129,11 @@ def check_pickle(data):
 
 def _as_roll(content):
     """Return a list of rows as an array, each row checked before memory is taken for it."""
-    width = len(content[0])
-    if {len(content), width} != {MAX_STEPS, N_PITCHES} or any(len(row) != width for row in content):
+    widths = {len(row) for row in content}
+    if len(widths) != 1 or {len(content), *widths} != {MAX_STEPS, N_PITCHES}:
         raise ValueError("its shape is neither (19200, 128) nor (128, 19200)")
     # numbers only: a nested list fails here
-    roll = np.array([np.fromiter(row, np.float32, width) for row in content])
+    roll = np.array([np.fromiter(row, np.float32, len(row)) for row in content])
     whole = roll.astype(np.uint8)
     return whole if np.array_equal(whole, roll) else roll
 

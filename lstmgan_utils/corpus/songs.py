@@ -100,16 +100,12 @@ class Songs:
 
         Args:
             seed: int.
-            test_share: float, the share of songs to keep for testing, 0 to 1.
-
-        Raises:
-            ValueError: the share is not between 0 and 1.
+            test_share: float, the share of songs to keep for testing, 0 to 1; else ValueError.
         """
         if not 0 <= test_share <= 1:
             raise ValueError(f"test_share={test_share} is not a share; give a number from 0 to 1")
-        families, members, sizes = np.unique(
-            self.rows["family"], return_inverse=True, return_counts=True
-        )
+        column = self.rows["family"]
+        families, members, sizes = np.unique(column, return_inverse=True, return_counts=True)
         order = np.random.default_rng(seed).permutation(len(families))
         # A family goes to the test side only while it fits, so that a large one cannot swamp it.
         in_test, left = np.zeros(len(families), bool), round(test_share * len(self))
@@ -129,10 +125,7 @@ def from_arrays(songs, rows=None):
 
 
 def song_row(notes, info=None, **columns):
-    """Return the row of one song in the table: a dict with a value for every column.
-
-    `info` is what `read_score` or `read_midi` found; `columns` replace values: name="…".
-    """
+    """Return the row of a song, a value for every column; `info` is what its reader found."""
     info = info or {}
     row = dict.fromkeys(TEXT_COLUMNS, "") | {
         "metre": info.get("metre", "4/4"),

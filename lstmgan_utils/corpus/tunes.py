@@ -87,10 +87,8 @@ def read_tune(source, name, text):
 def builtin_piano(cache=None):
     """Return the piano parts of OpenScore Lieder (CC0), which come with the package: 1,403 Songs.
 
-    The songs of one cycle share a family, so that `Songs.split` keeps them on one side.
-
-    Args:
-        cache: as for `builtin_tunes`.
+    The songs of one cycle share a family, so that `Songs.split` keeps them on one side. `cache` is
+    as for `builtin_tunes`.
     """
     return _cached(cache, "builtin_piano.store", lambda path: write_store(path, read_piano(PIANO)))
 
@@ -135,8 +133,7 @@ def need_scores(mxl_folder, midi_folder="data_sample/midi"):
 def need_kept(mxl_folder, midi_folder="data_sample/midi"):
     """Return the scores that lesson 02 kept, list of Path; filter the folder first if need be.
 
-    Args:
-        mxl_folder, midi_folder: as for `need_scores`.
+    The arguments are those of `need_scores`.
 
     Introduced in lesson 03.
     """
