@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lstmgan_utils.folder_jobs import Manifest, cut_batches, read_manifest
+from lstmgan_utils.folder_jobs import Manifest, read_manifest
 
 COLUMNS = ("file", "status", "reason")
 ODD_NAMES = [
