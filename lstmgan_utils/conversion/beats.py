@@ -1,9 +1,8 @@
 """Beat tracking: where the beats fall in free playing, of which the file's own ticks know nothing.
 
-A recorder that was left at 120 writes whatever the player did in quarters of half a second. Beats
-are then found as the quantiser finds its grids: list the hypotheses (the next beat is at this
-onset, one, two … beats from the last), compute how well each explains the onsets between, and take
-the cheapest way through the piece, by dynamic programming over onset and tempo.
+As in the quantiser, hypotheses (the next beat is at this onset, one, two … beats from the last) are
+judged by how well they explain the onsets between; the cheapest way through the piece is found by
+dynamic programming over onset and tempo.
 """
 
 import dataclasses
@@ -116,9 +115,8 @@ def _track(when, stress):
             better = cost < best[to, period]
             to, period = to[better], period[better]
             best[to, period] = cost[better]
-            back[to, period] = np.stack(
-                [np.full(len(to), chord), source[period], np.full(len(to), n_beats)], axis=1
-            )
+            steps = np.broadcast_arrays(chord, source[period], n_beats)
+            back[to, period] = np.column_stack(steps)
     return _way_back(when, best + SKIPPED * np.arange(len(when))[::-1, None], back)
 
 

@@ -34,8 +34,7 @@ def convert_folder(
     """Convert every MIDI file of a folder, and of the folders in it, to a score.
 
     Args:
-        midi_folder: the folder to read; links to folders are not followed.
-        mxl_folder: the folder to write, with the same folders in it.
+        midi_folder, mxl_folder: the folders to read and to write.
         engine: "python" (the quantiser of this package), "musescore", or "auto": the quantiser,
             and where its score is in doubt MuseScore as well; then the score of the lower cost.
         n_jobs: int, processes; None for all cores, or what `joblib.parallel_config` says.
@@ -71,17 +70,12 @@ def _find_program(engine):
         raise ValueError(f"engine {engine!r} is unknown; choose one of {', '.join(ENGINES)}")
     program = runtime.find_musescore() if engine != "python" else None
     if engine == "musescore" and program is None:
-        raise FileNotFoundError(
-            "MuseScore was not found; install it, set MUSESCORE to it, or use engine='python'"
-        )
+        raise FileNotFoundError("no MuseScore: install it, set MUSESCORE, or use engine='python'")
     return program
 
 
 def name_output(name):
-    """Return the name of the score of a MIDI file: .mid becomes .mxl, other endings stay before it.
-
-    No two files share a score: "a.mid" gives a.mxl, "a.midi" a.midi.mxl, and so on.
-    """
+    """Return the name of a MIDI file's score; no two share one: a.mid a.mxl, a.kar a.kar.mxl."""
     stem = name.removesuffix(".mid")
     return f"{name if stem.lower().endswith(SUFFIXES) else stem}.mxl"
 
@@ -102,15 +96,17 @@ def choose(checks):
 def _convert_batch(batch, work, midi_folder, mxl_folder, engine, program, timeout):
     """Convert the files of one batch; yield their rows of the manifest."""
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        folder = Path(folder)
-        pieces = [_Piece(midi_folder, folder, timeout, *job) for job in batch]
+        pieces = [_Piece(midi_folder, Path(folder), timeout, *job) for job in batch]
         for piece in pieces:
             piece.draft(engine)
         doubtful = [piece for piece in pieces if program and piece.is_in_doubt()]
         files = [piece.path for piece in doubtful]
-        scores = musescore.convert_batch(program, files, folder, timeout)
+        scores = musescore.convert_batch(program, files, Path(folder), timeout)
         for piece, (path, reason) in zip(doubtful, scores, strict=True):
-            piece.take(path, reason)
+            if reason:
+                piece.problems.append(reason)
+            else:
+                piece.attempt("musescore: ", piece.check, "musescore", path)
         for piece in pieces:
             yield piece.finish(mxl_folder) | {"asked": engine}
 
@@ -123,7 +119,7 @@ class _Piece:
         self.work, self.timeout = work, timeout
         self.performance, self.scores, self.problems, self.seconds = None, {}, [], 0.0
 
-    def _attempt(self, label, function, *arguments):
+    def attempt(self, label, function, *arguments):
         """Call a function within the time limit; a failure becomes a problem with this label."""
         result, reason, seconds = attempt(self.timeout, function, *arguments)
         self.problems += [label + reason] if reason else []
@@ -132,51 +128,43 @@ class _Piece:
 
     def draft(self, engine):
         """Read the file and, unless MuseScore alone was asked for, write a score of our own."""
-        self.performance = self._attempt("", self._read)
+        self.performance = self.attempt("", self._read, engine)
         if self.performance and engine != "musescore":
-            self._attempt("python: ", self._quantize)
+            self.attempt("python: ", self._quantize)
 
-    def _read(self):
+    def _read(self, engine):
         performance = read_performance(self.path)
         if not performance.parts:
             raise ValueError("it holds no notes, so there is nothing to write down")
         performance = find_beat(performance)
+        if performance.by_ear and engine == "musescore":
+            raise ValueError("it was played without a click, which MuseScore cannot follow; "
+                             "use engine='python'")  # fmt: skip
         check_size(performance)
         return performance
 
     def _quantize(self):
         path = Path(tempfile.mkdtemp(dir=self.work), "own.mxl")
         write_mxl(quantize(self.performance)[0], self.performance, path)
-        self._check("python", path)
+        self.check("python", path)
 
-    def _check(self, engine, path):
+    def check(self, engine, path):
         """Compare a score with the performance; take it unless too much is lost."""
         check = check_score(self.performance, read_musicxml(path))
         n_played = self.performance.n_notes
-        if check.n_missing > MAX_LOST * n_played:
-            raise ValueError(f"the score lost {check.n_missing} of {n_played} notes")
+        if check.missing > MAX_LOST * n_played:
+            raise ValueError(f"the score lost {check.missing} of {n_played} notes")
         self.scores[engine] = path, check
 
     def is_in_doubt(self):
         """Return whether to ask MuseScore: our own score is missing or costly, and it can help."""
         own = self.scores.get("python")
-        if self.performance is None or (own and own[1].cost <= DOUBT):
-            return False
-        if self.performance.by_ear:
-            self.problems.append("musescore: played without a click, which it cannot follow; "
-                                 "use engine='python'")  # fmt: skip
-        return not self.performance.by_ear
-
-    def take(self, path, reason):
-        """Check the score that MuseScore wrote, or note the reason why it wrote none."""
-        if reason:
-            self.problems.append(reason)
-        else:
-            self._attempt("musescore: ", self._check, "musescore", path)
+        can_help = self.performance is not None and not self.performance.by_ear
+        return can_help and (own is None or own[1].cost > DOUBT)
 
     def finish(self, mxl_folder):
         """Put the better score in its place; return the row of the manifest."""
-        row = self._attempt("", self._put_best, mxl_folder) if self.scores else None
+        row = self.attempt("", self._put_best, mxl_folder) if self.scores else None
         row = row or {"status": "failed", "reason": "; ".join(self.problems)}
         seconds = f"{self.seconds:.3f}"
         return row | {"file": self.name, "source": self.source, "seconds": seconds}
@@ -190,13 +178,10 @@ class _Piece:
         for part in self.performance.parts:
             programs["drums" if part.is_drum else part.program] += len(part.notes)
         remarks = [reason, *self.problems, *check.remarks, *self.performance.flaws]
-        return {
+        return vars(check) | {
             "status": "converted",
             "reason": "; ".join(remarks),
             "engine": engine,
-            "notes": check.n_notes,
-            "measures": check.n_measures,
-            "missing": check.n_missing,
             "programs": " ".join(f"{name}:{count}" for name, count in programs.items()),
             "output": output,
         }

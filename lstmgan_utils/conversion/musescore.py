@@ -1,7 +1,7 @@
 """MuseScore without its window: convert a batch of MIDI files, and find the one that stopped it.
 
-MuseScore's batch mode ends at the first file that it cannot read, without the files after it. Its
-exit code proves nothing either way. So only one thing counts here: which outputs are there.
+Its batch mode ends at the first file that it cannot read, and its exit code proves nothing either
+way. So only one thing counts here: which outputs are there.
 """
 
 import json
@@ -12,20 +12,17 @@ import zipfile
 
 from ..folder_jobs import check_room
 
-OPTIONS = {  # what MuseScore's import of MIDI may do; "human performance" re-beats played files
-    "HumanPerformance": "false", "QuantValue": 3,  # the shortest note: 0 a quarter, 3 a 32nd
-    "SplitStaff": "true", "SimplifyDurations": "true", "ShowStaccato": "false",
-    "Quintuplets": "false", "Septuplets": "false", "Nonuplets": "false",
-}  # fmt: skip
+OPTIONS = """<?xml version="1.0" encoding="UTF-8"?>
+<MidiOptions><HumanPerformance>false</HumanPerformance><QuantValue>3</QuantValue>
+<SplitStaff>true</SplitStaff><SimplifyDurations>true</SimplifyDurations>
+<ShowStaccato>false</ShowStaccato><Quintuplets>false</Quintuplets><Septuplets>false</Septuplets>
+<Nonuplets>false</Nonuplets></MidiOptions>
+"""  # "human performance" would re-beat played files; QuantValue 3 is a 32nd, the shortest note
 START_SECONDS = 10.0  # MuseScore's own start on a busy machine
-SIGKILL = 9
 
 
 def build_job(pairs):
-    """Return the job, in JSON, that MuseScore's batch mode reads.
-
-    Args:
-        pairs: list of (MIDI path, MXL path).
+    """Return, in JSON, the job of MuseScore's batch mode for (MIDI path, MXL path) pairs.
 
     Introduced in lesson 01.
     """
@@ -36,9 +33,7 @@ def run_musescore(program, pairs, work, timeout):
     """Run MuseScore once, on (MIDI path, MXL path) pairs; return why it stopped early, or ""."""
     job, options = work / "job.json", work / "options.xml"
     job.write_text(build_job(pairs), encoding="utf-8")
-    lines = "".join(f"<{name}>{value}</{name}>" for name, value in OPTIONS.items())
-    xml = f'<?xml version="1.0" encoding="UTF-8"?><MidiOptions>{lines}</MidiOptions>'
-    options.write_text(xml, encoding="utf-8")
+    options.write_text(OPTIONS, encoding="utf-8")
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "QT_QUICK_BACKEND": "software",
                                 "XDG_RUNTIME_DIR": str(work)}  # fmt: skip
     process = subprocess.Popen(
@@ -51,7 +46,7 @@ def run_musescore(program, pairs, work, timeout):
         return f"MuseScore needed more than {timeout:g} s"
     finally:
         if process.poll() is None:  # end it, with what it started, where the system can
-            getattr(os, "killpg", os.kill)(process.pid, SIGKILL)
+            getattr(os, "killpg", os.kill)(process.pid, 9)
             process.wait()
     return "" if code == 0 else f"MuseScore stopped with code {code}"
 
@@ -60,7 +55,6 @@ def convert_batch(program, files, work, timeout):
     """Convert MIDI files with MuseScore in one run; what is missing after it is tried alone.
 
     Args:
-        program: str, the program.
         files: list of Path.
         work: Path of an empty folder for the outputs.
         timeout: float, seconds for one file.

@@ -29,18 +29,15 @@ PLACE_BITS = np.array([min(b for size, b in ((24, 0), (12, 1), (6, 2), (8, 2.5),
 class Check:
     """How a score compares with its performance."""
 
-    n_notes: int
-    n_measures: int
-    n_missing: int
+    notes: int
+    measures: int
+    missing: int
     cost: float
     remarks: list  # of str: in which ways the score holds less, or more, than was played
 
 
 def read_notes(xml):
     """Read the pitched notes of MusicXML, tied notes joined, grace notes left out.
-
-    Args:
-        xml: bytes from `read_musicxml`.
 
     Returns:
         (ndarray of TIMED_NOTE, shape (notes,), time steps; int number of measures).
@@ -59,30 +56,30 @@ def _heads(part):
         for element in measure:
             if element.tag == "attributes":
                 divisions = float(element.findtext("divisions") or divisions)
-            if element.tag not in ("note", "backup", "forward") or _has(element, "grace"):
+            inside = {child.tag: child.text for child in element}
+            if element.tag not in ("note", "backup", "forward") or "grace" in inside:
                 continue
-            steps = float(element.findtext("duration") or 0) * RESOLUTION / divisions
-            if not _has(element, "chord"):
+            steps = float(inside.get("duration") or 0) * RESOLUTION / divisions
+            if "chord" not in inside:
                 onset = place
                 place += -steps if element.tag == "backup" else steps
                 longest = max(longest, place)
-            if _has(element, "pitch") and not _has(element, "cue"):
+            if "pitch" in inside and "cue" not in inside:
                 times = round(start + onset, 3), round(start + onset + steps, 3)
-                yield *times, *_pitch_and_tie(element)
+                yield *times, _midi_number(element.find("pitch")), _tie(element)
         start += longest
 
 
-def _has(element, tag):
-    return element.find(tag) is not None
+def _midi_number(pitch):
+    semitone = "C D EF G A B".index(pitch.findtext("step"))
+    semitone += round(float(pitch.findtext("alter") or 0))
+    return semitone + 12 * int(pitch.findtext("octave")) + 12
 
 
-def _pitch_and_tie(note):
-    """Return the MIDI number of a note head, and how it is tied, as `join_ties` takes it."""
-    semitone = "C D EF G A B".index(note.findtext("pitch/step"))
-    semitone += round(float(note.findtext("pitch/alter") or 0))
-    ties = {tie.get("type") for tie in note.iterfind("tie")}
-    tie = "continue" if len(ties) > 1 else next(iter(ties), None)
-    return semitone + 12 * int(note.findtext("pitch/octave")) + 12, tie
+def _tie(note):
+    """Return how a note head is tied, as `join_ties` takes it."""
+    kinds = {tie.get("type") for tie in note.iterfind("tie")}
+    return "continue" if len(kinds) > 1 else next(iter(kinds), None)
 
 
 def check_score(performance, xml):
@@ -141,9 +138,6 @@ def distance(played, written):
     A player holds all notes for much the same share of their length; a note that is written twice
     as long as meant stands out. Nobody holds all for half: then they are written too long.
 
-    Args:
-        played, written: ndarrays of TIMED_NOTE, note for note the same.
-
     Returns:
         float, time steps and bits a note.
     """
@@ -155,9 +149,6 @@ def distance(played, written):
 
 def rhythm_bits(written):
     """Compute how odd the places are at which notes begin, and end where no other note begins.
-
-    Args:
-        written: ndarray of TIMED_NOTE.
 
     Returns:
         float, bits a note: 0 if all stand on the beat.
