@@ -17,7 +17,7 @@ ENGINES = [
     "built-in",
     pytest.param(
         "fluidsynth",
-        marks=pytest.mark.skipif(not audio.has_fluidsynth(), reason="no FluidSynth library"),
+        marks=pytest.mark.skipif(not audio.find_soundfont(), reason="no FluidSynth library"),
     ),
 ]
 
@@ -126,7 +126,7 @@ def test_long_vorbis_does_not_crash():
 def test_without_soundfile_and_fluidsynth_there_is_sound(monkeypatch):
     built_in, _ = audio.render(SCALE, engine="built-in")
     monkeypatch.setattr(audio, "available_forms", lambda: ("wav",))
-    monkeypatch.setattr(audio, "has_fluidsynth", lambda: False)
+    monkeypatch.setattr(audio, "find_soundfont", lambda: None)
     samples, rate = audio.render(SCALE)
     np.testing.assert_array_equal(samples, built_in)
     data, mime = audio.encode_audio(samples, rate)

@@ -100,7 +100,7 @@ def test_the_report_names_versions_and_the_tools_that_are_used(tmp_path, capsys,
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("MUSESCORE", str(program))
-    monkeypatch.setattr(runtime, "has_fluidsynth", lambda: False)
+    monkeypatch.setattr(runtime, "find_soundfont", lambda: None)
     monkeypatch.setattr(runtime, "PACKAGES", ("numpy", "no-such-package"))
     runtime.report()
     text = capsys.readouterr().out
@@ -220,7 +220,7 @@ def test_a_zip_is_named_when_broken_and_cannot_leave_the_folder(colab, tmp_path)
     with zipfile.ZipFile(tmp_path / "evil", "w") as archive:
         archive.writestr("../outside.mid", b"!")
     colab.chosen = {"evil.zip": (tmp_path / "evil").read_bytes()}
-    assert runtime.upload(tmp_path / "midi") == [tmp_path / "midi" / "outside.mid"]
+    assert runtime.upload(tmp_path / "midi") == [] and not (tmp_path / "outside.mid").exists()
     colab.chosen = {"half.zip": b"PK\3\4"}
     with pytest.raises(ValueError, match="half.zip is no whole .zip file"):
         runtime.upload(tmp_path)
