@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="module")
 def notebook(lesson):
-    """Give the lesson as a NotebookNode; tests read it and leave it as it is."""
+    """The lesson as a NotebookNode; tests read it and leave it as it is."""
     return read_lesson(lesson)
 
 
