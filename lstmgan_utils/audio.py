@@ -140,7 +140,6 @@ def level(samples, rms=LOUDNESS, ceiling=CEILING):
 
     `samples` is a float array, shape (n_samples,), as is the result; `rms` the root mean square to
     reach (0.1 is -20 dBFS); no absolute value of the result is larger than `ceiling`.
-
     Introduced in lesson 07.
     """
     block = max(min(RATE // 10, len(samples)), 1)
@@ -191,9 +190,7 @@ def encode_audio(samples, rate=RATE, *, form="auto"):
 def write_audio(notes, path, tempo=120, program=0):
     """Write a note array as .mp3, .ogg, .flac or .wav file, in a folder made if needed: its Path.
 
-    Raises ValueError where this machine cannot write that kind.
-
-    Introduced in lesson 07.
+    Raises ValueError where this machine cannot write that kind. Introduced in lesson 07.
     """
     path = Path(path)
     form = path.suffix.lstrip(".").lower() or "auto"
@@ -207,9 +204,7 @@ def play(notes, tempo=120, program=0, *, caption="", seconds=30):
     """Return an audio player for a note array, or for silence a line that says so: IPython HTML.
 
     `caption` stands above the player; sound beyond so many `seconds` is cut, so that notebooks
-    stay light. The other arguments are those of `render`.
-
-    Introduced in lesson 00.
+    stay light. The other arguments are those of `render`. Introduced in lesson 00.
     """
     from IPython.display import HTML
 

@@ -19,7 +19,6 @@ def diagnose(notes, n_steps, logs=None):
     """Return in words what is wrong with a sample or with the losses, or "" where nothing is.
 
     The sample is a note array of `n_steps` time steps, `logs` a dict of losses.
-
     Introduced in lesson 06.
     """
     if not len(notes):
@@ -39,9 +38,7 @@ def diagnose(notes, n_steps, logs=None):
 class SampleWriter(keras.callbacks.Callback):
     """Write a MIDI sample every few batches, always from the same random values.
 
-    They go to the run's folder `samples`; `seed` is that of the latent.
-
-    Introduced in lesson 06.
+    They go to the run's folder `samples`; `seed` is that of the latent. Introduced in lesson 06.
     """
 
     def __init__(self, run_folder, every=10, seed=0, measures=8):
@@ -69,7 +66,6 @@ class Saver(keras.callbacks.Callback):
     """Save all that training needs to go on, every few batches and at the end, in `weights`.
 
     Raises FloatingPointError, which names the last good save, when a loss or a weight is no number.
-
     Introduced in lesson 06.
     """
 
@@ -112,9 +108,7 @@ class TensorBoardWriter(keras.callbacks.Callback):
     """Log losses and sample statistics in the run's folder `logs`, with the right batch numbers.
 
     Every tenth entry holds the newest sample of a SampleWriter as picture and sound. (Keras's own
-    TensorBoard counts the batches of a resumed run from 0 again.)
-
-    Introduced in lesson 06.
+    TensorBoard counts the batches of a resumed run from 0 again.) Introduced in lesson 06.
     """
 
     def __init__(self, run_folder, sampler=None, every=10):

@@ -25,9 +25,7 @@ def plot_roll(roll, ax=None, *, metre="4/4", pickup=0, pitches=None, color=BLUE,
 
     A note is a dark bar for its ones and a pale block for its silent last step, where there is
     room for it. `roll` has shape (time, 128); `pickup` counts the time steps before the first full
-    measure; `pitches` is (lowest, highest), None for those that sound.
-
-    Introduced in lesson 03.
+    measure; `pitches` is (lowest, highest), None for those that sound. Introduced in lesson 03.
     """
     fig, ax = _axes(ax, (WIDTH, 3))
     notes = _as_notes(roll)
@@ -44,7 +42,6 @@ def plot_batch(rolls, *, columns=4, titles=None, **settings):
     """Draw several rolls or note arrays, with the same pitches: (Figure, Axes of (rows, columns)).
 
     Without `titles` they are numbered; `settings` are those of `plot_roll`.
-
     Introduced in lesson 03.
     """
     import matplotlib.pyplot as plt
@@ -70,7 +67,6 @@ def plot_array(values, ax=None, *, title=None, x_label="column", y_label="row", 
     """Draw an array of two axes as a network is given it, its first row at the top.
 
     `first_row` is the number of that row, where it is a part of a larger array.
-
     Introduced in lesson 03.
     """
     fig, ax = _axes(ax, (5, 4))
@@ -87,7 +83,6 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, log
     """Draw named series of numbers, each with its own colour and its own line style.
 
     `curves` maps a name to a series, or to a pair (x values, series); `log` is for the y axis.
-
     Introduced in lesson 06.
     """
     fig, ax = _axes(ax, (WIDTH, 3))
@@ -107,7 +102,6 @@ def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0):
 
     `tempo` counts quarter notes a minute, `program` is General MIDI's (0 to 127), `pickup` counts
     the time steps before the first full measure. Raises ImportError without Verovio.
-
     Introduced in lesson 03.
     """
     try:
@@ -195,9 +189,7 @@ def _rectangles(left, right, pitch):
 def plot_fields(roll, fields):
     """Draw a roll, shape (time, 128), and under its middle the receptive field of each layer.
 
-    `fields` maps a layer's name to its receptive field in time steps.
-
-    Introduced in lesson 04.
+    `fields` maps a layer's name to its receptive field in time steps. Introduced in lesson 04.
     """
     fig, ax = plot_roll(roll, title="how far each layer sees from one place")
     (low, high), middle = ax.get_ylim(), len(roll) / 2
@@ -215,7 +207,6 @@ def plot_gradient(roll, gradient, *, title=None):
     """Draw the gradient of the log odds of "real": orange for "real", purple for "generated".
 
     `roll` is a uint8 ndarray, its notes are outlined; `gradient` one of floats; both (time, 128).
-
     Introduced in lesson 04.
     """
     notes = decode(roll)

@@ -1,6 +1,7 @@
 """Settings and fixtures that all tests share."""
 
 import os
+import shutil
 from pathlib import Path
 
 # Read by TensorFlow and matplotlib when they are first imported, in this process or a kernel.
@@ -16,6 +17,14 @@ from tools.lessons import lesson_paths, read_lesson
 def pytest_runtest_setup():
     """Start every test, and the fixtures that it brings, from the same random numbers."""
     runtime.set_seed(0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the tests that need a browser, so that `-m "not browser"` leaves them out."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
 
 
 def pytest_generate_tests(metafunc):
@@ -34,12 +43,16 @@ def notebook(lesson):
 @pytest.fixture(scope="module")
 def chromium():
     """A headless browser; tests that ask for it are skipped where there is none."""
-    from jupyter_browser import CHROMIUM, open_chromium
-
-    if CHROMIUM is None:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
         pytest.skip("no Chromium on this machine")
-    with open_chromium() as browser:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,6 @@ import nbformat
 from tools.lessons import NOTEBOOKS, ROOT
 from tools.run_notebooks import inject_parameters
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LESSONS = {  # those that a browser runs whole, with smoke parameters
     "00_start_here": {"SEEDS": [0, 1], "MEASURES": 4},
     "07_resample": {"MEASURES": 8, "LONG_MEASURES": 16},
@@ -59,18 +58,17 @@ def make_home(home, kernel=sys.executable):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
     command = [str(kernel), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    spec = home / "data" / "kernels" / "python3" / "kernel.json"
+    spec = home / "data/kernels/python3/kernel.json"
     spec.parent.mkdir(parents=True)
     spec.write_text(json.dumps({"argv": command, "display_name": "Python 3", "language": "python"}))
 
 
 def environment(home):
-    """Return an environment with this package on the path and Jupyter's folders under `home`."""
+    """Return an environment with this package in reach and Jupyter's folders under `home`."""
     own = {f"JUPYTER_{name.upper()}_DIR": home / name for name in ("config", "data", "runtime")}
     own |= {f"JUPYTERLAB_{n.upper()}_DIR": home / n for n in ("settings", "workspaces")}
-    own["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    own["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    own["JUPYTER_PREFER_ENV_PATH"] = "0"  # the kernel of make_home before the server's own
+    own |= {"PYTHONPATH": ROOT, "PYDEVD_DISABLE_FILE_VALIDATION": 1}
+    own["JUPYTER_PREFER_ENV_PATH"] = 0  # the kernel of make_home before the server's own
     kept = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     return kept | {name: str(value) for name, value in own.items()}
 
@@ -106,27 +104,12 @@ def served(command, home, page="api"):
             server.wait(timeout=30)
 
 
-def wait_until_up(address, log, seconds=120):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            urlopen(address, timeout=seconds)
-            return
-        except URLError:
-            time.sleep(0.3)
+def wait_until_up(address, log, tries=400):
+    for _ in range(tries):
+        with contextlib.suppress(URLError):
+            return urlopen(address, timeout=120)
+        time.sleep(0.3)
     raise TimeoutError(f"no server at {address}:\n{log.read_text()[-2000:]}")
-
-
-@contextlib.contextmanager
-def open_chromium():
-    """A headless browser for the length of a block."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 def open_page(browser):
@@ -141,9 +124,9 @@ def open_page(browser):
 def open_lesson(browser, address, name):
     """Open a lesson in JupyterLab and wait for its kernel: (page, set of hosts asked)."""
     page, hosts = open_page(browser)
-    page.goto(f"{address}/lab/tree/notebooks/{name}.ipynb?reset", timeout=120_000)
-    page.wait_for_selector(".jp-Notebook", timeout=120_000)
-    page.wait_for_function(KERNEL, timeout=120_000)
+    page.goto(f"{address}/lab/tree/notebooks/{name}.ipynb?reset")
+    page.wait_for_selector(".jp-Notebook")
+    page.wait_for_function(KERNEL)
     return page, hosts
 
 

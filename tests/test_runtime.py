@@ -122,20 +122,16 @@ def colab(monkeypatch, tmp_path):
     return here
 
 
-@pytest.mark.parametrize("installed", [False, True])
-def test_setup_cell_installs_the_course_once_and_upgrades_nothing(
-    colab, installed, monkeypatch, capsys
-):
+def test_setup_cell_installs_the_course_once_and_upgrades_nothing(colab, monkeypatch, capsys):
+    exec(setup_source(), {})  # here the course is installed
+    assert "Change runtime type" in capsys.readouterr().out and len(colab.commands) == 1
     find = importlib.util.find_spec
-    hidden = "nothing" if installed else "lstmgan_utils"
-    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == hidden else find(n))
+    hide = {"lstmgan_utils": lambda name: None}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: hide.get(name, find)(name))
     exec(setup_source(), {})
-    assert "Change runtime type" in capsys.readouterr().out
-    pip = [command for command in colab.commands if not isinstance(command, str)]
-    assert len(pip) == (not installed) and len(colab.commands) == 1 + len(pip)
-    for command in pip:
-        assert command[:4] == [sys.executable, "-m", "pip", "install"]
-        assert not {"-U", "--upgrade", "--force-reinstall"} & set(command)
+    _, pip, _ = colab.commands
+    assert pip[:4] == [sys.executable, "-m", "pip", "install"]
+    assert not {"-U", "--upgrade", "--force-reinstall"} & set(pip)
 
 
 def test_elsewhere_nothing_is_installed_or_asked(tmp_path, monkeypatch, capsys):
@@ -173,14 +169,11 @@ def test_drive_is_never_required(colab, tmp_path, capsys):
     def decline(place):
         raise ValueError("mount failed")
 
-    colab.drive = decline
-    runtime.prepare_colab(keep_on_drive=True)
-    assert "Drive is not used: mount failed" in capsys.readouterr().out
-    (tmp_path / "outputs").mkdir()
-    (tmp_path / "outputs" / "mine.txt").touch()
-    colab.drive = lambda place: None
-    runtime.prepare_colab(keep_on_drive=True)
-    assert "rename it" in capsys.readouterr().out
+    for colab.drive, said in ((decline, "not used: mount failed"), (lambda _: None, "rename it")):
+        runtime.prepare_colab(keep_on_drive=True)
+        assert said in capsys.readouterr().out
+        (tmp_path / "outputs").mkdir(exist_ok=True)
+        (tmp_path / "outputs" / "mine.txt").touch()
     assert os.listdir(tmp_path / "outputs") == ["mine.txt"]
 
 

@@ -21,7 +21,6 @@ class PianoRollPlayer(anywidget.AnyWidget):
 
     `tempo` counts beats a minute, `program` is General MIDI's (0 to 127), `metre` such as "4/4";
     sound=False leaves the sound to the browser's oscillators, which needs no rendering.
-
     Introduced in lesson 00.
     """
 

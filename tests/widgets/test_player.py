@@ -136,7 +136,6 @@ def measure_x(page, measure, width=900 - 32 - 2 - 34):
     return page.locator(".scroll").bounding_box()["x"] + 34 + measure * width / 8
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("sound", [True, False], ids=["recording", "oscillators"])
 def test_play_moves_the_playhead_lights_notes_and_loops(open_page, sound):
     page = open_page(sound=sound)
@@ -157,7 +156,6 @@ def test_play_moves_the_playhead_lights_notes_and_loops(open_page, sound):
     assert "Pause" in page.inner_text(".play")
 
 
-@pytest.mark.browser
 def test_click_seeks_and_drag_selects_measures(open_page):
     page = open_page()
     height = page.locator(".scroll").bounding_box()["y"] + 100
@@ -171,7 +169,6 @@ def test_click_seeks_and_drag_selects_measures(open_page):
     assert page.get_attribute(".loop", "aria-pressed") == "true"
 
 
-@pytest.mark.browser
 def test_keyboard_and_labels(open_page):
     page = open_page()
     page.focus(".scroll")
@@ -195,14 +192,12 @@ def test_keyboard_and_labels(open_page):
     assert "32 notes" in page.get_attribute(".roll-player", "aria-label")
 
 
-@pytest.mark.browser
 def test_light_and_dark(open_page):
     assert (255, 255, 255) in colours(open_page(style="color:#111;background:#fff"))
     dark = colours(open_page(style="color:#eee;background:#111"))
     assert SKY in dark and (255, 255, 255) not in dark
 
 
-@pytest.mark.browser
 def test_200_measures_scroll_and_follow(open_page):
     long = note_array((24 * i, 24, 60 + i % 12) for i in range(800))
     page = open_page(long, sound=False, style="display:flex")  # as JupyterLab 3 lays outputs out
@@ -223,7 +218,6 @@ def send_take(page, notes, take, autoplay):
     page.wait_for_selector(f'.roll-player[data-take="{take}"]')
 
 
-@pytest.mark.browser
 def test_a_new_take_goes_on_at_the_same_place_or_plays_at_once(open_page):
     page, other = open_page(sound=False), note_array((24 * i, 24, 50) for i in range(32))
     send_take(page, other, 2, autoplay=False)
@@ -244,7 +238,6 @@ def test_a_new_take_goes_on_at_the_same_place_or_plays_at_once(open_page):
     assert "Play" in page.inner_text(".play")
 
 
-@pytest.mark.browser
 def test_piano_music_has_room(open_page, pictures):
     notes = read_midi(ROOT / "data_sample" / "midi" / "joplin_maple_leaf_rag.mid")
     page = open_page(notes, sound=False, width=480)
