@@ -31,13 +31,8 @@ window.stop = player.render({{ model, el: document.getElementById("here") }});
 </script></body>"""
 
 
-@pytest.fixture
-def light(monkeypatch):
-    """Keep tests of the Python side free of encoding."""
+def test_state_holds_every_note_and_each_take_is_sent_once(monkeypatch):
     monkeypatch.setattr(player, "encode_song", lambda *_: (b"sound", "audio/test"))
-
-
-def test_state_holds_every_note_and_each_take_is_sent_once(light, monkeypatch):
     shown, sent = player.PianoRollPlayer(SONG, tempo=90, metre="3/4", title="waltz"), []
     rows = np.frombuffer(shown.rows, "<i4").reshape(-1, 3)
     np.testing.assert_array_equal(rows, np.array(SONG.tolist()))
