@@ -37,7 +37,7 @@ test: $(STAMPS)-test $(STAMPS)-system-test data_sample/manifest.csv
 # Downloads another 3 GB, so it is not part of `make test`; `make clean` removes the stacks.
 test-colab: $(STAMPS)-test $(STAMPS)-system-test
 	sh tools/colab_stack.sh build/stacks
-	LSTMGAN_STACKS=build/stacks $(RUN) -m pytest tests/widgets/test_browser_colab.py tests/widgets/test_voila.py
+	LSTMGAN_STACKS=build/stacks $(RUN) -m pytest tests/widgets/test_browser_colab.py
 	build/stacks/kernel/bin/python -m pytest -W ignore -m "not browser and not benchmark" \
 	    $(addprefix tests/widgets/test_,player.py resampling.py listening.py) tests/test_audio.py \
 	    tests/test_runtime.py tests/test_sampling.py \

@@ -3,7 +3,7 @@
 #   FOLDER/kernel  Google Colab's packages, and the course put into them as a setup cell does it
 #   FOLDER/lab     JupyterLab 3.6, whose widgets speak with Colab's ipywidgets 7
 #   FOLDER/voila   Voilà, which serves a lesson as an app
-# tests/widgets/test_browser_colab.py and tests/widgets/test_voila.py use it when LSTMGAN_STACKS names the folder.
+# tests/widgets/test_browser_colab.py uses it when LSTMGAN_STACKS names the folder.
 set -eu
 folder=${1:-build/stacks}
 uv=.venv/bin/uv

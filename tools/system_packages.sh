@@ -19,7 +19,7 @@ have_musescore() {
 }
 
 have_fluidsynth() {   # the library that the lessons play with, not the program of that name
-    .venv/bin/python -c 'from lstmgan_utils.runtime import has_fluidsynth as found
+    .venv/bin/python -c 'from lstmgan_utils.runtime import find_soundfont as found
 raise SystemExit(not found())' 2>/dev/null
 }
 

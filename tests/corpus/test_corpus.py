@@ -205,7 +205,7 @@ def test_the_piano_that_ships_is_split_by_cycle(tmp_path):
 def test_the_chain_is_made_once_and_said(tmp_path, capsys):
     midi, tune = tmp_path / "midi", "ryan_neal_gows_wife_strathspey"
     midi.mkdir()
-    shutil.copy(runtime.data_sample() / "midi" / f"{tune}.mid", midi)
+    shutil.copy(runtime.locate(f"data_sample/midi/{tune}.mid"), midi)
     mxl = tmp_path / "outputs" / "mxl"
     kept = corpus.need_kept(mxl, midi)
     said = capsys.readouterr().out.splitlines()

@@ -104,7 +104,6 @@ def opened(request, chromium, pages, pictures):
     page.close()
 
 
-@pytest.mark.browser
 def test_folds_open_and_nothing_overflows(opened):
     page, width = opened
     folded = ("Count them.", "sum(xs)", "the answer is 42", "It is seven.")
@@ -125,7 +124,6 @@ def test_folds_open_and_nothing_overflows(opened):
     assert (text - ground if dark else ground - text) > 150
 
 
-@pytest.mark.browser
 def test_folds_open_in_jupyterlab(project, chromium, tmp_path, pictures):
     make_home(tmp_path)
     with served(partial(lab_command, sys.executable, folder=project), tmp_path) as address:
