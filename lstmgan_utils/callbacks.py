@@ -24,8 +24,6 @@ def note_statistics(notes):
     Returns:
         dict: notes, pitches (different ones), lengths (different durations), and places
         (different onsets in the measure of 96 steps).
-
-    Introduced in lesson 06.
     """
     if not len(notes):
         return dict.fromkeys(("notes", "pitches", "lengths", "places"), 0)
@@ -103,8 +101,6 @@ class Saver(keras.callbacks.Callback):
     Args:
         run_folder: str or Path; saves go to its folder `weights`.
         every: int, batches between saves.
-
-    Introduced in lesson 06.
     """
 
     def __init__(self, run_folder, every=10):
@@ -142,8 +138,6 @@ class TensorBoardWriter(keras.callbacks.Callback):
         run_folder: str or Path; TensorBoard reads its folder `logs`.
         sampler: SampleWriter whose notes are drawn; None for losses alone.
         every: int, batches between entries; pictures and sounds come ten times as rarely.
-
-    Introduced in lesson 06.
     """
 
     def __init__(self, run_folder, sampler=None, every=10):
@@ -188,8 +182,6 @@ class Progress(keras.callbacks.Callback):
     Args:
         total: int, batches of the whole run.
         progress: bool, False for silence.
-
-    Introduced in lesson 06.
     """
 
     def __init__(self, total, progress=True):
@@ -216,8 +208,6 @@ class History(keras.callbacks.Callback):
     Args:
         run_folder: str or Path; `history.csv` there grows by a row a loss.
         every: int, batches between them.
-
-    Introduced in lesson 06.
     """
 
     def __init__(self, run_folder, every=10):

@@ -266,8 +266,6 @@ class Manifest:
 
     Raises:
         ValueError: another job is writing to the same manifest, or `path` is no file.
-
-    Introduced in lesson 01.
     """
 
     def __init__(self, path, columns, is_journal=False):

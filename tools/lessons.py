@@ -2,7 +2,6 @@
 
 import ast
 import re
-import tomllib
 from pathlib import Path
 
 import nbformat
@@ -66,18 +65,9 @@ def solution_of(cell):
     return found.groups() if found else None
 
 
-def unfold_solutions(notebook):
-    """Make every folded solution a code cell that runs, its explanation in the metadata."""
-    for place, cell in enumerate(notebook.cells):
-        if found := solution_of(cell):
-            metadata = {"tags": ["solution"], "explanation": found[0]}
-            notebook.cells[place] = nbformat.v4.new_code_cell(found[1], metadata=metadata)
-
-
 def title_of(notebook):
-    """Return a lesson's title: its first level-one heading."""
-    found = re.search(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE)
-    return found[1].strip() if found else "Untitled"
+    """Return a lesson's title: its level-one heading, the first line."""
+    return notebook.cells[0].source.splitlines()[0].removeprefix("# ")
 
 
 def promise_of(notebook):
@@ -97,15 +87,23 @@ def read_parameters(notebook):
     }
 
 
-def project_table():
-    """Return the `[project]` table of pyproject.toml, the one place for version and addresses."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def markdown_table(header, rows):
+    """Return a Markdown table; floats get three digits, and a no stands out."""
+
+    def text(value):
+        words = {"True": "yes", "False": "**no**"}
+        return f"{value:.3f}" if isinstance(value, float) else words.get(str(value), str(value))
+
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(text, line))} |" for line in lines)
 
 
-def fill(text, name, block):
-    """Replace what stands between `<!-- name -->` and `<!-- /name -->` in a text."""
-    marked = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
-    return marked.sub(lambda _: f"<!-- {name} -->\n{block}\n<!-- /{name} -->", text)
+def fill(text, blocks):
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->`, by a dict of names."""
+    for name, block in blocks.items():
+        before, start, after, end, rest = re.split(f"(<!-- /?{name} -->)", text)
+        text = f"{before}{start}\n{block}\n{end}{rest}"
+    return text
 
 
 def write_text(path, text):

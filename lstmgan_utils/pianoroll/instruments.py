@@ -174,8 +174,6 @@ def take_part(xml, part):
 
     Raises:
         ValueError: no part of that instrument.
-
-    Introduced in lesson 02.
     """
     root = ElementTree.fromstring(xml)
     listing, parts = root.find("part-list"), root.findall("part")

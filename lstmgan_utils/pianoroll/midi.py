@@ -68,7 +68,7 @@ def read_midi(path, *, with_info=False):
         FileNotFoundError: no such file.
         ValueError: the file cannot be read, as `read_performance` says.
 
-    Introduced in lesson 01.
+    Introduced in lesson 00.
     """
     path = Path(path)
     if not path.is_file():

@@ -297,8 +297,6 @@ def find_voices(notes):
 
     Returns:
         list of voices, each a list of (onset, end, list of pitches) in time order.
-
-    Introduced in lesson 01.
     """
     chords = {}
     for onset, end, pitch in notes.tolist():
@@ -357,8 +355,6 @@ def split_length(onset, length):
 
     Returns:
         list of int, time steps; they add up to `length`. A triplet never crosses a beat.
-
-    Introduced in lesson 01.
     """
     end = onset + length
     in_triplet = onset % 3 or length % 3

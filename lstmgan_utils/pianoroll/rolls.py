@@ -90,8 +90,6 @@ def fit_to_roll(notes):
 
     Returns:
         note array, sorted by onset and pitch.
-
-    Introduced in lesson 03.
     """
     ones = count_ones(notes)
     fitting = notes[ones > 0]

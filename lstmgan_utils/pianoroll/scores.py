@@ -67,8 +67,6 @@ def notes_from_score(score, *, expand_repeats=False):
     Returns:
         (note array, dict as `rolls.from_quarters` returns it, with n_grace, fifths (sharps, or
         minus flats, of the key signature) and program (MIDI program or None)).
-
-    Introduced in lesson 02.
     """
     from music21 import instrument, key, meter, stream
 

@@ -1,6 +1,6 @@
 """Lessons with Colab's packages: their kernel behind JupyterLab 3.6, the front for ipywidgets 7.
 
-`sh tools/colab_stack.sh` builds both environments (about 3 GB); LSTMGAN_STACKS names their folder.
+`make stacks` builds both environments (about 3 GB); LSTMGAN_STACKS names their folder.
 """
 
 import json
@@ -31,7 +31,7 @@ KERNEL, LAB = STACKS / "kernel/bin/python", STACKS / "lab/bin/python"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(
-        not KERNEL.exists(), reason="LSTMGAN_STACKS names no folder of tools/colab_stack.sh"
+        not KERNEL.exists(), reason="LSTMGAN_STACKS names no folder of `make stacks`"
     ),
 ]
 ASK = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in {}}))"

@@ -1,6 +1,6 @@
 """Voilà serves lesson 07 as an app: no code, the panel at work.
 
-`sh tools/colab_stack.sh` also makes an environment for Voilà; LSTMGAN_STACKS names the folder.
+`make stacks` also makes an environment for Voilà; LSTMGAN_STACKS names the folder.
 """
 
 import os
@@ -21,7 +21,7 @@ VOILA = Path(os.environ.get("LSTMGAN_STACKS", "nowhere")).absolute() / "voila/bi
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(
-        not VOILA.exists(), reason="LSTMGAN_STACKS names no folder of tools/colab_stack.sh"
+        not VOILA.exists(), reason="LSTMGAN_STACKS names no folder of `make stacks`"
     ),
 ]
 LESSON = "07_resample"
