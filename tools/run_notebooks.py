@@ -20,6 +20,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from pygments.formatters import HtmlFormatter
+from traitlets.config import Config
 
 from tools import lessons
 from tools.lessons import NAVIGATION, NOTEBOOKS, ROOT, write_text
@@ -35,7 +36,8 @@ ENVIRONMENT = {  # a backend set outside (CI often says Agg) would keep figures 
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 # A live widget needs a kernel and a script a network, so a page shows what either brings beside.
-SHOWN = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]
+KINDS = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]
+SHOWN = Config(NbConvertBase={"display_data_priority": KINDS})
 STYLES = {"light": "default", "dark": "github-dark"}
 LESSON_LINK = re.compile(r'href="(?:\./)?(\d\d_\w+)\.ipynb(#[^"]*)?"')
 STILL_PLAYER = re.compile(r'<img alt="Piano roll.*?</audio>', re.DOTALL)
@@ -104,8 +106,7 @@ def write_html(notebook, path, title, links=()):
         links: pairs (name of a page, text) for the page's head and foot.
     """
     template = str(Path(__file__).with_name("lesson_page.html"))
-    exporter = HTMLExporter(template_name="basic", template_file=template)
-    exporter.display_data_priority = SHOWN
+    exporter = HTMLExporter(SHOWN, template_name="basic", template_file=template)
     styles = {name: HtmlFormatter(style=style) for name, style in STYLES.items()}
     styles = {name: style.get_style_defs(".highlight") for name, style in styles.items()}
     about = {"title": title, "links": links, "styles": styles}
