@@ -77,7 +77,7 @@ def make_machine(folder, lesson, parameters):
 
     Args:
         folder: Path of an empty folder.
-        lesson: str, such as "00_start_here".
+        lesson: str, its name.
         parameters: dict of parameter overrides.
 
     Returns:

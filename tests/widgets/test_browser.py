@@ -17,10 +17,12 @@ from jupyter_browser import (
     KEYS,
     LESSONS,
     OTHER_STOPS,
+    PANEL,
     RUN_ALL,
     TEXT,
     errors_of,
     lab_command,
+    lesson_with,
     make_home,
     make_project,
     next_take,
@@ -41,7 +43,7 @@ from lstmgan_utils.corpus import song_row
 from lstmgan_utils.corpus.store import write_store
 
 pytestmark = pytest.mark.browser
-LESSON = "07_resample"
+LESSON, TRAINING_LESSON = PANEL, lesson_with("TENSORBOARD = ")
 SECOND = """from lstmgan_utils.widgets import resampling_panel
 
 second = resampling_panel(folder="outputs/second")
@@ -54,9 +56,9 @@ TRAINING["BATCHES"] = 100_000  # only Interrupt stops it
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A project folder: two lessons, a damaged run folder, a few toy tunes to train on."""
-    lessons = {LESSON: LESSONS[LESSON], "06_training": TRAINING}
+    lessons = {LESSON: LESSONS[LESSON], TRAINING_LESSON: TRAINING}
     root = make_project(tmp_path_factory.mktemp("project"), lessons, {LESSON: SECOND})
-    cut(root / "notebooks" / "06_training.ipynb", "## Break it")
+    cut(root / "notebooks" / f"{TRAINING_LESSON}.ipynb", "## Break it")
     broken = root / "outputs" / "runs" / "broken" / "config.json"
     broken.parent.mkdir(parents=True)
     broken.write_text("{}")
@@ -277,7 +279,7 @@ def test_training_is_watched_interrupted_and_taken_up_again(
     from playwright.sync_api import expect
 
     run_folder = project / "outputs" / "runs" / "lesson_06"
-    page, hosts = open_lesson(chromium, lab, "06_training")
+    page, hosts = open_lesson(chromium, lab, TRAINING_LESSON)
     page.evaluate(RUN_ALL)
     wait_for_batch(run_folder, 10, "surprise")
     curves = page.locator(".jp-OutputArea-output img").last  # of the cell that is at work

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from jupyter_browser import (
     LESSONS,
+    PANEL,
     make_home,
     make_project,
     next_take,
@@ -24,7 +25,7 @@ pytestmark = [
         not VOILA.exists(), reason="LSTMGAN_STACKS names no folder of `make stacks`"
     ),
 ]
-LESSON = "07_resample"
+LESSON = PANEL
 
 
 def voila_command(project, port):
