@@ -103,9 +103,9 @@ $(STAMPS)-notebooks $(STAMPS)-test $(STAMPS)-bench: pyproject.toml constraints.t
 	@touch $@
 
 $(STAMPS)-system: tools/system_packages.sh | $(STAMPS)-notebooks
-	@sh tools/system_packages.sh musescore3 fluidsynth
+	@sh tools/system_packages.sh course
 	@touch $@
 
 $(STAMPS)-system-test: tools/system_packages.sh | $(STAMPS)-test
-	@sh tools/system_packages.sh musescore3 fluidsynth chromium
+	@sh tools/system_packages.sh test
 	@touch $@

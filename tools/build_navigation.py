@@ -1,10 +1,8 @@
 """Bring lessons, README and docs into the one form that git keeps, generated parts filled in.
 
-A lesson keeps no outputs and no editor's marks; between `<!-- navigation -->` and
-`<!-- /navigation -->` stand its badge and its neighbours, and its setup cell is the first lesson's.
-Other places between such marks are the table of lessons and the sentence of scores in the README,
-the scores in docs/results.md and the drawings in docs/architecture.md. `make format` writes them;
-`--check` names the files that differ and fails.
+A lesson keeps no outputs and no editor's marks, and its setup cell is the first lesson's. What
+stands between marks such as `<!-- navigation -->` and `<!-- /navigation -->` is made here. `make
+format` writes it; `--check` names the files that differ and fails.
 """
 
 import argparse
@@ -18,20 +16,8 @@ import pandas as pd
 
 from lstmgan_utils.evaluation import count_wins
 from lstmgan_utils.evaluation.comparison import HEADLINES, real_scores
-from tools import draw_architecture
-from tools.lessons import (
-    NAVIGATION,
-    ROOT,
-    code_cells,
-    fill,
-    lesson_paths,
-    markdown_table,
-    promise_of,
-    read_lesson,
-    stripped,
-    title_of,
-    write_text,
-)
+from tools import draw_architecture, lessons
+from tools.lessons import NAVIGATION, ROOT, code_cells, lesson_paths, read_lesson
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 REPOSITORY, TAG = PROJECT["urls"]["Repository"], f"v{PROJECT['version']}"
@@ -64,10 +50,8 @@ def navigation(path, titles):
 
 def kept_lesson(path, titles):
     """Return a lesson's text, stripped, with its links and its setup cell filled in."""
-    notebook = stripped(read_lesson(path))
+    notebook = lessons.stripped(read_lesson(path))
     first = notebook.cells[0]
-    if not NAVIGATION.search(first.source):
-        raise ValueError(f"{path.name}: put a line <!-- navigation --> below the title")
     first.source = NAVIGATION.sub(lambda _: navigation(path, titles), first.source)
     for cell in code_cells(notebook, "setup"):
         cell.source = setup_source()
@@ -76,11 +60,11 @@ def kept_lesson(path, titles):
 
 def lesson_table(titles):
     """Return the lessons and what each promises as a Markdown table."""
-    rows = [
-        (f"[{path.stem[:2]} · {title}](notebooks/{path.name})", promise_of(read_lesson(path)))
-        for path, title in titles.items()
-    ]
-    return markdown_table(["lesson", "you will hear"], rows)
+    rows = []
+    for path, title in titles.items():
+        link = f"[{path.stem[:2]} · {title}](notebooks/{path.name})"
+        rows.append((link, lessons.promise_of(read_lesson(path))))
+    return lessons.markdown_table(["lesson", "you will hear"], rows)
 
 
 def result(name):
@@ -120,18 +104,18 @@ def result_tables():
 
 def stale_files():
     """Return the files that are not in the kept form: dict of Path to the text it should have."""
-    titles = {path: title_of(read_lesson(path)) for path in lesson_paths()}
+    titles = {path: lessons.title_of(read_lesson(path)) for path in lesson_paths()}
     pages = {
         "README.md": {"lessons": lesson_table(titles), "scores": score_sentence()},
         "docs/results.md": {
-            name: markdown_table([frame.index.name, *frame], frame.itertuples())
+            name: lessons.markdown_table([frame.index.name, *frame], frame.itertuples())
             for name, frame in result_tables().items()
         },
         "docs/architecture.md": draw_architecture.drawings(),
     }
     wanted = {path: kept_lesson(path, titles) for path in titles}
     for name, blocks in pages.items():
-        wanted[ROOT / name] = fill((ROOT / name).read_text(encoding="utf-8"), blocks)
+        wanted[ROOT / name] = lessons.fill((ROOT / name).read_text(encoding="utf-8"), blocks)
     return {p: text for p, text in wanted.items() if p.read_text(encoding="utf-8") != text}
 
 
@@ -142,7 +126,7 @@ def main():
     stale = stale_files()
     if not parser.parse_args().check:
         for path, text in stale.items():
-            write_text(path, text)
+            lessons.write_text(path, text)
     elif stale:
         names = ", ".join(path.name for path in stale)
         sys.exit(f"not in the kept form: {names}; run `make format`")

@@ -11,7 +11,6 @@ from tools.lessons import ROOT, markdown_table
 
 PACKAGE = ROOT / "lstmgan_utils"
 PAGE = ROOT / "docs" / "architecture.md"
-DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 LAYERS = (  # a module imports from the lines above its own, and from the left of its own line
     ("runtime", "pianoroll", "config"),
     ("audio", "plotting", "folder_jobs"),
@@ -49,9 +48,8 @@ def imports(trees):
 
 def lessons_of(module, trees):
     """Return the lessons that introduce what a module holds, such as "01" or "05–06"."""
-    nodes = (n for name in trees if module_of(name) == module for n in ast.walk(trees[name]))
-    texts = [ast.get_docstring(n) or "" for n in nodes if isinstance(n, DEFINITIONS)]
-    found = sorted(re.findall(r"Introduced in lesson (\w+)", "\n".join(texts)))
+    texts = [ast.unparse(tree) for name, tree in trees.items() if module_of(name) == module]
+    found = sorted(re.findall(r"Introduced in lesson (\w+)", "".join(texts)))
     return "–".join(dict.fromkeys((found[0], found[-1]))) if found else ""
 
 

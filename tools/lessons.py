@@ -16,17 +16,14 @@ METADATA = {
 }
 NAVIGATION = re.compile(r"<!-- navigation -->(?:.*?<!-- /navigation -->)?", re.DOTALL)
 # The blank lines make JupyterLab, Colab and GitHub read the inside as Markdown.
-SOLUTION = re.compile(
-    r"<details><summary>Solution</summary>\n\n(.+?)\n\n```python\n(.+?)\n```\n\n</details>",
-    re.DOTALL,
-)
+FOLD = r"<details><summary>Solution</summary>\n\n(.+?)\n\n```python\n(.+?)\n```\n\n</details>"
 
 
 def lesson_paths(folder=NOTEBOOKS):
     """List the lessons of a folder in order; raise FileNotFoundError where there is none."""
     paths = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
     if not paths:
-        raise FileNotFoundError(f"{folder} holds no lesson such as 00_start_here.ipynb")
+        raise FileNotFoundError(f"{folder} holds no lesson: a notebook NN_name.ipynb")
     return paths
 
 
@@ -37,11 +34,11 @@ def read_lesson(path):
 
 def stripped(notebook):
     """Remove, in place, what running and editing leave in a notebook, tags excepted; return it."""
-    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.metadata = METADATA
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        cell.metadata = {"tags": tags} if tags else {}
         cell.source = cell.source.rstrip()
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -61,7 +58,7 @@ def code_cells(notebook, tag=None):
 
 def solution_of(cell):
     """Return a folded solution's (explanation, code), or None where the cell is something else."""
-    found = cell.cell_type == "markdown" and SOLUTION.fullmatch(cell.source)
+    found = cell.cell_type == "markdown" and re.fullmatch(FOLD, cell.source, re.DOTALL)
     return found.groups() if found else None
 
 

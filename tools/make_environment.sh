@@ -9,7 +9,7 @@ wanted=${2:-}
 suits() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
 }
-
+has_uv() { uv --version >/dev/null 2>&1; }
 find_python() {
     if [ -n "$wanted" ]; then set -- "$wanted"; else
         set -- python3.12 python3.11 python3.13 python3 python /usr/bin/python3 \
@@ -18,8 +18,7 @@ find_python() {
     for candidate in "$@"; do
         if suits "$candidate"; then echo "$candidate"; return; fi
     done
-    # uv brings a Python of its own.
-    if [ -z "$wanted" ] && command -v uv >/dev/null; then echo 3.12; return; fi
+    if [ -z "$wanted" ] && has_uv; then echo 3.12; return; fi   # uv brings a Python of its own
     echo "${wanted:-This machine} has no working Python 3.11, 3.12 or 3.13: install one, or" \
         "name it: make course PYTHON=/path/to/python3.12" >&2
     return 1
@@ -27,7 +26,7 @@ find_python() {
 
 make_venv() {
     echo "Making .venv with $python"
-    if command -v uv >/dev/null; then
+    if has_uv; then
         uv venv --quiet --seed --python "$python" .venv
     elif ! "$python" -m venv --clear .venv; then
         # Debian and Ubuntu keep part of venv in a package of its own.
@@ -45,12 +44,6 @@ if ! suits .venv/bin/python || ! .venv/bin/python -m pip --version >/dev/null 2>
     python=$(find_python)
     make_venv
 fi
-PATH=$PATH:$PWD/.venv/bin
-command -v uv >/dev/null || \
-    .venv/bin/python -m pip install --quiet -c constraints.txt uv || true
 echo "Installing lstm-gan[$extras] (the first time this downloads about 1 GB)"
-if uv --version >/dev/null 2>&1; then
-    uv pip install --quiet --python .venv/bin/python -c constraints.txt -e ".[$extras]"
-else
-    .venv/bin/python -m pip install --quiet -c constraints.txt -e ".[$extras]"
-fi
+.venv/bin/python -m pip install --quiet -c constraints.txt uv
+.venv/bin/uv pip install --quiet --python .venv/bin/python -c constraints.txt -e ".[$extras]"

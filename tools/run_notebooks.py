@@ -38,16 +38,9 @@ ENVIRONMENT = {  # a backend set outside (CI often says Agg) would keep figures 
 # A live widget needs a kernel and a script a network, so a page shows what either brings beside.
 KINDS = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]
 SHOWN = Config(NbConvertBase={"display_data_priority": KINDS})
-STYLES = {"light": "default", "dark": "github-dark"}
 LESSON_LINK = re.compile(r'href="(?:\./)?(\d\d_\w+)\.ipynb(#[^"]*)?"')
+HERE = "These pages hold every lesson as it ran. To change things, open the notebooks: `make lab`."
 STILL_PLAYER = re.compile(r'<img alt="Piano roll.*?</audio>', re.DOTALL)
-WELCOME = """# LSTM-GAN
-
-A course that goes the whole way from a folder of MIDI files to music that nobody wrote: an LSTM
-writes songs, a second network tells them from real ones, and both learn.
-
-These pages hold every lesson as it ran: text, code, pictures and sound. Read and listen here; to
-change things, open the notebooks with `make lab`. A song of the network:"""
 
 
 class LessonError(RuntimeError):
@@ -55,11 +48,7 @@ class LessonError(RuntimeError):
 
 
 def inject_parameters(notebook, values, name="this lesson"):
-    """Insert, in place, a cell that overrides parameters (dict) after the `parameters` cell.
-
-    Raises:
-        ValueError: a key is not a parameter of this lesson.
-    """
+    """Insert, in place, a cell that overrides parameters (dict) after the `parameters` cell."""
     known = lessons.read_parameters(notebook)
     for key in values:
         if key not in known:
@@ -78,8 +67,8 @@ def unfold_solutions(notebook):
             notebook.cells[place] = new_code_cell(found[1], metadata=metadata)
 
 
-def execute(notebook, folder, timeout):
-    """Run a notebook in a fresh kernel, in place; `timeout` (s) is for the whole of it."""
+def execute(notebook, name, folder, timeout):
+    """Run a lesson in a fresh kernel, in place; `timeout` (s) is for the whole of it."""
     deadline = monotonic() + timeout
     client = NotebookClient(
         notebook,
@@ -90,25 +79,17 @@ def execute(notebook, folder, timeout):
     )
     try:
         client.execute(env=os.environ | ENVIRONMENT)
-    except CellTimeoutError as error:
-        raise LessonError(f"it took longer than {timeout:.0f} s\n{str(error)[:1000]}") from error
-    except (CellExecutionError, DeadKernelError) as error:
-        raise LessonError(str(error)) from error
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        late = f"it took longer than {timeout:.0f} s\n" if monotonic() > deadline else ""
+        raise LessonError(f"{name}.ipynb stopped: {late}{error}") from error
 
 
 def write_html(notebook, path, title, links=()):
-    """Write a notebook with outputs as a page that needs no kernel and no network.
-
-    Args:
-        notebook: NotebookNode.
-        path: Path of the page.
-        title: str.
-        links: pairs (name of a page, text) for the page's head and foot.
-    """
+    """Write a page that needs no kernel and no network; `links` are pairs (page's name, text)."""
     template = str(Path(__file__).with_name("lesson_page.html"))
     exporter = HTMLExporter(SHOWN, template_name="basic", template_file=template)
-    styles = {name: HtmlFormatter(style=style) for name, style in STYLES.items()}
-    styles = {name: style.get_style_defs(".highlight") for name, style in styles.items()}
+    light, dark = HtmlFormatter(style="default"), HtmlFormatter(style="github-dark")
+    styles = [style.get_style_defs(".highlight") for style in (light, dark)]
     about = {"title": title, "links": links, "styles": styles}
     page, _ = exporter.from_notebook_node(notebook, about)
     page = re.sub(r"<table.*?</table>", r'<div class="table">\g<0></div>', page, flags=re.DOTALL)
@@ -134,15 +115,13 @@ def write_page(notebook, path, titles):
 
 def write_index(pages, titles):
     """Write the page that lists the lessons, with the first song that one of them plays."""
-    texts = ((pages / f"{name}.html").read_text(encoding="utf-8") for name in titles)
-    song = next(
-        (f"<figure>{found[0]}</figure>" for found in map(STILL_PLAYER.search, texts) if found), ""
-    )
-    links = [
-        f"- [{name[:2]} · {title}]({name}.html): {promise}"
-        for name, (title, promise) in titles.items()
-    ]
-    cell = new_markdown_cell("\n\n".join([WELCOME, song, "\n".join(links)]))
+    texts = [(pages / f"{name}.html").read_text(encoding="utf-8") for name in titles]
+    song = STILL_PLAYER.search("".join(texts))
+    welcome = (ROOT / "README.md").read_text(encoding="utf-8").split("\n\n")[:2]
+    parts = [*welcome, HERE, f"<figure>{song[0]}</figure>" if song else ""]
+    for name, (title, promise) in titles.items():
+        parts.append(f"- [{name[:2]} · {title}]({name}.html): {promise}")
+    cell = new_markdown_cell("\n\n".join(parts))
     write_html(new_notebook(cells=[cell]), pages / "index.html", "LSTM-GAN")
 
 
@@ -159,9 +138,6 @@ def plan(folder, parameters):
     Yields:
         (name, NotebookNode, key): the key is a hash of the lesson's own text, of the code of the
         lessons before it, and of the package.
-
-    Raises:
-        ValueError: `parameters` names no lesson, or no parameter of one.
     """
     paths = lessons.lesson_paths(folder)
     unknown = sorted(set(parameters) - {path.stem for path in paths})
@@ -175,17 +151,11 @@ def plan(folder, parameters):
         before = joblib.hash([before, *(c.source for c in lessons.code_cells(notebook))])
 
 
-def is_current(record, key, page):
-    """Return whether a lesson's page and files are what running it again would give."""
-    made = [page, *(page.parent.parent / name for name in record.get("made", []))]
-    return record.get("key") == key and all(path.exists() for path in made)
-
-
 def files_made(outputs, since):
     """List what a lesson left since a time, two folder levels deep: enough to notice its loss."""
     new = (p for p in outputs.rglob("*") if p.is_file() and p.stat().st_mtime >= since)
     parts = (path.relative_to(outputs).parts for path in new)
-    return sorted({"/".join(names[:2]) for names in parts if names[0] != "pages"})
+    return sorted({"/".join(names[:2]) for names in parts})
 
 
 def run_notebooks(folder, pages, parameters=None, *, timeout=900):
@@ -201,26 +171,26 @@ def run_notebooks(folder, pages, parameters=None, *, timeout=900):
         dict of lesson name to its record: key, and made (list); pages/manifest.json holds the same.
 
     Raises:
-        LessonError: A lesson failed; the pages before it are kept.
+        LessonError: a lesson failed; the pages before it are kept.
+        ValueError: `parameters` names no lesson, or no parameter of one.
     """
-    planned, manifest = list(plan(folder, parameters or {})), Path(pages) / "manifest.json"
+    planned, outputs = list(plan(folder, parameters or {})), Path(pages).parent
+    manifest = Path(pages) / "manifest.json"
     titles = {name: (lessons.title_of(n), lessons.promise_of(n)) for name, n, _ in planned}
     record = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
     for name, notebook, key in planned:
         start, page = time(), manifest.with_name(f"{name}.html")
         print(f"{name:<24}", end="", flush=True)
-        if is_current(record.get(name, {}), key, page):
+        known = record.get(name, {"key": None, "made": []})
+        if known["key"] == key and all((outputs / made).exists() for made in known["made"]):
             print(" up to date", flush=True)
             continue
         unfold_solutions(notebook)
-        try:
-            execute(notebook, folder, timeout)
-        except LessonError as error:
-            raise LessonError(f"{name}.ipynb stopped: {error}") from error
+        execute(notebook, name, folder, timeout)
         write_page(notebook, page, titles)
         print(f"{time() - start:8.1f} s", flush=True)
         # File times come from a coarser clock.
-        record[name] = {"key": key, "made": files_made(page.parent.parent, start - 0.1)}
+        record[name] = {"key": key, "made": files_made(outputs, start - 0.1)}
         write_text(manifest, json.dumps(record, indent=1) + "\n")
     write_index(manifest.parent, titles)
     return record
@@ -228,7 +198,7 @@ def run_notebooks(folder, pages, parameters=None, *, timeout=900):
 
 def main():
     """Read the command line of `make course` and run the lessons."""
-    parser = argparse.ArgumentParser(description="Run the lessons in order and write their pages.")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parameters", type=Path, help="JSON: {lesson: {parameter: value}}")
     path = parser.parse_args().parameters
     try:

@@ -1,17 +1,12 @@
 #!/bin/sh
 # Fetch the optional programs where that is easy, and say what is used where it is not:
-#   sh tools/system_packages.sh musescore3 fluidsynth [chromium]
+#   sh tools/system_packages.sh course|test
 # Nothing here stops the course: each program has a stand-in.
 set -u
 
 have() {
-    case $1 in
-        musescore3) finder="runtime.find_musescore()" ;;
-        fluidsynth) finder="__import__('fluidsynth')" ;;   # raises without the C library
-        chromium) finder="any(map(shutil.which, ('chromium', 'chromium-browser')))" ;;
-    esac
     .venv/bin/python -c "import shutil; from lstmgan_utils import runtime
-raise SystemExit(not $finder)" 2>/dev/null
+raise SystemExit(not ($1))" 2>/dev/null
 }
 
 install() {
@@ -22,17 +17,16 @@ install() {
         -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$1"
 }
 
-for package in "$@"; do
-    have "$package" && continue
+fetch() {   # PACKAGE, a Python expression that finds it, what happens without it
+    have "$2" && return
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "Installing $package with apt-get"
-        said=$(install "$package" 2>&1 </dev/null) || echo "$said" | tail -n 3
-        have "$package" && continue
+        echo "Installing $1 with apt-get"
+        said=$(install "$1" 2>&1 </dev/null) || echo "$said" | tail -n 3
     fi
-    case $package in
-        musescore3) echo "MuseScore is missing: the built-in quantiser converts MIDI instead." ;;
-        fluidsynth) echo "FluidSynth is missing: the built-in synthesiser plays instead." ;;
-        chromium) echo "Chromium is missing: the tests that need a browser are skipped." ;;
-    esac
-done
-exit 0
+    have "$2" || echo "$1 is missing: $3"
+}
+
+fetch musescore3 "runtime.find_musescore()" "the built-in quantiser converts MIDI files instead"
+fetch fluidsynth "__import__('fluidsynth')" "the built-in synthesiser plays the music instead"
+[ "$1" = course ] || fetch chromium "shutil.which('chromium') or shutil.which('chromium-browser')" \
+    "the tests that need a browser are skipped"

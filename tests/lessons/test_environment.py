@@ -177,4 +177,5 @@ def test_readme_leads_to_files_and_targets_of_make_that_exist():
     links = re.findall(r"\]\((?!http)([^)#\s]+)[^)]*\)", readme)
     assert links and [link for link in links if not (ROOT / link).exists()] == []
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    assert {"course", "lab", "test"} <= set(re.findall(r"make ([a-z-]+)", readme)) <= targets
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", readme, re.MULTILINE))
+    assert {"course", "lab", "test"} <= named <= targets

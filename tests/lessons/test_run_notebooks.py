@@ -52,7 +52,7 @@ def test_runs_in_order_and_skips_what_is_current(folder, pages, capsys):
     write_lesson(folder, "00_a", WRITES)
     write_lesson(folder, "01_b", READS)
     record = run_notebooks(folder, pages, {"00_a": {"N": 7}})
-    assert record["00_a"]["made"] == ["a.txt"]
+    assert record["00_a"]["made"] == ["a.txt", "pages/00_a.html"]
     assert "read 7" in (pages / "01_b.html").read_text(encoding="utf-8")
     index = (pages / "index.html").read_text(encoding="utf-8")
     assert index.index('href="00_a.html"') < index.index('href="01_b.html"')
