@@ -21,10 +21,7 @@ def definitions(source):
 
 
 def without_docstrings(node):
-    """Dump a definition's syntax tree, its docstrings left out.
-
-    Comments and layout are no part of a tree, so only a change of code shows.
-    """
+    """Dump a definition's syntax tree (no comments, no layout), its docstrings left out."""
     node = ast.parse(ast.unparse(node)).body[0]  # a copy
     for inner in ast.walk(node):
         if isinstance(inner, DEFINITIONS) and ast.get_docstring(inner) is not None:
@@ -45,11 +42,11 @@ def code_of(notebook):
 
 
 def strangers(modules, lessons):
-    """List "module.name: lesson" of each docstring whose lesson does not name its function.
+    """List each docstring whose lesson does not name its function.
 
     Args:
         modules: dict of a module's name to its source text.
-        lessons: dict of a lesson's number to its code, see `code_of`.
+        lessons: dict of a lesson's number to what it says in code.
     """
     return [
         f"{module}.{node.name}: lesson {number}"

@@ -1,20 +1,16 @@
 """Every lesson has the shape that a learner can rely on: parts, lengths, tags, links."""
 
 import ast
+import copy
+import itertools
 import re
 import statistics
 
 import pytest
 
 from tools import build_navigation
-from tools.lessons import (
-    ROOT,
-    code_cells,
-    has_tag,
-    promise_of,
-    read_parameters,
-    solution_of,
-)
+from tools.lessons import ROOT, code_cells, has_tag, promise_of, read_parameters, solution_of
+from tools.run_notebooks import unfold_solutions
 
 # In this order; a lesson's own sections stand between Setup and Break it.
 PARTS = ["You will learn", "Setup", "Break it", "Exercises", "Summary", "Check yourself", "Next"]
@@ -37,21 +33,9 @@ def prose(notebook):
     return re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
 
 
-def headings(notebook, level):
-    """List the headings of one level, in order."""
-    return re.findall(rf"^#{{{level}}} (.+?)\s*$", prose(notebook), re.MULTILINE)
-
-
 def section(notebook, title):
     """Give the prose of one level-two section."""
     return prose(notebook).split(f"## {title}\n", 1)[-1].split("\n## ", 1)[0]
-
-
-def line_counts(notebook):
-    """Count the non-blank lines of each code cell, and of each folded solution."""
-    folded = (solution[1] for cell in notebook.cells if (solution := solution_of(cell)))
-    sources = [*(cell.source for cell in code_cells(notebook)), *folded]
-    return [sum(bool(line.strip()) for line in source.splitlines()) for source in sources]
 
 
 def test_lessons_readme_and_docs_are_in_the_kept_form():
@@ -67,8 +51,9 @@ def test_first_cell_promises_a_sound_and_says_how_long_it_takes(lesson, notebook
 
 
 def test_parts_stand_in_order(notebook):
-    assert len(headings(notebook, 1)) == 1, "one level-one heading: the title"
-    assert [part for part in headings(notebook, 2) if part in PARTS] == PARTS
+    headings = re.findall(r"^(##?) (.+?)\s*$", prose(notebook), re.MULTILINE)
+    assert [level for level, _ in headings].count("#") == 1, "one level-one heading: the title"
+    assert [title for _, title in headings if title in PARTS] == PARTS
 
 
 def test_goals_pipeline_prompts_and_questions(notebook):
@@ -85,7 +70,9 @@ def test_cells_are_many_and_short_and_prose_is_bounded(notebook):
     assert 40 <= len(notebook.cells) <= 80
     assert len(notebook.cells) >= 2 * len(code_cells(notebook))
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
-    counts = line_counts(notebook)
+    sources = [cell.source for cell in code_cells(notebook)]
+    sources += [solution for _, solution in exercises(notebook)]
+    counts = [sum(bool(line.strip()) for line in source.splitlines()) for source in sources]
     assert statistics.median(counts) <= 6 and max(counts) <= 25
     assert sorted(counts)[int(0.9 * (len(counts) - 1))] <= 15
     assert 900 <= len(re.findall(r"\w+(?:['’]\w+)?", prose(notebook))) <= 1800
@@ -102,10 +89,7 @@ def test_parameters_are_plain_values_with_forms(notebook):
     statements = ast.parse(cell.source).body
     values = read_parameters(notebook)  # raises where a value is no literal
     assert all(name.isupper() for name in values) and len(values) == len(statements) > 0
-    lines = cell.source.splitlines()
-    for statement in statements:
-        written = lines[statement.lineno - 1 : statement.end_lineno]
-        assert any("# @param" in line for line in written), written[0]
+    assert cell.source.count("# @param") == len(values)
 
 
 def test_exercises_are_stub_then_folded_solution(notebook):
@@ -113,7 +97,6 @@ def test_exercises_are_stub_then_folded_solution(notebook):
     places = [i for i, cell in enumerate(cells) if has_tag(cell, "exercise")]
     assert 3 <= len(places) <= 5
     assert [i - 1 for i, cell in enumerate(cells) if solution_of(cell)] == places
-    assert not code_cells(notebook, "solution"), "a solution stands in plain view"
 
 
 @pytest.mark.parametrize("pattern", REFUSED, ids=REFUSED.values())
@@ -129,3 +112,34 @@ def test_links_inside_the_project_lead_somewhere(lesson, notebook):
         assert (lesson.parent / target).exists(), target
     for name in re.findall(r"\b(?:tests|tools|data_sample|lstmgan_utils)/[\w/]+\.\w+", text):
         assert (ROOT / name).exists(), name
+
+
+def exercises(notebook):
+    """List (stub, solution) sources: each exercise cell and the fold that follows."""
+    pairs = itertools.pairwise(notebook.cells)
+    return [(a.source, solution_of(b)[1]) for a, b in pairs if has_tag(a, "exercise")]
+
+
+def interface(source):
+    """Map each name that a cell's top level defines or assigns to its arguments, if any."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found[node.name] = ast.dump(node.args) if isinstance(node, ast.FunctionDef) else ""
+        elif isinstance(node, ast.Assign):
+            names = (name for target in node.targets for name in ast.walk(target))
+            found |= {name.id: "" for name in names if isinstance(name, ast.Name)}
+    return found
+
+
+def test_each_solution_defines_what_its_stub_does_in_another_way_and_is_run(notebook):
+    assert not code_cells(notebook, "solution"), "a solution stands in plain view"
+    for stub, solution in exercises(notebook):
+        assert interface(stub), f"the stub defines nothing:\n{stub}"
+        assert interface(stub).items() <= interface(solution).items()
+        assert ast.dump(ast.parse(stub)) != ast.dump(ast.parse(solution))
+    unfolded = copy.deepcopy(notebook)
+    unfold_solutions(unfolded)
+    assert not any("<summary>Solution" in cell.source for cell in unfolded.cells)
+    codes = [code for _, code in exercises(notebook)]
+    assert codes and [cell.source for cell in code_cells(unfolded, "solution")] == codes

@@ -25,39 +25,29 @@ print("the answer is", total([40, 2]))
 ```
 
 </details>"""
-CELLS = [
-    new_markdown_cell(
-        "# Title\n<!-- navigation -->\n\n*At the end you will hear it.*\n\n"
-        "| a wide table | of many columns |\n|---|---|\n| " + "one_word_" * 30 + " | b |"
-    ),
-    new_code_cell(
-        "import sys\nprint('I0000 00:00:17 port.cc:153] oneDNN\\na remark', file=sys.stderr)"
-    ),
-    new_code_cell("print(list(range(900)))\nprint('x' * 500)\n" + f"long = {'y' * 120!r}"),
-    new_code_cell(
-        "from IPython.display import HTML\n"
-        "row = '<tr>' + '<td>within 5% or 0.107</td>' * 14 + '</tr>'\n"
-        "HTML(f'<table>{row * 3}</table>')"
-    ),
-    new_code_cell(
-        "from lstmgan_utils import pianoroll, plotting, runtime, widgets\n"
-        "for _ in runtime.progress_bar(range(7), description='files'):\n    pass"
-    ),
-    new_code_cell(
-        "tune = pianoroll.note_array([(0, 24, 60), (24, 72, 67)])\n"
-        "plotting.plot_batch([tune] * 3, columns=2);"
-    ),
-    new_code_cell("widgets.PianoRollPlayer(tune, title='the tune')"),
-    new_code_cell("def total(xs):\n    return None", metadata={"tags": ["exercise"]}),
-    new_markdown_cell(FOLD),
-    new_markdown_cell(
-        "<details><summary>Answer</summary>\n\nIt is **seven**.\n\n- so\n\n</details>"
-    ),
+TITLE = "# Title\n<!-- navigation -->\n\n*At the end you will hear it.*\n\n"
+TABLE = f"| a wide table | of many columns |\n|---|---|\n| {'one_word_' * 30} | b |"
+ANSWER = "<details><summary>Answer</summary>\n\nIt is **seven**.\n\n- so\n\n</details>"
+CODE = [
+    "import sys\nprint('I0000 00:00:17 port.cc:153] oneDNN\\na remark', file=sys.stderr)",
+    f"print(list(range(900)))\nprint('x' * 500)\nlong = {'y' * 120!r}",
+    "from IPython.display import HTML\nrow = '<td>within 5% or 0.107</td>' * 14\n"
+    "HTML('<table>' + f'<tr>{row}</tr>' * 3 + '</table>')",
+    "from lstmgan_utils import pianoroll, plotting, runtime, widgets\n"
+    "for _ in runtime.progress_bar(range(7), description='files'):\n    pass",
+    "tune = pianoroll.note_array([(0, 24, 60), (24, 72, 67)])\n"
+    "plotting.plot_batch([tune] * 3, columns=2);",
+    "widgets.PianoRollPlayer(tune, title='the tune')",
+    "def total(xs):\n    return None",
 ]
+CELLS = [new_markdown_cell(TITLE + TABLE), *map(new_code_cell, CODE)]
+CELLS += [new_markdown_cell(FOLD), new_markdown_cell(ANSWER)]
 # What is wider than its box, and no scroller of its own: every block, with all folds open.
 OVERFLOWING = """() => [...document.querySelectorAll('body, main *:not(svg *)')].filter((e) =>
     getComputedStyle(e).display !== 'inline' && e.clientWidth && e.className !== 'table'
     && e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 99))"""
+BRIGHTNESS = """['color', 'backgroundColor'].map((name) => getComputedStyle(document.body)[name]
+    .match(/[0-9]+/g).reduce((a, b) => a + +b, 0) / 3)"""  # of text and ground, 0 to 255
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +105,7 @@ def test_folds_open_and_nothing_overflows(opened):
     assert page.locator(".output_png img").bounding_box()["width"] > 0.95 * column
     for table in page.locator(".table").all():
         assert table.bounding_box()["width"] <= column
-    text, ground = page.evaluate(
-        "['color', 'backgroundColor'].map((n) => getComputedStyle(document.body)[n]"
-        ".match(/[0-9]+/g).reduce((a, b) => a + +b, 0) / 3)"
-    )
+    text, ground = page.evaluate(BRIGHTNESS)
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     assert (text - ground if dark else ground - text) > 150
 
