@@ -9,8 +9,8 @@ import pytest
 from jupyter_browser import lab_command, make_home, open_lesson, served
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import run_notebooks as runner
 from tools.lessons import METADATA
+from tools.run_notebooks import run_notebooks
 
 FOLD = """<details><summary>Solution</summary>
 
@@ -51,19 +51,13 @@ BRIGHTNESS = """['color', 'backgroundColor'].map((name) => getComputedStyle(docu
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A project with one lesson."""
+def pages(tmp_path_factory):
+    """The pages of one lesson, run in a kernel."""
     root = tmp_path_factory.mktemp("project")
     (root / "notebooks").mkdir()
     nbformat.write(new_notebook(cells=CELLS, metadata=METADATA), root / "notebooks" / "00_a.ipynb")
-    return root
-
-
-@pytest.fixture(scope="module")
-def pages(project):
-    """The pages of that lesson, run in a kernel."""
-    runner.run_notebooks(project / "notebooks", project / "outputs" / "pages")
-    return project / "outputs" / "pages"
+    run_notebooks(root / "notebooks", root / "outputs" / "pages")
+    return root / "outputs" / "pages"
 
 
 def test_page_keeps_what_ran_and_needs_nothing_else(pages):
@@ -111,9 +105,9 @@ def test_folds_open_and_nothing_overflows(opened):
 
 
 @pytest.mark.browser
-def test_folds_open_in_jupyterlab(project, chromium, tmp_path, pictures):
+def test_folds_open_in_jupyterlab(pages, chromium, tmp_path, pictures):
     make_home(tmp_path)
-    with served(partial(lab_command, sys.executable, folder=project), tmp_path) as address:
+    with served(partial(lab_command, sys.executable, folder=pages.parents[1]), tmp_path) as address:
         page, _ = open_lesson(chromium, address, "00_a")
         for summary in page.locator(".jp-MarkdownOutput summary").all():
             inside = summary.locator("xpath=..").get_by_text
