@@ -78,14 +78,9 @@ def test_cells_are_many_and_short_and_prose_is_bounded(notebook):
     assert 900 <= len(re.findall(r"\w+(?:['’]\w+)?", prose(notebook))) <= 1800
 
 
-def test_setup_cell_is_short(notebook):
-    (cell,) = code_cells(notebook, "setup")
-    lines = [line for line in cell.source.splitlines() if line.strip()]
-    assert len(lines) <= 12 and lines[-1] == "runtime.report()"
-
-
-def test_parameters_are_plain_values_with_forms(notebook):
-    (cell,) = code_cells(notebook, "parameters")
+def test_setup_reports_and_parameters_are_plain_values_with_forms(notebook):
+    (setup,), (cell,) = code_cells(notebook, "setup"), code_cells(notebook, "parameters")
+    assert setup.source.endswith("\nruntime.report()")
     statements = ast.parse(cell.source).body
     values = read_parameters(notebook)  # raises where a value is no literal
     assert all(name.isupper() for name in values) and len(values) == len(statements) > 0
