@@ -65,9 +65,11 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture
 def panel(run):
-    """The resampling panel of lesson 07 in a browser, scrolled into view."""
+    """The resampling panel in a browser, scrolled into view."""
+    from jupyter_browser import PANEL
+
     name, page, _ = run
-    if name != "07_resample":
-        pytest.skip("the panel is in lesson 07")
+    if name != PANEL:
+        pytest.skip(f"the panel is in {PANEL}")
     page.locator(".resampling-panel").first.scroll_into_view_if_needed()
     return page

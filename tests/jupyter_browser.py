@@ -16,12 +16,19 @@ from urllib.request import urlopen
 
 import nbformat
 
-from tools.lessons import NOTEBOOKS, ROOT
+from tools.lessons import NOTEBOOKS, ROOT, lesson_paths
 from tools.run_notebooks import inject_parameters
 
+
+def lesson_with(text):
+    """Return the name of the first lesson that holds a text."""
+    return next(path.stem for path in lesson_paths() if text in path.read_text(encoding="utf-8"))
+
+
+PANEL = lesson_with("resampling_panel(")  # the lesson that shows the panel
 LESSONS = {  # those that a browser runs whole, with smoke parameters
-    "00_start_here": {"SEEDS": [0, 1], "MEASURES": 4},
-    "07_resample": {"MEASURES": 8, "LONG_MEASURES": 16},
+    lesson_paths()[0].stem: {"SEEDS": [0, 1], "MEASURES": 4},
+    PANEL: {"MEASURES": 8, "LONG_MEASURES": 16},
 }
 SETTINGS = {  # all cells in the DOM, also those off the screen; no pop-ups
     "notebook-extension/tracker": {"windowingMode": "none"},

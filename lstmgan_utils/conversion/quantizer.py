@@ -192,8 +192,6 @@ def quantize(performance):
 
     Returns:
         (list of Part whose notes are int ndarrays of onset, end, pitch in time steps, Fit).
-
-    Introduced in lesson 01.
     """
     played = [part.notes for part in performance.parts]
     written, fit = find_grid(np.concatenate([notes["onset"] for notes in played]))

@@ -161,8 +161,6 @@ def split_song(notes, row):
 
     Returns:
         list of (note array, row dict), named "piece (1 of 3)" where there are more than one.
-
-    Introduced in lesson 03.
     """
     songs, pickup, measure = [], row["pickup"], max(steps_of(row["metre"]), 1)
     while n_steps(notes) > MAX_STEPS:

@@ -72,7 +72,7 @@ def read_midi(path, *, with_info=False):
         FileNotFoundError: no such file.
         ValueError: the file cannot be read; one plain reason.
 
-    Introduced in lesson 01.
+    Introduced in lesson 00.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist; check the name")

@@ -18,7 +18,7 @@ from lstmgan_utils.callbacks import read_history
 from lstmgan_utils.corpus import song_row
 from lstmgan_utils.corpus.store import write_store
 
-LESSON = "07_resample"
+LESSON, TRAINING_LESSON = jupyter.PANEL, jupyter.lesson_with("TENSORBOARD = ")
 SECOND = """from lstmgan_utils.widgets import resampling_panel
 
 second = resampling_panel(folder="outputs/second")
@@ -31,9 +31,9 @@ TRAINING["BATCHES"] = 100_000  # only Interrupt stops it
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A project folder: two lessons, a few toy tunes to train on."""
-    lessons = {LESSON: jupyter.LESSONS[LESSON], "06_training": TRAINING}
+    lessons = {LESSON: jupyter.LESSONS[LESSON], TRAINING_LESSON: TRAINING}
     root = jupyter.make_project(tmp_path_factory.mktemp("project"), lessons, {LESSON: SECOND})
-    path = root / "notebooks" / "06_training.ipynb"
+    path = root / "notebooks" / f"{TRAINING_LESSON}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     starts = [cell.source.startswith("## Break it") for cell in notebook.cells]
     del notebook.cells[starts.index(True) :]  # test_notebooks_execute runs all of them
@@ -216,7 +216,7 @@ def test_training_is_watched_interrupted_and_taken_up_again(
     from playwright.sync_api import expect
 
     run_folder = project / "outputs" / "runs" / "lesson_06"
-    page, hosts = jupyter.open_lesson(chromium, lab, "06_training")
+    page, hosts = jupyter.open_lesson(chromium, lab, TRAINING_LESSON)
     page.evaluate(jupyter.RUN_ALL)
     wait_for_batch(run_folder, 10, "surprise")
     curves = page.locator(".jp-OutputArea-output img").last  # of the cell that is at work

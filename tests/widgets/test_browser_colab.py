@@ -1,6 +1,6 @@
-"""Lessons with Colab's packages, behind JupyterLab 3.6 (ipywidgets 7), and lesson 07 in Voilà.
+"""Lessons with Colab's packages, behind JupyterLab 3.6 (ipywidgets 7), and one of them in Voilà.
 
-`sh tools/colab_stack.sh` builds the environments (about 3 GB); LSTMGAN_STACKS names their folder.
+`make stacks` builds the environments (about 3 GB); LSTMGAN_STACKS names their folder.
 """
 
 import json
@@ -16,7 +16,7 @@ from tools.lessons import ROOT
 
 STACKS = Path(os.environ.get("LSTMGAN_STACKS", "nowhere")).absolute()
 KERNEL, LAB, VOILA = (STACKS / name / "bin/python" for name in ("kernel", "lab", "voila"))
-MISSING = "LSTMGAN_STACKS names no folder of tools/colab_stack.sh"
+MISSING = "LSTMGAN_STACKS names no folder of `make stacks`"
 pytestmark = pytest.mark.skipif(not VOILA.exists(), reason=MISSING)
 ASK = "import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in %r}))"
 
@@ -72,7 +72,7 @@ def test_panel_exports_and_engraves(panel, project, pictures):
 
 
 def test_voila_serves_the_panel_as_an_app(chromium, tmp_path, pictures):
-    home, project, lesson = tmp_path / "home", tmp_path / "project", "07_resample"
+    home, project, lesson = tmp_path / "home", tmp_path / "project", jupyter.PANEL
     home.mkdir(), project.mkdir()
     jupyter.make_home(home)
     jupyter.make_project(project, {lesson: jupyter.LESSONS[lesson]})
