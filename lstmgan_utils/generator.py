@@ -194,6 +194,8 @@ class Generator(keras.Model):
         self.ends = tf.constant(ends, tf.int32)  # after so many steps the pitch is silent
         self.is_open = tf.constant(vocabulary.patterns[:, -1] > 0)  # sounds to the beat's end
         self.goes_on = tf.constant(vocabulary.patterns[:, 0] > 0)  # sounds from its beginning
+        closed = [vocabulary.nearest(int(number) & ~1) for number in vocabulary.numbers]
+        self.closed = tf.constant(closed, tf.int32)  # the like of it with a silent last step
         self.built = True
 
     # What the time LSTM reads ----------------------------------------------------------------
@@ -461,7 +463,18 @@ class Generator(keras.Model):
             chosen = self._generate_beat(hidden, pasts, values[:, beat], temperature)
             music = music.write(now, chosen)
         tokens = tf.transpose(music.stack()[n_blanks:], [1, 0, 2])
-        return tf.reshape(tokens, [n_songs, -1, self.config.max_pairs])[:, :n_beats]
+        return self._medley(tokens, n_songs)[:, :n_beats]
+
+    def _medley(self, tokens, n_songs):
+        """Join pieces, shape (pieces, beats, pairs), song by song; no note leads to the next."""
+        n_pieces = tf.shape(tokens)[0] // n_songs
+        leads_on = tf.range(tf.shape(tokens)[0]) % n_pieces < n_pieces - 1
+        pitch, pattern = self.split(tokens[:, -1])
+        closed = pitch * len(self.vocabulary) + tf.gather(self.closed, pattern)
+        leads_on = leads_on[:, None] & (tokens[:, -1] < self.end)
+        ends = tf.where(leads_on, closed, tokens[:, -1])
+        tokens = tf.concat([tokens[:, :-1], ends[:, None]], axis=1)
+        return tf.reshape(tokens, [n_songs, -1, self.config.max_pairs])
 
     def _generate_beat(self, hidden, pasts, values, temperature):
         """Run up the keyboard until every row has come to END: shape (batch, pairs)."""
