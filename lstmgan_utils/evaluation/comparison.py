@@ -142,10 +142,12 @@ def scorecards(generators, held_out, training, *, targets="folk", measures=8, al
     for name, scores in anchored_scores(sets, reference, anchors, n_bootstrap, seed).items():
         compared = sets[name], reference, ceiling, floor
         described = [one.table[targets.index.intersection(GLOSSARY.index)] for one in compared]
-        parts = [scores.reindex(columns=COLUMNS), mean_rows(described, n_bootstrap, seed),
-                 novelty_rows(compared, tunes, n_bootstrap, seed),
-                 mean_rows([sanity(one, known) for one in compared], 0)]  # fmt: skip
-        cards[name] = with_targets(pd.concat(parts), targets)
+        rows = mean_rows(described, n_bootstrap, seed)
+        rows |= novelty_rows(compared, tunes, n_bootstrap, seed)
+        rows |= mean_rows([sanity(one, known) for one in compared], 0)
+        rows = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
+        card = pd.concat([scores.reindex(columns=COLUMNS), rows])
+        cards[name] = with_targets(card, targets)
     return cards
 
 
@@ -160,14 +162,14 @@ def named_targets(targets):
 
 def with_targets(card, targets):
     """Return a scorecard with what each metric should reach, and whether it does."""
-    judged = [judge(row) if row.sense in ("≥", "≤", "±") else ("", "")
+    found = [target(row) if row.sense in ("≥", "≤", "±") else ("", "")
               for row in card.join(targets).itertuples()]  # fmt: skip
     card = card.drop(columns="chance").rename_axis("metric")
-    card["target"], card["met"] = zip(*judged, strict=True)
+    card["target"], card["met"] = zip(*found, strict=True)
     return card
 
 
-def judge(row):
+def target(row):
     """Return the target of a row of a scorecard, and whether it is met; ± allows for chance."""
     bound = row.limit * (abs(getattr(row, row.times)) if row.times else 1)
     told = f"{row.sense} {row.limit:g}" + (f" × {row.times}" if row.times else "")
@@ -178,17 +180,17 @@ def judge(row):
 
 
 def mean_rows(tables, n_bootstrap=200, seed=0):
-    """Return means over pieces, with twice the standard error of the difference as chance.
+    """Return means over generated, held-out, training and noise pieces as rows of a scorecard.
 
-    The tables are of generated, held-out, training and noise pieces.
+    Chance is twice the standard error of the difference between the first two.
     """
-    ours, real, *_ = tables
-    means = [one.mean() for one in tables[1:]]
-    rows = {name: (*distances.mean_interval(ours[name], n_bootstrap, seed),
-                   *(mean[name] for mean in means),
-                   2 * math.hypot(ours[name].sem(ddof=0), real[name].sem(ddof=0)))
-            for name in ours}  # fmt: skip
-    return pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
+    rows = {}
+    for name in tables[0]:
+        ours, real, *anchors = (one[name] for one in tables)
+        chance = 2 * math.hypot(ours.sem(ddof=0), real.sem(ddof=0))
+        values = distances.mean_interval(ours, n_bootstrap, seed)
+        rows[name] = *values, real.mean(), *(one.mean() for one in anchors), chance
+    return rows
 
 
 def novelty_rows(sets, tunes, n_bootstrap=200, seed=0):
@@ -204,7 +206,7 @@ def novelty_rows(sets, tunes, n_bootstrap=200, seed=0):
         drawn = np.quantile(again, share, axis=1) if share < 1 else []
         values = distances.interval(found[0], drawn)
         rows[f"shared run: {name} (notes)"] = *values, found[1], math.nan, found[2], math.nan
-    return pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
+    return rows
 
 
 def sanity(one, known):

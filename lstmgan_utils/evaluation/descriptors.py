@@ -265,7 +265,7 @@ def cut_measures(notes, n_measures):
 
 
 def join_measures(measures):
-    """Return one note array of measures, one after the other.
+    """Return measures one after the other: note array.
 
     Introduced in lesson 08.
     """

@@ -42,19 +42,16 @@ def test_overlap_of_chords_by_hand():
     assert distances.event_overlap(ours, real, "chord")[0] == pytest.approx(3 / 4)
 
 
+def test_mean_interval_by_hand():
+    mean, low, high = distances.mean_interval(np.array([1.0, 3.0, np.nan] * 100))
+    assert mean == 2 and high - low == pytest.approx(2 * 1.96 / 200**0.5, rel=0.25)
+    assert all(map(math.isnan, distances.mean_interval([np.nan])))
+
+
 def test_impossible_durations_by_hand():
     real = [tune(24, 12), tune(48)]
     found = distances.impossible_durations([tune(12, 48), tune(24, 25), note_array([])], real)
     assert found.tolist() == [False, True, False]
-
-
-def test_smooth_density_is_a_gaussian():
-    """Two values d apart have Scott's width (d / 2) · 2^−0.2: compare with the formula."""
-    grid = np.linspace(-5, 7, 2001)
-    values, width = np.array([0.0, 2.0]), 2**-0.2
-    expected = sum(np.exp(-0.5 * ((grid - v) / width) ** 2) for v in values)
-    found = distances.smooth_density(values, grid)
-    np.testing.assert_allclose(found, expected / expected.sum(), atol=2e-5)
 
 
 def test_divergence_by_hand():
@@ -126,9 +123,3 @@ def test_classifiers_guess_when_there_is_nothing_to_see():
     for name, (_, low, high) in same.items():
         assert low <= 0.5 <= high and high - low < 0.15, name
         assert far[name][0] > 0.98
-
-
-def test_mean_interval():
-    mean, low, high = distances.mean_interval(np.array([1.0, 3.0, np.nan] * 100))
-    assert mean == 2 and high - low == pytest.approx(2 * 1.96 / 200**0.5, rel=0.25)
-    assert all(map(math.isnan, distances.mean_interval([np.nan])))
