@@ -365,6 +365,19 @@ def test_a_killed_job_takes_its_musescore_with_it(tmp_path):
     assert wait_for(lambda: not any(map(is_alive, started.read_text().split())), 20)
 
 
+@needs_unix
+def test_a_job_killed_while_its_processes_start_leaves_none_of_them(tmp_path):
+    make(tmp_path, 200)
+    job = bench_faults.Job(tmp_path, tmp_path / "mxl")
+    code = [sys.executable, "-c", bench_faults.CODE, *job.folders]
+    process = subprocess.Popen(code, env=bench_faults.QUIET, start_new_session=True)
+    job.sessions.add(process.pid)
+    assert wait_for(lambda: len(job.processes()) >= 3, 60)
+    process.kill()
+    process.wait()
+    assert job.leftovers() == 0
+
+
 def wait_for(condition, seconds):
     """Wait until something holds, but no longer than this; return whether it does."""
     deadline = time.monotonic() + seconds
