@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.report import RESULTS, write_csv
 from lstmgan_utils import corpus, evaluation, sampling
-from lstmgan_utils.evaluation.clipping import home_tunes
+from lstmgan_utils.evaluation.baselines import home_tunes
 from lstmgan_utils.evaluation.copies import blend_continuity
 from lstmgan_utils.evaluation.descriptors import shuffle_measures, similarity
 from lstmgan_utils.pianoroll import MAX_STEPS, n_steps

@@ -30,10 +30,10 @@ class Config:
     filters: tuple = (64, 96, 128, 192)  # of the discriminator's strided convolutions
     loss: str = "relativistic"  # or "cross_entropy"
     penalty: float = 0.5  # twice the weight of R1 + R2
-    pretraining_steps: int = 4000  # of likelihood, before the adversary joins
-    adversarial_steps: int = 600
+    pretraining_steps: int = 3000  # of likelihood, before the adversary joins
+    adversarial_steps: int = 400
     pretraining_beats: int = 64  # of each section that pretraining reads, at most 64
-    dropout: float = 0.1
+    dropout: float = 0.2
     likelihood_weight: float = 0.2  # of pretraining's loss during adversarial training
     batch_size: int = 32
     pretraining_rate: float = 4e-3  # Adam's learning rate at first, then a cosine down to 2 %

@@ -17,9 +17,7 @@ STEPS = tuple(2.0**-k for k in range(8, -1, -1))  # parts of the way from one so
 
 
 def tokens(notes):
-    """Return a number for each step of a melody: the length of its note, the interval to the next.
-
-    It is an int64 ndarray, shape (onsets − 1,), or empty.
+    """Return a number for each step of a melody, from length and interval: int64 ndarray.
 
     Introduced in lesson 08.
     """
@@ -31,11 +29,8 @@ def tokens(notes):
 def novelty(generated, training):
     """Return, for each piece, the longest run of notes that it shares with a training tune.
 
-    Runs grow note by note, those that both sides have: a thousand pieces take seconds.
-
     Args:
-        generated: list of note arrays.
-        training: list of note arrays, or Songs.
+        generated, training: lists of note arrays, or Songs.
 
     Returns:
         structured ndarray, shape (pieces,): run, notes whose intervals and durations agree one
@@ -71,11 +66,7 @@ def novelty(generated, training):
 
 
 def shared_notes(first, second):
-    """Return the share of their notes that two pieces have in common.
-
-    It is twice the number of common notes over the number of all (Dice 1945), 0 to 1; a note is
-    common where onset and pitch are. NaN where both are silent.
-    """
+    """Return the share of notes (onset and pitch) that two pieces have in common (Dice 1945)."""
     a, b = ({(onset, pitch) for onset, _, pitch in one.tolist()} for one in (first, second))
     return 2 * len(a & b) / ((len(a) + len(b)) or float("nan"))
 

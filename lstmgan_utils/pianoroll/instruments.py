@@ -10,16 +10,12 @@ import xml.etree.ElementTree as ElementTree
 
 from .musicxml import FAMILIES
 
-PERCUSSION = "percussion"
-PERCUSSION_CHANNEL = "10"
+PERCUSSION, PERCUSSION_CHANNEL = "percussion", "10"
 PROGRAMS = {str(number) for number in range(1, 129)}  # MusicXML counts from 1
 
 
 def find_players(xml):
-    """Return the instruments that sound in a score.
-
-    Args:
-        xml: bytes of MusicXML.
+    """Return the instruments that sound in a score (bytes of MusicXML).
 
     Returns:
         set of General MIDI programs (int), PERCUSSION, or the names of parts without a program
@@ -46,13 +42,9 @@ def find_players(xml):
 
 
 def name_parts(listing):
-    """Return a name for each part, used where it has no program; braced staves share one.
+    """Return names for parts without a program, {part id: name}; braced staves share one.
 
-    Args:
-        listing: Element, the part list; None where a score has none.
-
-    Returns:
-        dict of str (the part's id) to str.
+    The part list is an Element, or None where a score has none.
     """
     names, brace = {}, None
     for entry in [] if listing is None else listing:
@@ -66,14 +58,7 @@ def name_parts(listing):
 
 
 def identify(instrument, name):
-    """Return the program of a `midi-instrument`, or that it is percussion.
-
-    Args:
-        instrument: Element.
-        name: str, for one that has no program.
-
-    Returns:
-        int, PERCUSSION, or the name.
+    """Return the program (int) of a `midi-instrument`, PERCUSSION, or the name if it has neither.
 
     Introduced in lesson 02.
     """
@@ -93,16 +78,7 @@ def player_id(note, part):
 
 
 def parse(xml):
-    """Parse MusicXML that `read_musicxml` found safe, with music21.
-
-    Args:
-        xml: bytes.
-
-    Returns:
-        music21.stream.Score.
-
-    Introduced in lesson 02.
-    """
+    """Return the music21 Score of MusicXML (bytes) that `read_musicxml` found safe."""
     from music21 import converter
 
     with warnings.catch_warnings():
@@ -114,7 +90,6 @@ def is_sounding(element):
     """Return whether a music21 element is a note or a chord that sounds for some time.
 
     Chord symbols are chords to music21, and grace notes are notes; neither lasts.
-
     Introduced in lesson 02.
     """
     is_note = "NotRest" in element.classes and "ChordSymbol" not in element.classes
@@ -122,13 +97,7 @@ def is_sounding(element):
 
 
 def count_notes(score):
-    """Count the notes of a score, tied ones once, and find where the last one ends.
-
-    Args:
-        score: music21.stream.Score.
-
-    Returns:
-        (int notes, float quarter notes).
+    """Count the notes of a music21 Score, tied ones once: (int, float quarters to the last end).
 
     Introduced in lesson 02.
     """
@@ -141,7 +110,7 @@ def count_notes(score):
 
 
 def list_semitones(score):
-    """Return the pitches of a music21 score as MIDI numbers, list of float; tied notes once."""
+    """Return the pitches of a music21 Score as MIDI numbers, list of float; tied notes once."""
     return [
         head.pitch.ps
         for element in filter(is_sounding, score.recurse())
@@ -151,31 +120,22 @@ def list_semitones(score):
 
 
 def name_programs(programs):
-    """Return programs as text such as "0 (piano), 40 (strings)"; no more than four of them.
-
-    The words are General MIDI's families: music21's names of instruments collide.
-    """
-    names = [
-        f"{program} ({FAMILIES[program // 8].lower()})" if isinstance(program, int) else program
-        for program in sorted(programs, key=lambda program: (isinstance(program, str), program))
-    ]
+    """Return programs, with their families, as text: "0 (piano), 40 (strings)"; four at most."""
+    numbers = sorted(program for program in programs if isinstance(program, int))
+    names = [f"{program} ({FAMILIES[program // 8].lower()})" for program in numbers]
+    names += sorted(program for program in programs if isinstance(program, str))
     return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
 
 
 def take_part(xml, part):
-    """Return a score with one instrument's parts only.
+    """Return a score (bytes of MusicXML) with one instrument's parts only.
 
     Args:
         xml: bytes of MusicXML.
         part: int, General MIDI program; or str, a piece of the part's or the instrument's name.
 
-    Returns:
-        bytes of MusicXML with those parts only.
-
     Raises:
         ValueError: no part of that instrument.
-
-    Introduced in lesson 02.
     """
     root = ElementTree.fromstring(xml)
     listing, parts = root.find("part-list"), root.findall("part")
@@ -202,9 +162,10 @@ def _put_tempos(measures, tempos):
 
 def _plays(entry, part):
     """Return whether an entry of the part list is a pitched part of this program or name."""
-    if entry.find("midi-instrument/midi-unpitched") is not None:
+    players = [identify(instrument, "") for instrument in entry.iterfind("midi-instrument")]
+    if PERCUSSION in players:
         return False
-    if isinstance(part, str):
-        names = (entry.findtext("part-name"), entry.findtext("score-instrument/instrument-name"))
-        return any(part.strip().casefold() in (name or "").casefold() for name in names)
-    return any(int(e.text or 0) - 1 == part for e in entry.iterfind("midi-instrument/midi-program"))
+    if isinstance(part, int):
+        return part in players
+    names = (entry.findtext("part-name"), entry.findtext("score-instrument/instrument-name"))
+    return any(part.strip().casefold() in (name or "").casefold() for name in names)
