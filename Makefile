@@ -19,7 +19,7 @@ help:
 	@echo "make course   run every lesson in order; pages, MIDI, MXL and sound land in outputs/"
 	@echo "make lab      open the lessons in JupyterLab"
 	@echo "make test     run the tests, every lesson among them"
-	@echo "make test-colab   run lessons and tests with Colab's package versions, and lesson 07 in Voilà"
+	@echo "make test-colab   run lessons and tests with Colab's package versions, and lesson 09 in Voilà"
 	@echo "make bench    compare speeds, as ratios, and compare the model with baselines (an hour)"
 	@echo "make data     build data_sample/ again from music21's own scores"
 	@echo "make clean    remove outputs/ and caches (.venv stays)"

@@ -44,7 +44,7 @@ def render(notes, tempo=120, program=0, *, engine="auto"):
         ValueError: the tempo, the program or the engine does not exist.
         ImportError: engine="fluidsynth", and it is not installed.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     if not 5 <= tempo <= 1000:
         raise ValueError(f"tempo={tempo}: choose 5 to 1000 beats a minute")
@@ -140,7 +140,7 @@ def level(samples, rms=LOUDNESS, ceiling=CEILING):
 
     `samples` is a float array, shape (n_samples,), as is the result; `rms` the root mean square to
     reach (0.1 is -20 dBFS); no absolute value of the result is larger than `ceiling`.
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     block = max(min(RATE // 10, len(samples)), 1)
     power = np.square(samples[: len(samples) // block * block]).reshape(-1, block).mean(axis=1)
@@ -172,7 +172,7 @@ def encode_audio(samples, rate=RATE, *, form="auto"):
         form: "mp3", "ogg" (Vorbis), "flac" (large, but ten times as fast) or "wav"; "auto" takes
             the first of MP3, Vorbis and WAV that this machine can write. Others are a ValueError.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     able = available_forms()
     if form == "auto":
@@ -190,7 +190,7 @@ def encode_audio(samples, rate=RATE, *, form="auto"):
 def write_audio(notes, path, tempo=120, program=0):
     """Write a note array as .mp3, .ogg, .flac or .wav file, in a folder made if needed: its Path.
 
-    Raises ValueError where this machine cannot write that kind. Introduced in lesson 07.
+    Raises ValueError where this machine cannot write that kind. Introduced in lesson 09.
     """
     path = Path(path)
     form = path.suffix.lstrip(".").lower() or "auto"

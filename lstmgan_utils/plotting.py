@@ -83,7 +83,7 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, log
     """Draw named series of numbers, each with its own colour and its own line style.
 
     `curves` maps a name to a series, or to a pair (x values, series); `log` is for the y axis.
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     fig, ax = _axes(ax, (WIDTH, 3))
     for i, (name, curve) in enumerate(curves.items()):
@@ -224,7 +224,7 @@ def plot_gradient(roll, gradient, *, title=None):
 def plot_words(tiles, titles):
     """Draw beats, shape (words, 24, 128), as small piano rolls, all with the same pitches.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     fig, axes = plot_batch(tiles, columns=8, titles=titles)
     fig.set_size_inches(WIDTH, 1.7 * len(axes))

@@ -169,7 +169,7 @@ def upload(folder):
     """Copy files of the learner's computer into a folder of the project: sorted list of new Paths.
 
     On Colab the browser asks for the files, and a .zip is unpacked (ValueError where that cannot be
-    read); elsewhere this only prints where to copy them. Introduced in lesson 07.
+    read); elsewhere this only prints where to copy them. Introduced in lesson 09.
     """
     folder = project_root() / folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -192,8 +192,8 @@ def download(path):
     """Download a file, or a folder as one .zip, to the learner's computer.
 
     On Colab the browser saves it; elsewhere this only prints where it is. The path, such as
-    outputs/runs/lesson_06, counts from the project's folder (FileNotFoundError where nothing is).
-    Introduced in lesson 07.
+    outputs/runs/lesson_08, counts from the project's folder (FileNotFoundError where nothing is).
+    Introduced in lesson 09.
     """
     path = project_root() / path
     if not path.exists():

@@ -34,7 +34,7 @@ def clips(songs, measures=8, seed=0, *, metres=DUPLE_METRES, align=4, per_song=1
     Raises:
         ValueError: no song is long enough.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     rng, length, found = np.random.default_rng(seed), measures * STEPS_PER_MEASURE, []
     for tune in home_tunes(songs, metres):
@@ -52,7 +52,7 @@ def clips(songs, measures=8, seed=0, *, metres=DUPLE_METRES, align=4, per_song=1
 def home_tunes(songs, metres=DUPLE_METRES):
     """Return whole tunes of these metres without pickup, in the key without sharps or flats.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     tunes, table = [], songs.table
     for i in np.flatnonzero(np.isin(table["metre"], metres)):
@@ -64,7 +64,7 @@ def home_tunes(songs, metres=DUPLE_METRES):
 def noise_like(reference, n_pieces, n_steps=8 * STEPS_PER_MEASURE, seed=0):
     """Return pieces of random notes: as many as in real clips, as long on average, as high and low.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     rng, every, pieces = np.random.default_rng(seed), np.concatenate(reference), []
     low, high = np.quantile(every["pitch"], (0.01, 0.99)).astype(int)
@@ -89,7 +89,7 @@ class Baseline:
 class MeasureShuffle(Baseline):
     """Draw real measures in random order: every measure is music, the tune is not.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
 
     def fit(self, songs):
@@ -114,7 +114,7 @@ class MarkovChain(Baseline):
 
     `order` is the most notes of memory, `n_choices` the fewest places.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
 
     def __init__(self, order=6, n_choices=5):
@@ -172,7 +172,7 @@ class LikelihoodLSTM(Baseline):
 
     It has `units`, trains on sequences of `window` notes, and for at most so many `minutes`.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
 
     SIZES = (129, 97, 97, 96)  # pitch (128 starts a tune), duration, step, place in the measure

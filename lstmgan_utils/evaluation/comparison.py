@@ -40,7 +40,7 @@ def compare(generated, reference, training=None, *, n_steps=8 * STEPS_PER_MEASUR
     Returns:
         DataFrame with generated, low, high, ceiling (real music) and floor (noise) for each metric.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     reference = list(reference)
     noise = noise_like(reference, len(generated), n_steps, seed)
@@ -124,7 +124,7 @@ def scorecards(generators, held_out, training, *, targets="folk", measures=8, al
     Raises:
         ValueError: unknown targets, or no song is long enough.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     targets = named_targets(targets)
     real, other = (
@@ -230,7 +230,7 @@ def comparison_table(cards):
     `cards` are from `scorecards`; the DataFrame has held_out, ceiling, floor, and "name",
     "name low" and "name high" for each generator.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     table = next(iter(cards.values()))[["held_out", "ceiling", "floor"]].copy()
     for name, card in cards.items():
@@ -246,7 +246,7 @@ def real_scores(table):
 def rescale(table, column):
     """Return a column of a comparison table with noise at 0 and real music at 1: Series.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     span = real_scores(table) - table["floor"]
     return (table[column] - table["floor"]) / span.where(span != 0)
@@ -284,7 +284,7 @@ def count_wins(table, ours, baselines):
     `table` is from `comparison_table`. The DataFrame has nearer, alike and farther (ours, counted
     in metrics) and "the baseline wins" (names of metrics) for each baseline.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     rows, columns = {}, ["nearer", "alike", "farther"]
     for baseline in baselines:
@@ -305,7 +305,7 @@ def drift(songs, measures=200, part=48):
         DataFrame with first, last (means over the pieces), change (last / first − 1) and t (the
         mean difference in standard errors; chance gives less than 2) for each descriptor.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     length, end = part * STEPS_PER_MEASURE, measures * STEPS_PER_MEASURE
     first, last = (

@@ -19,7 +19,7 @@ STEPS = tuple(2.0**-k for k in range(8, -1, -1))  # parts of the way from one so
 def tokens(notes):
     """Return a number for each step of a melody, from length and interval: int64 ndarray.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     line = melody(notes)
     interval = np.diff(line["pitch"].astype(np.int64))
@@ -37,7 +37,7 @@ def novelty(generated, training):
         after the other (0 where none do); tune, the index of the first such training tune (−1 for
         none); start and tune_start, where the run starts in the melody of each, counted in notes.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     sequences = [tokens(notes) for notes in (*training, *generated)]
     n_tunes, lengths = len(training), np.array([len(one) + 1 for one in sequences], int)
@@ -84,7 +84,7 @@ def blend_continuity(generator, seeds, measures=8, starts=(0.0, 0.25, 0.5)):
         DataFrame with shared (mean share of common notes) for each step (part of the way, 1 is
         the whole of it).
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     latents = [draw_latent(seed, measures) for seed in seeds]
     ways = list(zip(latents, latents[1:], strict=False))

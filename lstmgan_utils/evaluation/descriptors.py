@@ -45,7 +45,7 @@ def describe(notes, n_steps=None, *, steps_per_measure=STEPS_PER_MEASURE):
     Raises:
         ValueError: the notes last longer than `n_steps`.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     end = end_of(notes)
     if n_steps is None:
@@ -152,7 +152,7 @@ def events(notes):
 def melody(notes):
     """Return the highest note of each onset, which is heard as the melody: note array.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     last = np.diff(notes["onset"], append=-1) != 0  # sorted by onset, then pitch
     return notes[last]
@@ -161,7 +161,7 @@ def melody(notes):
 def intervals(notes):
     """Return the melodic intervals in semitones, positive upwards: int ndarray.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     return np.diff(melody(notes)["pitch"].astype(int))
 
@@ -179,7 +179,7 @@ def chords(notes):
 def entropy(counts):
     """Return the entropy of counts, in bits; NaN without counts.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     share = counts[counts > 0] / max(counts.sum(), 1)
     return float((share * np.log2(1 / share)).sum()) if len(share) else math.nan
@@ -195,7 +195,7 @@ def groove_consistency(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
 def number_measures(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
     """Return a number for each measure, equal where the notes are; 0 where no note starts.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     measure = notes["onset"] // steps_per_measure
     local = notes.copy()
@@ -211,7 +211,7 @@ def repetition(measures, size):
 
     NaN where none sounds after the first `size` measures, which are from `number_measures`.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     phrases = [tuple(measures[i : i + size]) for i in range(len(measures) - size + 1)]
     came_before = [
@@ -226,7 +226,7 @@ def similarity(notes, lag, n_steps, steps_per_measure=STEPS_PER_MEASURE):
     After Wu & Yang 2020 (SI); shared notes have the same pitch and place in the measure. NaN
     where no note starts in any pair.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     n_pairs = math.ceil(n_steps / steps_per_measure) - lag
     if n_pairs < 1:
@@ -258,7 +258,7 @@ def endings(notes, phrase_steps):
 def cut_measures(notes, n_measures):
     """Return each measure of 4/4 as a note array of its own; notes over a line are cut there.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     starts = range(0, n_measures * STEPS_PER_MEASURE, STEPS_PER_MEASURE)
     return [crop(notes, start, start + STEPS_PER_MEASURE) for start in starts]
@@ -267,7 +267,7 @@ def cut_measures(notes, n_measures):
 def join_measures(measures):
     """Return measures one after the other: note array.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     moved = [measure.copy() for measure in measures]
     for place, measure in enumerate(moved):
@@ -278,7 +278,7 @@ def join_measures(measures):
 def shuffle_measures(notes, n_steps, seed=0):
     """Return the measures of a piece in random order: note array.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     measures = cut_measures(notes, math.ceil(n_steps / STEPS_PER_MEASURE))
     order = np.random.default_rng(seed).permutation(len(measures))
@@ -288,7 +288,7 @@ def shuffle_measures(notes, n_steps, seed=0):
 class PieceSet:
     """Hold note arrays of equal length in time steps, described once; ValueError for none.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
 
     def __init__(self, pieces, n_steps=8 * STEPS_PER_MEASURE):

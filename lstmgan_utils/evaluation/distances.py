@@ -18,7 +18,7 @@ LIMIT = 5  # standard deviations
 def overlap(shares, other):
     """Return the overlap of histograms that each sum to 1: Σ min(p, q), from 0 (disjoint) to 1.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     return np.minimum(shares, other).sum(axis=-1)
 
@@ -115,7 +115,7 @@ def standardise(features, reference):
 
     The limit keeps one odd piece from outweighing all others.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     spread = reference.std(axis=0)
     scaled = (features - reference.mean(axis=0)) / np.where(spread > 1e-9, spread, 1)

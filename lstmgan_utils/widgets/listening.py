@@ -16,7 +16,7 @@ SOURCES, NAMES = ("generated", "real"), ("generated", "a real tune")  # by `is_r
 def deal(real, generated, n_clips=12, seed=0):
     """Return clips, half real and half generated, in random order: list of (note array, is_real).
 
-    `real` and `generated` are lists of note arrays. Introduced in lesson 08.
+    `real` and `generated` are lists of note arrays. Introduced in lesson 10.
     """
     rng = np.random.default_rng(seed)
     dealt = [
@@ -30,7 +30,7 @@ def deal(real, generated, n_clips=12, seed=0):
 class BlindTest:
     """The test without its buttons: `clips` as from `deal`; `path` of a CSV that keeps the answers.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
 
     def __init__(self, clips, path=None, seed=0):
@@ -67,7 +67,7 @@ class BlindTest:
 
 
 class BlindTestPanel(ipywidgets.VBox):
-    """A BlindTest with a player, two buttons and a line of text. Introduced in lesson 08."""
+    """A BlindTest with a player, two buttons and a line of text. Introduced in lesson 10."""
 
     _ipython_display_ = None  # ipywidgets 7 would show itself through it, without the stand-in
 
