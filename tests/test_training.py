@@ -236,6 +236,16 @@ def test_the_pairs_that_a_beat_needs_are_found_in_the_songs(tmp_path):
         )
 
 
+def test_a_new_run_can_go_on_from_trained_weights(unbroken, tmp_path):
+    start = unbroken[1].ema
+    config = dataclasses.replace(BRIEF, units=99, seed=5)
+    model, _ = train(tmp_path, config=config, start=start, until=0)
+    assert model.config.units == start.config.units and model.vocabulary is start.vocabulary
+    for network in (model.generator, model.ema):
+        same_weights(network, start)
+    assert runs.read_facts(tmp_path)["exact_beats"] == 1
+
+
 def test_an_unknown_preset_is_named():
     with pytest.raises(ValueError, match="'huge'.*laptop"):
         training.train(toy_songs(1), "nowhere", "huge")
