@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test test-colab bench data clean weights format constraints
+.PHONY: help course lab test stacks test-colab bench data clean weights format constraints
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -19,7 +19,7 @@ help:
 	@echo "make course   run every lesson in order; pages, MIDI, MXL and sound land in outputs/"
 	@echo "make lab      open the lessons in JupyterLab"
 	@echo "make test     run the tests, every lesson among them"
-	@echo "make test-colab   run lessons and tests with Colab's package versions, and lesson 07 in Voilà"
+	@echo "make test-colab   run lessons and tests with Colab's package versions, and lesson 09 in Voilà"
 	@echo "make bench    compare speeds, as ratios, and compare the model with baselines (an hour)"
 	@echo "make data     build data_sample/ again from music21's own scores"
 	@echo "make clean    remove outputs/ and caches (.venv stays)"
@@ -34,11 +34,27 @@ lab: $(STAMPS)-notebooks $(STAMPS)-system data_sample/manifest.csv
 test: $(STAMPS)-test $(STAMPS)-system-test data_sample/manifest.csv
 	$(RUN) -m pytest -m "not benchmark"
 
-# Downloads another 3 GB, so it is not part of `make test`; `make clean` removes the stacks.
-test-colab: $(STAMPS)-test $(STAMPS)-system-test
-	sh tools/colab_stack.sh build/stacks
-	LSTMGAN_STACKS=build/stacks $(RUN) -m pytest tests/widgets/test_browser_colab.py tests/widgets/test_voila.py
-	build/stacks/kernel/bin/python -m pytest -W ignore -m "not browser and not benchmark" \
+# What the lessons meet elsewhere, another 3 GB, so it is no part of `make test`: Colab's packages
+# with the course put into them as a setup cell does it, JupyterLab 3.6, whose widgets speak with
+# Colab's ipywidgets 7 (it knows no Python after 3.12), and Voilà, which serves a lesson as an app.
+STACKS := build/stacks
+VENV := uv venv --quiet --allow-existing --python
+INSTALL := uv pip install --quiet --python $(STACKS)
+stacks: $(STAMPS)-test
+	$(VENV) 3.13 $(STACKS)/kernel
+	$(INSTALL)/kernel -r tests/colab_versions.txt \
+	    ipykernel==6.17.1 h5py==3.16.0 protobuf==5.29.6 pillow==11.3.0
+	$(INSTALL)/kernel -e ".[extras]"
+	$(INSTALL)/kernel -c tests/colab_versions.txt hypothesis nbformat pytest symusic
+	$(VENV) ">=3.11,<3.13" $(STACKS)/lab
+	$(INSTALL)/lab "jupyterlab==3.6.*" "notebook<7" jupyterlab_widgets==1.1.11 \
+	    anywidget==0.9.21 "setuptools<80"
+	$(VENV) ">=3.11,<3.14" $(STACKS)/voila
+	$(INSTALL)/voila "voila==0.5.*" "ipywidgets>=8" anywidget
+
+test-colab: stacks $(STAMPS)-system-test
+	LSTMGAN_STACKS=$(STACKS) $(RUN) -m pytest tests/widgets/test_browser_colab.py
+	$(STACKS)/kernel/bin/python -m pytest -W ignore -m "not browser and not benchmark" \
 	    $(addprefix tests/widgets/test_,player.py resampling.py listening.py) tests/test_audio.py \
 	    tests/test_runtime.py tests/test_sampling.py \
 	    tests/test_generator.py tests/test_gan.py tests/pianoroll/test_pianoroll.py
@@ -48,9 +64,12 @@ bench: $(STAMPS)-bench $(STAMPS)-system
 	$(RUN) -m benchmarks.bench_faults
 	$(RUN) -m pytest -m benchmark -s benchmarks
 
-# The shipped weights, from the tunes that come with music21: about an hour on 2 cores.
+# The shipped weights, from the songs that come with music21 and the package: two hours on 2 cores.
 weights: $(STAMPS)-bench
-	$(RUN) -m benchmarks.train_folk
+	$(RUN) -m benchmarks.train_weights folk --ship
+	$(RUN) -m benchmarks.train_weights piano --ship
+	$(RUN) -m benchmarks.long_pieces
+	$(RUN) -m benchmarks.report --same-baselines
 
 data: $(STAMPS)-notebooks
 	$(RUN) data_sample/make_data_sample.py
@@ -70,8 +89,13 @@ format: $(STAMPS)-test
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 
+# The versions of .venv for every Python from 3.11 on: uv keeps what a file pins where it still fits,
+# and adds markers where versions must differ.
 constraints: $(STAMPS)-test
-	sh tools/make_constraints.sh
+	uv pip freeze --python $(RUN) --exclude-editable | grep -v '^setuptools==' >$(STAMPS)-pins
+	echo uv | uv pip compile --universal --python-version 3.11 --quiet --no-header --no-annotate \
+	    --extra notebooks --extra test --extra bench --extra cluster pyproject.toml - -o $(STAMPS)-pins
+	cp $(STAMPS)-pins constraints.txt
 
 # Stamps: set-up is done once, and again when the lists of packages change.
 $(STAMPS)-notebooks: EXTRAS := notebooks

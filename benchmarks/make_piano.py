@@ -15,7 +15,7 @@ import numpy as np
 
 from lstmgan_utils import filtering
 from lstmgan_utils.corpus import song_row, tunes
-from lstmgan_utils.corpus.building import fill_store
+from lstmgan_utils.corpus.store import fill_store
 from lstmgan_utils.pianoroll import read_score
 from lstmgan_utils.runtime import atomic_path
 

@@ -242,7 +242,8 @@ def training_minutes(options):
     if options.run:
         path = runtime.project_root() / options.run / "minutes.json"
         return sum(json.loads(path.read_text()).values()) if path.is_file() else float("nan")
-    return json.loads((sampling.WEIGHTS / options.weights / "record.json").read_text())["minutes"]
+    record = json.loads((sampling.WEIGHTS / options.weights / "record.json").read_text())
+    return sum(record["minutes"].values())
 
 
 def hash_file(path):

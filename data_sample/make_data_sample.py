@@ -21,7 +21,7 @@ import mido
 import numpy as np
 
 from lstmgan_utils import pianoroll, runtime
-from lstmgan_utils.pianoroll.abc_notation import decode_abc, without_graces
+from lstmgan_utils.pianoroll.scores import decode_abc, without_graces
 
 SEED = 2026
 HERE = Path(__file__).parent

@@ -1,54 +1,25 @@
 """What happens while a model trains: samples, saves, logs, warnings in words, a progress bar."""
 
-import csv
 import math
 from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from . import audio, pianoroll, runs, runtime, sampling
 from .pianoroll import STEPS_PER_MEASURE
-from .plotting import plot_roll
+from .plotting import roll_png
 
 D_LOSS_FLOOR = 0.02
 
 
-def note_statistics(notes):
-    """Sum up a sample in numbers that betray a collapse: all fall when it comes.
-
-    Args:
-        notes: note array.
-
-    Returns:
-        dict: notes, pitches (different ones), lengths (different durations), and places
-        (different onsets in the measure of 96 steps).
-
-    Introduced in lesson 06.
-    """
-    if not len(notes):
-        return dict.fromkeys(("notes", "pitches", "lengths", "places"), 0)
-    kinds = {
-        "pitches": notes["pitch"],
-        "lengths": notes["duration"],
-        "places": notes["onset"] % STEPS_PER_MEASURE,
-    }
-    return {"notes": len(notes)} | {name: len(np.unique(v)) for name, v in kinds.items()}
-
-
 def diagnose(notes, n_steps, logs=None):
-    """Say in words what is wrong with a sample or with the losses, or "" where nothing is.
+    """Return in words what is wrong with a sample or with the losses, or "" where nothing is.
 
-    Args:
-        notes: note array.
-        n_steps: int, time steps of the sample.
-        logs: dict of losses.
-
-    Returns:
-        str.
-
-    Introduced in lesson 06.
+    The sample is a note array of `n_steps` time steps, `logs` a dict of losses.
+    Introduced in lesson 08.
     """
     if not len(notes):
         return "the sample is silent"
@@ -67,13 +38,7 @@ def diagnose(notes, n_steps, logs=None):
 class SampleWriter(keras.callbacks.Callback):
     """Write a MIDI sample every few batches, always from the same random values.
 
-    Args:
-        run_folder: str or Path; samples go to its folder `samples`.
-        every: int, batches between samples.
-        seed: int, of the latent.
-        measures: int, length of the samples.
-
-    Introduced in lesson 06.
+    They go to the run's folder `samples`; `seed` is that of the latent. Introduced in lesson 08.
     """
 
     def __init__(self, run_folder, every=10, seed=0, measures=8):
@@ -98,13 +63,10 @@ class SampleWriter(keras.callbacks.Callback):
 
 
 class Saver(keras.callbacks.Callback):
-    """Save everything that training needs to go on, every few batches and at the end.
+    """Save all that training needs to go on, every few batches and at the end, in `weights`.
 
-    Args:
-        run_folder: str or Path; saves go to its folder `weights`.
-        every: int, batches between saves.
-
-    Introduced in lesson 06.
+    Raises FloatingPointError, which names the last good save, when a loss or a weight is no number.
+    Introduced in lesson 08.
     """
 
     def __init__(self, run_folder, every=10):
@@ -135,15 +97,18 @@ class Saver(keras.callbacks.Callback):
         runs.thin_out(self.folder)
 
 
+def _count_kinds(notes):
+    """Return how many notes, and how many different ones: all fall when a generator collapses."""
+    places = notes["onset"] % STEPS_PER_MEASURE
+    columns = {"pitches": notes["pitch"], "lengths": notes["duration"], "places": places}
+    return {"notes": len(notes)} | {name: len(np.unique(x)) for name, x in columns.items()}
+
+
 class TensorBoardWriter(keras.callbacks.Callback):
-    """Log losses and sample statistics, and now and then the newest sample as picture and sound.
+    """Log losses and sample statistics in the run's folder `logs`, with the right batch numbers.
 
-    Args:
-        run_folder: str or Path; TensorBoard reads its folder `logs`.
-        sampler: SampleWriter whose notes are drawn; None for losses alone.
-        every: int, batches between entries; pictures and sounds come ten times as rarely.
-
-    Introduced in lesson 06.
+    Every tenth entry holds the newest sample of a SampleWriter as picture and sound. (Keras's own
+    TensorBoard counts the batches of a resumed run from 0 again.) Introduced in lesson 08.
     """
 
     def __init__(self, run_folder, sampler=None, every=10):
@@ -160,46 +125,28 @@ class TensorBoardWriter(keras.callbacks.Callback):
         with self.writer.as_default(step=number):
             for name, value in (logs or {}).items():
                 tf.summary.scalar(name, value)
-            notes = getattr(self.sampler, "notes", ())
-            for name, value in note_statistics(notes).items():
+            notes = getattr(self.sampler, "notes", pianoroll.note_array([]))
+            for name, value in _count_kinds(notes).items():
                 tf.summary.scalar(f"sample_{name}", value)
             if len(notes) and number % (10 * self.every) == 0:
-                tf.summary.image("sample", self.picture()[None])
+                tf.summary.image("sample", tf.io.decode_png(roll_png(notes), channels=3)[None])
                 sound, rate = audio.render(pianoroll.crop(notes, 0, 4 * STEPS_PER_MEASURE))
                 tf.summary.audio("sample_sound", sound[None, :, None], rate)
-
-    def picture(self):
-        """Draw the newest sample as a uint8 image, shape (height, width, 3)."""
-        import matplotlib.pyplot as plt
-
-        figure, _ = plot_roll(self.sampler.notes)
-        figure.canvas.draw()
-        image = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
-        plt.close(figure)
-        return image
 
     def on_train_end(self, logs=None):
         self.writer.close()
 
 
 class Progress(keras.callbacks.Callback):
-    """Show a tqdm bar over all batches of a run, with the newest losses.
-
-    Args:
-        total: int, batches of the whole run.
-        progress: bool, False for silence.
-
-    Introduced in lesson 06.
-    """
+    """Show a tqdm bar over all batches of a run, `total`, with the newest losses."""
 
     def __init__(self, total, progress=True):
         super().__init__()
         self.total, self.progress = total, progress
 
     def on_train_begin(self, logs=None):
-        self.bar = runtime.progress_bar(
-            total=self.total, description=self.model.phase, progress=self.progress
-        )
+        how = {"total": self.total, "description": self.model.phase, "progress": self.progress}
+        self.bar = runtime.progress_bar(**how)
         self.bar.initial = self.bar.n = int(self.model.n_batches.numpy())
 
     def on_train_batch_end(self, batch, logs=None):
@@ -211,13 +158,9 @@ class Progress(keras.callbacks.Callback):
 
 
 class History(keras.callbacks.Callback):
-    """Write the losses beside the saves, every few batches.
+    """Write the losses beside the saves, a row a loss in `history.csv`, every few batches.
 
-    Args:
-        run_folder: str or Path; `history.csv` there grows by a row a loss.
-        every: int, batches between them.
-
-    Introduced in lesson 06.
+    (Keras's CSVLogger writes once an epoch, and a phase of a run is one.) Introduced in lesson 08.
     """
 
     def __init__(self, run_folder, every=10):
@@ -233,38 +176,22 @@ class History(keras.callbacks.Callback):
 
 
 def read_history(run_folder):
-    """Read what a run has written about its losses.
+    """Return the losses that a run has written: dict of name to (batch numbers, values), floats.
 
-    Args:
-        run_folder: str or Path.
-
-    Returns:
-        dict from the name of a loss to (batch numbers, values), two float ndarrays; the last row
-        counts where a batch was written twice. Empty before the first row.
-
-    Introduced in lesson 06.
+    The last row counts where a batch was written twice. Introduced in lesson 08.
     """
-    path, found = Path(run_folder) / "history.csv", {}
-    if path.is_file():
-        with path.open(newline="") as file:
-            for number, _, name, value in csv.reader(file):
-                found.setdefault(name, {})[int(number)] = float(value)
+    path = Path(run_folder) / "history.csv"
+    if not path.is_file() or not path.stat().st_size:
+        return {}
+    table = pd.read_csv(path, names=("batch", "phase", "loss", "value"))
+    table = table.drop_duplicates(["batch", "loss"], keep="last").sort_values("batch")
     return {
-        name: (np.array(sorted(rows), float), np.array([rows[n] for n in sorted(rows)]))
-        for name, rows in found.items()
+        name: (rows["batch"].to_numpy(float), rows["value"].to_numpy(float))
+        for name, rows in table.groupby("loss", sort=False)
     }
 
 
 def read_samples(run_folder):
-    """Read the samples that a run has written.
-
-    Args:
-        run_folder: str or Path.
-
-    Returns:
-        dict from batch number to note array, in order.
-
-    Introduced in lesson 06.
-    """
+    """Return a run's samples: dict of batch number to note array. Introduced in lesson 08."""
     files = sorted((Path(run_folder) / "samples").glob("step_*.mid"))
     return {int(file.stem.split("_")[1]): pianoroll.read_midi(file) for file in files}

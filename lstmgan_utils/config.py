@@ -14,7 +14,7 @@ CHOICES = {"model": ("lstmgan", "first_try"), "loss": ("relativistic", "cross_en
 class Config:
     """Settings of networks, losses and training; times in measures of 4/4.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
 
     model: str = "lstmgan"  # or "first_try", the description taken literally

@@ -1,16 +1,12 @@
 """Which scores are music for one instrument, and long enough? One reason for each that is not.
 
 One instrument means one sounding General MIDI program. Names do not count (they collide), nor do
-parts (a piano has two staves, a guitar may fill four channels), nor what never sounds. The programs
-of the MIDI file that a score came from count as well, through `conversion.csv`: a score may lack a
-change of program.
+parts (a piano has two staves, a guitar may fill four channels), nor what never sounds.
 """
 
-import tempfile
 from pathlib import Path
 
 from .folder_jobs import Manifest, attempt, find_files, read_manifest
-from .pianoroll.abc_notation import read_abc, read_abc_text
 from .pianoroll.instruments import (
     PERCUSSION,
     count_notes,
@@ -23,7 +19,8 @@ from .pianoroll.instruments import (
 from .pianoroll.musicxml import zip_score
 from .pianoroll.rolls import RESOLUTION, count_pitches, list_flaws, n_steps
 from .pianoroll.safe_reading import read_musicxml
-from .runtime import put_in_place
+from .pianoroll.scores import read_abc, read_abc_text
+from .runtime import atomic_path
 
 ABC = ".abc"
 FOREIGN = (".mscz", ".mscx", ".mei", ".krn", ".sib", ".musx", ".mus", ".ly", ".gp", ".gp5")
@@ -41,12 +38,9 @@ def filter_folder(
     Args:
         mxl_folder: the folder of scores; `conversion.csv` in it is used where it is there.
         min_quarters: float, the shortest piece to keep, in quarter notes.
-        part: int or str, take this instrument's part (its General MIDI program, or a piece of its
-            name) out of each score into the folder "parts", and judge that alone; None for whole
-            pieces.
-        n_jobs: int, processes; None for all cores, or what `joblib.parallel_config` says.
-        timeout: float, seconds that one score may take.
-        progress: bool, show a progress bar.
+        part: int or str, a General MIDI program or a piece of an instrument's name: take its part
+            out of each score into the folder "parts", and judge that alone; None for whole pieces.
+        n_jobs, timeout, progress: as for `convert_folder`.
 
     Returns:
         Path of the manifest, `mxl_folder/filtering.csv`.
@@ -81,13 +75,10 @@ def _check_settings(min_quarters, part):
 
 
 def kept_files(manifest):
-    """List the scores that a filter kept.
+    """Return the scores that a filter kept and that are still there: sorted list of Path.
 
     Args:
         manifest: path of a `filtering.csv`.
-
-    Returns:
-        list of Path, sorted; scores that are gone by now are not in it.
 
     Raises:
         FileNotFoundError: no manifest there; run lesson 02 first.
@@ -102,42 +93,38 @@ def kept_files(manifest):
 def programs_played(mxl_folder):
     """Read from `conversion.csv` which programs sounded in the MIDI file of each score.
 
+    A score may lack a change of program that the MIDI file had.
+
     Returns:
         dict of str (score) to set of programs (int) and PERCUSSION; empty where the scores do not
         come from a conversion.
 
     Introduced in lesson 02.
     """
-    path = Path(mxl_folder) / "conversion.csv"
-    rows = read_manifest(path) if path.is_file() else []
-    rows = [row for row in rows if row.get("output")]
-    return {row["output"]: _read_programs(row.get("programs") or "") for row in rows}
+    path, played = Path(mxl_folder) / "conversion.csv", {}
+    for row in read_manifest(path) if path.is_file() else []:
+        names = [entry.split(":")[0] for entry in (row.get("programs") or "").split()]
+        programs = {PERCUSSION if name == "drums" else int(name) for name in names}
+        played[row.get("output")] = programs
+    return played
 
 
-def _read_programs(text):
-    """Read "0:155 drums:30" as {0, "percussion"}."""
-    names = {entry.split(":")[0] for entry in text.split()}
-    found = {program for program in range(128) if str(program) in names}
-    return found | {PERCUSSION} if "drums" in names else found
-
-
-def _filter_batch(batch, work, mxl_folder, min_quarters, part, timeout, asked):
+def _filter_batch(batch, _, mxl_folder, min_quarters, part, timeout, asked):
     """Judge the scores of one batch; yield their rows of the manifest."""
     for name, source, played in batch:
-        found, reason, seconds = attempt(
-            timeout, _judge_file, mxl_folder, work, name, played, min_quarters, part
-        )
-        row = found or {"status": "left out", "reason": reason}
+        arguments = (mxl_folder, name, played, min_quarters, part)
+        row, reason, seconds = attempt(timeout, _judge_file, *arguments)
+        row = row or {"status": "left out", "reason": reason}
         yield row | {"file": name, "seconds": f"{seconds:.3f}", "asked": asked, "source": source}
 
 
-def _judge_file(folder, work, name, played, min_quarters, part):
-    """Judge one score, or one part taken out of it; return its row."""
+def _judge_file(folder, name, played, min_quarters, part):
+    """Return the row of one score, or of one part, which is then written to its own file."""
     suffix = Path(name).suffix.lower()
     if suffix in FOREIGN:
         raise ValueError(f"{suffix} is not MusicXML; open it where it was made and export .mxl")
     if suffix == ABC:
-        return _judge_abc(folder / name, name, min_quarters, part)
+        return _judge_abc(folder, name, min_quarters, part)
     xml, output = read_musicxml(folder / name), name
     if part is not None:
         xml = take_part(xml, part)
@@ -149,17 +136,16 @@ def _judge_file(folder, work, name, played, min_quarters, part):
     pitches = count_pitches(list_semitones(score))
     row = _row(players, *count_notes(score), pitches, min_quarters, output)
     if part is not None and row["output"]:
-        with tempfile.TemporaryDirectory(dir=work) as place:
-            zip_score(xml, Path(place, "part.mxl"))
-            put_in_place(Path(place, "part.mxl"), folder / output)
+        with atomic_path(folder / output) as temporary:
+            zip_score(xml, temporary)
     return row | {"program": next(iter(players)) if len(players) == 1 else ""}
 
 
-def _judge_abc(path, name, min_quarters, part):
-    """Judge a tune in ABC notation, which names no programs."""
+def _judge_abc(folder, name, min_quarters, part):
+    """Return the row of a tune in ABC notation, which names no programs."""
     if part is not None:
         raise ValueError("ABC names no instruments to take out; export it as MusicXML")
-    notes, info = read_abc(read_abc_text(path))
+    notes, info = read_abc(read_abc_text(folder / name))
     players = {"one voice of ABC"} if len(notes) else set()
     return _row(players, len(notes), n_steps(notes) / RESOLUTION, info, min_quarters, name)
 
@@ -169,13 +155,11 @@ def _row(players, n_notes, quarters, pitches, min_quarters, output):
     reason = judge(players, quarters, min_quarters)
     if n_notes and pitches["n_beyond"] == n_notes:
         reason = "no note has one of MIDI's pitches, 0 to 127"
-    return {
-        "status": "left out" if reason else "kept",
-        "reason": reason or "; ".join(["one instrument, long enough", *list_flaws(pitches)]),
-        "notes": n_notes,
-        "quarters": f"{quarters:g}",
-        "output": "" if reason else output,
-    }
+    found = {"notes": n_notes, "quarters": f"{quarters:g}"}
+    if reason:
+        return found | {"status": "left out", "reason": reason, "output": ""}
+    reason = "; ".join(["one instrument, long enough", *list_flaws(pitches)])
+    return found | {"status": "kept", "reason": reason, "output": output}
 
 
 def judge(players, quarters, min_quarters):
@@ -183,11 +167,7 @@ def judge(players, quarters, min_quarters):
 
     Args:
         players: set, from `find_players`.
-        quarters: float, where the last note ends.
-        min_quarters: float, the shortest piece to keep.
-
-    Returns:
-        str, one plain reason or "".
+        quarters, min_quarters: float, where the last note ends, and should at least.
 
     Introduced in lesson 02.
     """
@@ -201,11 +181,8 @@ def not_single(players, source):
     """Return why what sounds is not one pitched instrument; "" if it is.
 
     Args:
-        players: set of programs, names, and PERCUSSION.
-        source: str, where they sound.
-
-    Returns:
-        str, one plain reason or "".
+        players: set of programs (int), names (str), and PERCUSSION.
+        source: str, where they sound: in the score, or in the MIDI file.
 
     Introduced in lesson 02.
     """

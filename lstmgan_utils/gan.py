@@ -15,7 +15,7 @@ from . import runs
 from .config import LATENT_SIZE
 from .discriminator import GENERATED, REAL, build_discriminator
 from .generator import build_generator
-from .pianoroll import RESOLUTION
+from .pianoroll import N_PITCHES, RESOLUTION
 from .vocabulary import METRES
 from .windows import N_BLANKS, NOTHING
 
@@ -62,7 +62,7 @@ def relativistic_losses(real, fake):
         (discriminator loss, generator loss), two scalars (Jolicoeur-Martineau 2018; Huang et
         al. 2024, "R3GAN"); log 2 = 0.69 each when neither wins.
 
-    Introduced in lesson 06.
+    Introduced in lesson 07.
     """
     margin = real - fake
     return tf.reduce_mean(tf.nn.softplus(-margin)), tf.reduce_mean(tf.nn.softplus(margin))
@@ -81,7 +81,7 @@ def gradient_penalty(score, rolls):
     Returns:
         scalar: R1 on real rolls, R2 on generated ones (Mescheder et al. 2018).
 
-    Introduced in lesson 06.
+    Introduced in lesson 07.
     """
     with tf.GradientTape() as tape:
         tape.watch(rolls)
@@ -100,7 +100,7 @@ def decision_cross_entropy(decisions, end):
     Returns:
         scalar.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     token, logits = decisions["token"], decisions["pattern_logits"]
     pitch, pattern = token // logits.shape[-1], token % logits.shape[-1]
@@ -116,7 +116,7 @@ class LSTMGAN(keras.Model):
         config: Config.
         vocabulary: Vocabulary; None for the first try.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
 
     def __init__(self, config, vocabulary=None):
@@ -201,7 +201,7 @@ class LSTMGAN(keras.Model):
     def _adversarial_step(self, real, music):
         sampled, logs = self._sample_without_gradients(real), {}
         with tf.GradientTape(persistent=True) as tape:
-            fake = self._score_samples(sampled)
+            fake = self.rolls_of(sampled)
             d_loss, g_loss = self.losses_of(real, fake)
             d_total, g_total = d_loss, g_loss
             if self.config.penalty:
@@ -228,15 +228,27 @@ class LSTMGAN(keras.Model):
         tokens = self.generator.generate(latents, ending=False)
         return tf.ensure_shape(tokens, (size, n_beats, self.config.max_pairs))
 
-    def _score_samples(self, sampled):
+    def rolls_of(self, sampled):
         """Return generated rolls, shape (batch, time, 128), with gradients to the generator."""
         if self.vocabulary is None:
             return self.generator(sampled, training=True)
         size, n_beats, pairs = sampled.shape
-        before = tf.fill((size, N_BLANKS, pairs), NOTHING)
-        metres, lengths = tf.fill([size], METRES.index("4/4")), tf.fill([size], -1)
-        decisions = self.generator.score_along(sampled, before, metres, lengths)
-        return self.generator.rolls_along(decisions, size, n_beats)
+        section = min(n_beats, N_BLANKS)  # memory restarts, the second of two can look back
+        n = -(-n_beats // section)
+        rows = tf.pad(sampled, [[0, 0], [0, n * section - n_beats], [0, 0]], "CONSTANT", NOTHING)
+        rows = tf.reshape(rows, (size, n, section, pairs))
+        before = tf.fill((size, n, N_BLANKS, pairs), NOTHING)
+        if n > 1:
+            is_second = (tf.range(n) % 2 == 1)[:, None, None]
+            before = tf.where(is_second, tf.roll(rows, 1, axis=1), before)
+        decisions = self.generator.score_along(
+            tf.reshape(rows, (size * n, section, pairs)),
+            tf.reshape(before, (size * n, N_BLANKS, pairs)),
+            tf.fill([size * n], METRES.index("4/4")),
+            tf.fill([size * n], -1),
+        )
+        rolls = self.generator.rolls_along(decisions, size * n, section)
+        return tf.reshape(rolls, (size, -1, N_PITCHES))[:, : n_beats * RESOLUTION]
 
     def losses_of(self, real, fake):
         """Return (discriminator loss, generator loss) for rolls, shape (batch, time, 128)."""
@@ -309,7 +321,7 @@ def load_training(run_folder, number=None):
         FileNotFoundError: the folder holds no run, or no such save.
         ValueError: the save is damaged or of another configuration.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     model = LSTMGAN(*runs.read_config(run_folder))
     model.compile()

@@ -37,7 +37,7 @@ def positional_features(n_beats, metres, lengths):
     Returns:
         float tensor, shape (batch, beats, 19).
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres)[:, None]
     beat = tf.range(n_beats)[None]
@@ -60,7 +60,7 @@ def choose(logits, values, temperature=1.0):
     Returns:
         int tensor, shape (batch,).
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     likeliest = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1])
     shares = tf.nn.softmax(logits / tf.maximum(temperature, 1e-6))
@@ -81,7 +81,7 @@ def look_back(beats, backs, n_beats, blank):
     Returns:
         tensor, shape (batch, n_beats, look-backs, …).
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     now = tf.range(tf.shape(beats)[1])[-n_beats:]
     index = now[None, :, None] - backs[:, None]
@@ -99,7 +99,7 @@ def from_intervals(logits, origin):
     Returns:
         float tensor; 0 for what is farther away, and for END.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     pitch = tf.range(N_PITCHES + 1)
     interval = pitch - origin[:, None] + REACH
@@ -129,7 +129,7 @@ def straight_through(logits, choice):
     Returns:
         float tensor, shape (rows, choices) (Bengio et al. 2013).
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     soft = tf.nn.softmax(logits)
     hard = tf.one_hot(choice, logits.shape[-1])
@@ -154,7 +154,7 @@ class Generator(keras.Model):
         config: Config.
         vocabulary: Vocabulary.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
 
     def __init__(self, config, vocabulary):
@@ -194,6 +194,8 @@ class Generator(keras.Model):
         self.ends = tf.constant(ends, tf.int32)  # after so many steps the pitch is silent
         self.is_open = tf.constant(vocabulary.patterns[:, -1] > 0)  # sounds to the beat's end
         self.goes_on = tf.constant(vocabulary.patterns[:, 0] > 0)  # sounds from its beginning
+        closed = [vocabulary.nearest(int(number) & ~1) for number in vocabulary.numbers]
+        self.closed = tf.constant(closed, tf.int32)  # the like of it with a silent last step
         self.built = True
 
     # What the time LSTM reads ----------------------------------------------------------------
@@ -334,7 +336,7 @@ class Generator(keras.Model):
             dict of what each decision was: pitch_logits (n, 129), pattern_logits (n, patterns),
             token (n,), last (n,) the token before it, beat (n,) its row in batch * beats.
 
-        Introduced in lesson 06.
+        Introduced in lesson 08.
         """
         batch, n_beats, _ = tokens.shape
         per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres)[:, None]
@@ -394,7 +396,7 @@ class Generator(keras.Model):
         Returns:
             float tensor, shape (batch, 24 * beats, 128).
 
-        Introduced in lesson 06.
+        Introduced in lesson 08.
         """
         token, last, n_patterns = decisions["token"], decisions["last"], len(self.vocabulary)
         pitch, pattern = self.split(token)
@@ -421,7 +423,7 @@ class Generator(keras.Model):
         Returns:
             int tensor, shape (batch, beats, pairs).
 
-        Introduced in lesson 05.
+        Introduced in lesson 06.
         """
         latents = tf.convert_to_tensor(latents, tf.float32)
         metres = tf.fill([tf.shape(latents)[0]], METRES.index(metre))
@@ -461,7 +463,18 @@ class Generator(keras.Model):
             chosen = self._generate_beat(hidden, pasts, values[:, beat], temperature)
             music = music.write(now, chosen)
         tokens = tf.transpose(music.stack()[n_blanks:], [1, 0, 2])
-        return tf.reshape(tokens, [n_songs, -1, self.config.max_pairs])[:, :n_beats]
+        return self._medley(tokens, n_songs)[:, :n_beats]
+
+    def _medley(self, tokens, n_songs):
+        """Join pieces, shape (pieces, beats, pairs), song by song; no note leads to the next."""
+        n_pieces = tf.shape(tokens)[0] // n_songs
+        leads_on = tf.range(tf.shape(tokens)[0]) % n_pieces < n_pieces - 1
+        pitch, pattern = self.split(tokens[:, -1])
+        closed = pitch * len(self.vocabulary) + tf.gather(self.closed, pattern)
+        leads_on = leads_on[:, None] & (tokens[:, -1] < self.end)
+        ends = tf.where(leads_on, closed, tokens[:, -1])
+        tokens = tf.concat([tokens[:, :-1], ends[:, None]], axis=1)
+        return tf.reshape(tokens, [n_songs, -1, self.config.max_pairs])
 
     def _generate_beat(self, hidden, pasts, values, temperature):
         """Run up the keyboard until every row has come to END: shape (batch, pairs)."""

@@ -1,14 +1,13 @@
-"""Pictures: piano rolls, batches of them, arrays as they are, curves, and scores.
+"""Pictures: piano rolls, batches of them, arrays, curves (all as Figure and Axes), and scores.
 
-All colours come from the palette of Okabe and Ito, which people with any colour vision can tell
-apart, and every meaning that a colour has, brightness has too.
+The colours are Okabe and Ito's, for any colour vision; what colour means, brightness means too.
 """
 
 import io
 
 import numpy as np
 
-from .pianoroll import N_PITCHES, decode, n_steps, steps_of, to_musicxml
+from .pianoroll import N_PITCHES, NOTE_DTYPE, decode, n_steps, steps_of, to_musicxml
 
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 VERMILION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
@@ -25,86 +24,49 @@ def plot_roll(roll, ax=None, *, metre="4/4", pickup=0, pitches=None, color=BLUE,
     """Draw a piano roll or a note array: time in measures, pitch with the names of the octaves.
 
     A note is a dark bar for its ones and a pale block for its silent last step, where there is
-    room for it. A roll of values between 0 and 1 is drawn in shades instead.
-
-    Args:
-        roll: ndarray, shape (time, 128), or a note array.
-        ax: matplotlib Axes, None for a new figure.
-        metre: str, for the measure lines.
-        pickup: int, time steps before the first full measure.
-        pitches: (lowest, highest) to show; None for those that sound.
-        color: of the notes.
-        title: str.
-
-    Returns:
-        (Figure, Axes).
-
-    Introduced in lesson 03.
+    room for it. `roll` has shape (time, 128); `pickup` counts the time steps before the first full
+    measure; `pitches` is (lowest, highest), None for those that sound. Introduced in lesson 03.
     """
     fig, ax = _axes(ax, (WIDTH, 3))
-    roll = np.asarray(roll)
-    is_notes = roll.dtype.names is not None
-    shaded = not is_notes and not np.isin(roll, (0, 1)).all()
-    notes = roll if is_notes else decode(roll)
-    length = max(n_steps(roll) if is_notes else len(roll), 1)
-    low, high = pitches or _pitch_range(notes, roll if shaded else None)
+    notes = _as_notes(roll)
+    length = max(n_steps(notes) if notes is roll else len(roll), 1)
+    low, high = pitches or _pitch_range(notes)
     _draw_keys(ax, low, high)
     _draw_measures(ax, length, steps_of(metre), pickup)
-    if shaded:
-        _draw_cells(ax, roll, cmap="Blues", vmin=0, vmax=1)
-    else:
-        _draw_notes(ax, notes, color, detail=length <= DETAIL_MEASURES * steps_of(metre))
+    _draw_notes(ax, notes, color, detail=length <= DETAIL_MEASURES * steps_of(metre))
     ax.set(xlim=(0, length), ylim=(low - 0.5, high + 0.5), ylabel="pitch", title=title or "")
     return fig, ax
 
 
 def plot_batch(rolls, *, columns=4, titles=None, **settings):
-    """Draw several rolls or note arrays side by side, all with the same pitches.
+    """Draw several rolls or note arrays, with the same pitches: (Figure, Axes of (rows, columns)).
 
-    Args:
-        rolls: ndarray, shape (batch, time, 128), or a list of rolls or note arrays.
-        columns: int, pictures in a row.
-        titles: list of str; None for numbers.
-        settings: passed on to `plot_roll`.
-
-    Returns:
-        (Figure, ndarray of Axes, shape (rows, columns)).
-
+    Without `titles` they are numbered; `settings` are those of `plot_roll`.
     Introduced in lesson 03.
     """
     import matplotlib.pyplot as plt
 
     rows = max(-(-len(rolls) // columns), 1)
-    fig, axes = plt.subplots(rows, columns, figsize=(WIDTH, 2.1 * rows), squeeze=False,
-                             layout="constrained")  # fmt: skip
-    settings.setdefault("pitches", _shared_range(rolls))
-    for i, ax in enumerate(axes.flat):
-        if i >= len(rolls):
-            ax.axis("off")
-            continue
+    size = {"figsize": (WIDTH, 2.1 * rows), "layout": "constrained"}
+    fig, axes = plt.subplots(rows, columns, squeeze=False, **size)
+    every_note = np.concatenate([np.zeros(0, NOTE_DTYPE), *map(_as_notes, rolls)])
+    settings.setdefault("pitches", _pitch_range(every_note))
+    for ax in axes.flat[len(rolls) :]:
+        ax.axis("off")
+    for i, ax in enumerate(axes.flat[: len(rolls)]):
         plot_roll(rolls[i], ax, title=titles[i] if titles else f"{i + 1}", **settings)
         ax.tick_params(labelsize=7)
         ax.title.set_fontsize(9)
-        ax.set(xlabel="measure" if i >= len(rolls) - columns else "",
-               ylabel="pitch" if i % columns == 0 else "")  # fmt: skip
+        ax.xaxis.label.set_visible(i >= len(rolls) - columns)
+        ax.yaxis.label.set_visible(i % columns == 0)
     return fig, axes
 
 
-def plot_array(
-    values, ax=None, *, title=None, x_label="column", y_label="row", first_row=0, colorbar=False
-):
-    """Draw an array as the picture that a network is given, its first row at the top.
+def plot_array(values, ax=None, *, title=None, x_label="column", y_label="row", first_row=0,
+               colorbar=False):  # fmt: skip
+    """Draw an array of two axes as a network is given it, its first row at the top.
 
-    Args:
-        values: ndarray, two axes.
-        ax: matplotlib Axes, None for a new figure.
-        title, x_label, y_label: str.
-        first_row: int, the number of the first row, where it is a part of a larger array.
-        colorbar: bool.
-
-    Returns:
-        (Figure, Axes).
-
+    `first_row` is the number of that row, where it is a part of a larger array.
     Introduced in lesson 03.
     """
     fig, ax = _axes(ax, (5, 4))
@@ -120,16 +82,8 @@ def plot_array(
 def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, log=False):
     """Draw named series of numbers, each with its own colour and its own line style.
 
-    Args:
-        curves: dict from name to a series, or to a pair (x values, series).
-        ax: matplotlib Axes, None for a new figure.
-        x_label, y_label, title: str.
-        log: bool, logarithmic y axis.
-
-    Returns:
-        (Figure, Axes).
-
-    Introduced in lesson 06.
+    `curves` maps a name to a series, or to a pair (x values, series); `log` is for the y axis.
+    Introduced in lesson 08.
     """
     fig, ax = _axes(ax, (WIDTH, 3))
     for i, (name, curve) in enumerate(curves.items()):
@@ -144,28 +98,16 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, log
 
 
 def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0):
-    """Engrave notes as a score.
+    """Return notes as an engraved score: str, SVG; show it with `IPython.display.SVG`.
 
-    Args:
-        notes: note array.
-        tempo: float, quarter notes a minute.
-        program: int, General MIDI instrument, 0 to 127.
-        metre: str.
-        pickup: int, time steps before the first full measure.
-
-    Returns:
-        str, SVG; show it with `IPython.display.SVG`.
-
-    Raises:
-        ImportError: Verovio is not installed.
-
+    `tempo` counts quarter notes a minute, `program` is General MIDI's (0 to 127), `pickup` counts
+    the time steps before the first full measure. Raises ImportError without Verovio.
     Introduced in lesson 03.
     """
     try:
         import verovio
     except ImportError as error:
-        raise ImportError("a score needs Verovio: pip install verovio; "
-                          "plotting.plot_roll needs nothing") from error  # fmt: skip
+        raise ImportError("a score needs Verovio: pip install verovio") from error
     toolkit = verovio.toolkit()
     toolkit.setOptions({"pageWidth": 1800, "pageHeight": LONGEST_PAGE, "adjustPageHeight": True,
                         "footer": "none", "header": "none", "scale": 40})  # fmt: skip
@@ -179,7 +121,6 @@ def pitch_name(pitch):
 
 
 def _axes(ax, size):
-    """Return (Figure, Axes): those of a given Axes, or new ones."""
     if ax is not None:
         return ax.figure, ax
     import matplotlib.pyplot as plt
@@ -187,19 +128,18 @@ def _axes(ax, size):
     return plt.subplots(figsize=size, layout="constrained")
 
 
-def _pitch_range(notes, values=None):
+def _as_notes(roll):
+    array = np.asarray(roll)
+    return array if array.dtype.names else decode(array)
+
+
+def _pitch_range(notes):
     """Return (lowest, highest) that sound, with a margin, and at least an octave."""
-    pitch = notes["pitch"] if values is None else np.flatnonzero((values > 0.05).any(axis=0))
+    pitch = notes["pitch"]
     low, high = (int(pitch.min()), int(pitch.max())) if len(pitch) else (55, 79)
     spare = max(12 - (high - low), 0)
     low, high = low - 2 - spare // 2, high + 2 + (spare + 1) // 2
     return max(low, 0), min(high, N_PITCHES - 1)
-
-
-def _shared_range(rolls):
-    """Return (lowest, highest) for several rolls or note arrays."""
-    arrays = [np.zeros((0, N_PITCHES)), *map(np.asarray, rolls)]
-    return _pitch_range(np.concatenate([a if a.dtype.names else decode(a) for a in arrays]))
 
 
 def _draw_keys(ax, low, high):
@@ -231,13 +171,13 @@ def _draw_notes(ax, notes, color, *, detail):
 
     onset, pitch = notes["onset"], notes["pitch"]
     end = onset + np.maximum(notes["duration"], 2)
-    edge = {"edgecolors": color, "linewidths": 0.5}  # keeps notes in sight narrower than a pixel
     if detail:
         silent = _rectangles(end - 1, end, pitch)
         ax.add_collection(PolyCollection(silent, facecolors=color, alpha=0.28, linewidths=0))
-        edge = {"linewidths": 0}
     ones = _rectangles(onset, end - 1, pitch)
-    ax.add_collection(PolyCollection(ones, facecolors=color, zorder=2, **edge))
+    edge = 0 if detail else 0.5  # keeps notes in sight that are narrower than a pixel
+    ax.add_collection(PolyCollection(ones, facecolors=color, edgecolors=color, linewidths=edge,
+                                     zorder=2))  # fmt: skip
 
 
 def _rectangles(left, right, pitch):
@@ -246,24 +186,10 @@ def _rectangles(left, right, pitch):
     return np.stack([x, pitch[:, None] + (-0.4, -0.4, 0.4, 0.4)], axis=2)
 
 
-def _draw_cells(ax, values, **colors):
-    """Draw an array of shape (time, 128), one colour a cell; return the image."""
-    extent = (0, len(values), -0.5, N_PITCHES - 0.5)
-    return ax.imshow(values.T, extent=extent, origin="lower", aspect="auto",
-                     interpolation="nearest", **colors)  # fmt: skip
-
-
 def plot_fields(roll, fields):
-    """Draw a roll, and under its middle the receptive field of each layer of a network.
+    """Draw a roll, shape (time, 128), and under its middle the receptive field of each layer.
 
-    Args:
-        roll: uint8 ndarray, shape (time, 128).
-        fields: dict from a layer's name to its receptive field in time steps.
-
-    Returns:
-        (Figure, Axes).
-
-    Introduced in lesson 04.
+    `fields` maps a layer's name to its receptive field in time steps. Introduced in lesson 04.
     """
     fig, ax = plot_roll(roll, title="how far each layer sees from one place")
     (low, high), middle = ax.get_ylim(), len(roll) / 2
@@ -278,22 +204,17 @@ def plot_fields(roll, fields):
 
 
 def plot_gradient(roll, gradient, *, title=None):
-    """Draw the gradient of the discriminator's output: orange for "real", purple for "generated".
+    """Draw the gradient of the log odds of "real": orange for "real", purple for "generated".
 
-    Args:
-        roll: uint8 ndarray, shape (time, 128), its notes are outlined.
-        gradient: float ndarray, shape (time, 128), of the log odds of "real".
-        title: str.
-
-    Returns:
-        (Figure, Axes).
-
+    `roll` is a uint8 ndarray, its notes are outlined; `gradient` one of floats; both (time, 128).
     Introduced in lesson 04.
     """
     notes = decode(roll)
     fig, ax = plot_roll(notes, color="none", title=title)
     limit = np.quantile(np.abs(gradient), 0.995) or 1.0
-    image = _draw_cells(ax, gradient, cmap="PuOr_r", vmin=-limit, vmax=limit, zorder=0.6)
+    image = ax.imshow(gradient.T, cmap="PuOr_r", vmin=-limit, vmax=limit, origin="lower",
+                      extent=(0, len(gradient), -0.5, N_PITCHES - 0.5), aspect="auto",
+                      interpolation="nearest", zorder=0.6)  # fmt: skip
     for onset, duration, pitch in notes.tolist():
         ax.plot([onset, onset + duration - 1], [pitch, pitch], color="black", linewidth=1.5)
     fig.colorbar(image, ax=ax, label="change of log odds")
@@ -301,16 +222,9 @@ def plot_gradient(roll, gradient, *, title=None):
 
 
 def plot_words(tiles, titles):
-    """Draw beats as small piano rolls, all with the same pitches.
+    """Draw beats, shape (words, 24, 128), as small piano rolls, all with the same pitches.
 
-    Args:
-        tiles: uint8 ndarray, shape (words, 24, 128).
-        titles: list of str.
-
-    Returns:
-        (Figure, ndarray of Axes, shape (rows, 8)).
-
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     fig, axes = plot_batch(tiles, columns=8, titles=titles)
     fig.set_size_inches(WIDTH, 1.7 * len(axes))

@@ -2,18 +2,15 @@
 
 import contextlib
 import functools
-import importlib
-import importlib.metadata
-import importlib.util
 import os
-import platform
 import random
 import re
+import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
+from importlib import import_module, metadata, util
 from pathlib import Path
 
 import numpy as np
@@ -37,33 +34,16 @@ def project_root():
     return next((folder for folder in folders if (folder / "pyproject.toml").is_file()), here)
 
 
-def data_sample():
-    """Return the folder of the sample collection, in the repository or in the installed package.
-
-    Raises:
-        FileNotFoundError: the installation is incomplete.
-    """
-    package = Path(__file__).resolve().parent
-    for folder in (package / "data_sample", package.parent / "data_sample"):
-        if (folder / "manifest.csv").is_file():
-            return folder
-    raise FileNotFoundError(f"{package} came without data_sample; install the course again")
-
-
 def locate(path):
-    """Return the file or folder that a lesson names, in the project or in the packaged sample.
+    """Return the Path of what a lesson names, in the project or else in the packaged sample.
 
-    Args:
-        path: from the project's folder; an absolute path stays as it is.
-
-    Returns:
-        Path, whether or not it exists.
-
-    Introduced in lesson 01.
+    `path` counts from the project's folder, and need not exist. Introduced in lesson 01.
     """
-    found = project_root() / path
-    first, *rest = Path(path).parts or ("",)
-    return data_sample().joinpath(*rest) if first == "data_sample" and not found.exists() else found
+    places = [project_root()]
+    if Path(path).parts[:1] == ("data_sample",):
+        package = Path(__file__).resolve().parent
+        places += [package, package.parent]  # installed; in the repository
+    return next((place / path for place in places if (place / path).exists()), places[0] / path)
 
 
 def in_colab():
@@ -75,9 +55,6 @@ def prepare_colab(keep_on_drive=False):
     """Install what Colab lacks for good sound; if asked, keep `outputs/` in the learner's Drive.
 
     What fails is printed, and the lesson goes on. Elsewhere than on Colab this does nothing.
-
-    Args:
-        keep_on_drive: bool, ask for the Drive, so that the next lesson finds what this one made.
     """
     if not in_colab():
         return
@@ -86,7 +63,7 @@ def prepare_colab(keep_on_drive=False):
     if keep_on_drive:
         drive = project_root() / "drive"  # /content/drive, as every notebook on Colab has it
         try:
-            importlib.import_module("google.colab.drive").mount(str(drive))
+            _colab("drive").mount(str(drive))
             _link_outputs(drive / "MyDrive" / "lstm-gan")
         except Exception as error:  # Colab names no class for "declined" or "cookies are blocked"
             print(f"Drive is not used: {error}. outputs/ is lost when this machine is given back.")
@@ -114,73 +91,54 @@ def set_seed(seed):
 
 def versions():
     """Return the versions that a bug report needs, {package: version or "absent"}."""
-    found = {"python": platform.python_version()} | dict.fromkeys(PACKAGES, "absent")
+    found = {"python": sys.version.split()[0]} | dict.fromkeys(PACKAGES, "absent")
     for name in PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
     return found
 
 
 def gpu_names():
     """Return the names of the GPUs, found without importing TensorFlow: list of str."""
     cards = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
-    texts = [card.read_text(errors="replace") for card in cards]
-    return [name for text in texts for name in re.findall(r"(?m)^Model:\s*(.*\S)", text)]
+    return re.findall(r"(?m)^Model:\s*(.*\S)", "\n".join(map(Path.read_text, cards)))
 
 
 def report():
     """Print versions, the processor, optional tools, and what to do without a GPU on Colab."""
+    gpus, musescore = gpu_names(), None
     print("  ".join(f"{name} {version}" for name, version in versions().items()))
-    gpus = gpu_names()
     print(f"{os.cpu_count() or 1} CPU cores, GPU: {', '.join(gpus) or 'none'}")
     if not gpus and in_colab():
         print("Training is faster on a GPU: menu Runtime > Change runtime type > T4 GPU.")
-    try:
+    with contextlib.suppress(FileNotFoundError):  # lesson 01 says so where it matters
         musescore = find_musescore()
-    except FileNotFoundError:  # MUSESCORE names none; lesson 01 says so where it matters
-        musescore = None
-    verovio = importlib.util.find_spec("verovio")
-    tools = {"MuseScore": musescore, "FluidSynth": has_fluidsynth(), "Verovio": verovio}
+    verovio = util.find_spec("verovio")
+    tools = {"MuseScore": musescore, "FluidSynth": find_soundfont(), "Verovio": verovio}
     print("optional tools: " + ", ".join(f"{k} {'yes' if v else 'no'}" for k, v in tools.items()))
 
 
 @contextlib.contextmanager
 def atomic_path(path):
-    """Yield a temporary path beside `path`, and rename it into place when the block succeeds.
+    """Yield a temporary Path beside `path`, and rename it into place when the block succeeds.
 
-    A reader therefore sees the whole file or none, also after a power cut.
-
-    Args:
-        path: the file to make; its folder is created.
-
-    Yields:
-        Path with the same suffix, in the same folder.
+    A reader therefore sees the whole file or none, also after a power cut. The folder is made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".weights.h5") else path.suffix
-    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".writing-{secrets.token_hex(4)}{suffix}")
     try:
         yield temporary
-        # mkstemp makes the file private; a finished artefact follows the user's umask instead.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         put_in_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def put_in_place(path, target):
-    """Move a finished file to its place, on the same disk.
+    """Move a finished file to its place on the same disk, in a folder made if needed.
 
     Its bytes reach the disk before its name does, so that a power cut leaves no empty file.
-
-    Args:
-        path: Path of the finished file.
-        target: Path; its folder is created.
     """
     with open(path, "rb+") as stream:
         os.fsync(stream.fileno())
@@ -196,40 +154,22 @@ class ProgressBar(tqdm):
         if self.disable:
             return
         super().close()
-        done = self.n - self.initial
-        seconds = self.format_dict["elapsed"]
         rest = f" of {self.total - self.initial:,}" if self.total and self.n < self.total else ""
-        if done or rest:
+        if self.n > self.initial or rest:
+            done, seconds = self.n - self.initial, self.format_dict["elapsed"]
             print(f"{self.desc.rstrip(': ')}: {done:,}{rest} in {seconds:.0f} s")
 
 
 def progress_bar(iterable=None, *, total=None, description="", progress=True):
-    """Return a ProgressBar.
-
-    Args:
-        iterable: what to loop over, or None to call `update` by hand.
-        total: int, the number of items where `iterable` has no length.
-        description: str shown before the bar.
-        progress: bool, False for silence.
-    """
+    """Return a tqdm bar over an iterable, or over `total` calls of `update`; silent if asked."""
     return ProgressBar(iterable, total=total, desc=description, disable=not progress, leave=False)
 
 
 def upload(folder):
-    """Copy files of the learner's computer into a folder; a .zip is unpacked there.
+    """Copy files of the learner's computer into a folder of the project: sorted list of new Paths.
 
-    On Colab the browser asks for the files. Elsewhere this only prints where to copy them.
-
-    Introduced in lesson 07.
-
-    Args:
-        folder: where the files go, from the project's folder; made if needed.
-
-    Returns:
-        sorted list of Path, the new files.
-
-    Raises:
-        ValueError: a .zip file cannot be read.
+    On Colab the browser asks for the files, and a .zip is unpacked (ValueError where that cannot be
+    read); elsewhere this only prints where to copy them. Introduced in lesson 09.
     """
     folder = project_root() / folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -238,34 +178,22 @@ def upload(folder):
         return []
     before = set(folder.rglob("*"))
     with contextlib.chdir(folder):  # Colab saves into the working directory
-        _colab_files().upload()
+        _colab("files").upload()
     for path in sorted(set(folder.glob("*.zip")) - before):
-        _unpack(path)
+        try:
+            shutil.unpack_archive(path, folder)  # it leaves out names that lead out of the folder
+        except (shutil.ReadError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path.name} is no whole .zip file; upload it again") from error
+        path.unlink()
     return sorted(path for path in set(folder.rglob("*")) - before if path.is_file())
-
-
-def _unpack(path):
-    """Unpack a .zip file beside itself and delete it."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(path.parent)  # it keeps every name inside the folder
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{path.name} is no whole .zip file ({error}); upload it again") from error
-    path.unlink()
 
 
 def download(path):
     """Download a file, or a folder as one .zip, to the learner's computer.
 
-    On Colab the browser saves it. Elsewhere this only prints where it is.
-
-    Introduced in lesson 07.
-
-    Args:
-        path: a file, or a folder such as outputs/runs/lesson_06, from the project's folder.
-
-    Raises:
-        FileNotFoundError: there is no such file or folder.
+    On Colab the browser saves it; elsewhere this only prints where it is. The path, such as
+    outputs/runs/lesson_08, counts from the project's folder (FileNotFoundError where nothing is).
+    Introduced in lesson 09.
     """
     path = project_root() / path
     if not path.exists():
@@ -275,12 +203,12 @@ def download(path):
         return
     if path.is_dir():
         path = Path(shutil.make_archive(str(path), "zip", path.parent, path.name))
-    _colab_files().download(str(path))
+    _colab("files").download(str(path))
 
 
-def _colab_files():
-    """Return Colab's own module for uploads and downloads, which no package brings."""
-    return importlib.import_module("google.colab.files")
+def _colab(name):
+    """Return a module of google.colab, which no package brings."""
+    return import_module(f"google.colab.{name}")
 
 
 def shorten(text, limit=300):
@@ -290,15 +218,9 @@ def shorten(text, limit=300):
 
 
 def find_musescore():
-    """Return MuseScore's program, by the MUSESCORE variable or its usual names and places.
+    """Return MuseScore's program, by the MUSESCORE variable or its usual names; None without one.
 
-    Returns:
-        str, or None where there is none.
-
-    Raises:
-        FileNotFoundError: MUSESCORE names a program that is not there.
-
-    Introduced in lesson 01.
+    Raises FileNotFoundError where MUSESCORE names no program. Introduced in lesson 01.
     """
     chosen = os.environ.get("MUSESCORE")
     places = [os.path.expanduser(chosen)] if chosen else [*MUSESCORE_NAMES, *MUSESCORE_PLACES]
@@ -309,17 +231,12 @@ def find_musescore():
 
 
 @functools.cache
-def has_fluidsynth():
-    """Return whether pyfluidsynth, its C library and the soundfont can all be found."""
+def find_soundfont():
+    """Return the path of pretty_midi's soundfont; None where FluidSynth cannot play it."""
     try:
         import fluidsynth  # noqa: F401  (raises ImportError when the C library is missing)
     except (ImportError, OSError):
-        return False
-    return find_soundfont() is not None
-
-
-def find_soundfont():
-    """Return the path of pretty_midi's soundfont, found without importing it; None if absent."""
-    package = importlib.util.find_spec("pretty_midi")
+        return None
+    package = util.find_spec("pretty_midi")  # importing it would take a second
     path = package and Path(package.origin).with_name("TimGM6mb.sf2")
     return path if path and path.exists() else None

@@ -33,7 +33,7 @@ def draw_latent(seed, measures=8, metre="4/4"):
     Raises:
         ValueError: an unknown metre, or a length outside 1 to 19,200 steps.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     if metre not in BEATS_PER_MEASURE:
         raise ValueError(f"metre {metre!r} was not learned; choose from {list(BEATS_PER_MEASURE)}")
@@ -55,7 +55,7 @@ def blend(latent_a, latent_b, amount):
     Returns:
         float32 ndarray, shape (beats, 24).
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     angle = np.asarray(amount) * np.pi / 2
     return (np.cos(angle) * latent_a + np.sin(angle) * latent_b).astype(np.float32)
@@ -77,7 +77,7 @@ def morph(latent_a, latent_b, amount, beats_per_measure=4, width=2):
     Returns:
         float32 ndarray, shape (beats, 24), standard normal as both are.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     n_measures = -(-len(latent_a) // beats_per_measure)
     behind = n_measures - 1 - np.arange(len(latent_a)) // beats_per_measure
@@ -111,7 +111,7 @@ def sample(
     Returns:
         note array.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     latent = draw_latent(seed, measures, metre) if latent is None else latent
     notes = sample_latents(generator, latent[None], metre, temperature, ending)[0]
@@ -129,7 +129,7 @@ def sample_many(generator, seeds, measures=8, *, metre="4/4", temperature=1.0, e
     Returns:
         list of note arrays.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     latents, pieces = [draw_latent(seed, measures, metre) for seed in seeds], []
     at_once = max(1, BEATS_AT_ONCE // len(latents[0])) if latents else 1
@@ -183,7 +183,7 @@ def load_run(run_folder):
     """Load the generator of a training run, its averaged weights as last saved.
 
     Args:
-        run_folder: a folder that training made, such as outputs/runs/lesson_06.
+        run_folder: a folder that training made, such as outputs/runs/lesson_08.
 
     Returns:
         Generator, ready for `sample`.
@@ -191,7 +191,7 @@ def load_run(run_folder):
     Raises:
         FileNotFoundError: the folder holds no run.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     from .gan import load_training
 
@@ -249,7 +249,7 @@ def load_generator(folder):
 class Settings:
     """Everything that decides how a sample sounds; two equal records give the same music.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
 
     seed: int = 0
@@ -267,7 +267,7 @@ class Settings:
 def latent_of(settings):
     """Return the latent that the settings describe: float32 ndarray, shape (beats, 24).
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     latent = draw_latent(settings.seed, settings.measures, settings.metre)
     if not settings.amount:
@@ -279,7 +279,7 @@ def latent_of(settings):
 def sample_with(generator, settings):
     """Return the piece, a note array, that a generator writes with these settings.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     return sample(
         generator,
@@ -296,7 +296,7 @@ def file_stem(settings):
     Returns:
         str such as "seed_0003_8_measures".
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     parts = [f"seed_{settings.seed:04d}"]
     if settings.amount:
@@ -315,7 +315,7 @@ def file_stem(settings):
 def export_sample(notes, settings, folder):
     """Write a sample as MIDI, score, sound and picture, all with the seed in the name.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
 
     Args:
         notes: note array.
@@ -343,7 +343,7 @@ def export_sample(notes, settings, folder):
 def write_picture(notes, path, title=""):
     """Write the piano roll of a note array as a PNG file, whole or not at all.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(roll_png(notes, title))

@@ -8,7 +8,11 @@ from pathlib import Path
 from . import callbacks, gan, runs, runtime, windows
 from .config import PRESETS
 from .pianoroll import STEPS_PER_MEASURE
-from .vocabulary import learn_vocabulary
+from .vocabulary import exact_share, learn_vocabulary
+
+# What a generator that goes on from another must share with it.
+NETWORK = ("n_patterns", "max_pairs", "embedding", "units", "pitch_units", "copying",
+           "repeat_flags", "intervals")  # fmt: skip
 
 
 def train(
@@ -16,6 +20,7 @@ def train(
     run_folder,
     config="laptop",
     *,
+    start=None,
     until=None,
     every=10,
     extra=(),
@@ -32,6 +37,8 @@ def train(
         songs: Songs to learn from, such as the training side of a split.
         run_folder: str or Path, such as outputs/runs/mine.
         config: Config, or the name of a preset.
+        start: Generator to go on from (fine-tuning), such as `load_pretrained("piano")`: a new run
+            takes over its vocabulary, its sizes and its weights. None begins from nothing.
         until: int, batch number to stop at; None for the whole run.
         every: int, batches between samples, saves and log entries.
         extra: further Keras callbacks.
@@ -46,9 +53,12 @@ def train(
         ValueError: the folder holds a run of other settings or other songs; an unknown preset; a
             batch that cannot be shared evenly among the devices; no song in 4/4, 2/4 or 2/2.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     config = _preset(config) if isinstance(config, str) else config
+    if start is not None:
+        sizes = {name: getattr(start.config, name) for name in NETWORK}
+        config = dataclasses.replace(config, **sizes)
     runtime.set_seed(config.seed)
     tunes = windows.prepare(songs)
     if not any(tune.metre == "4/4" for tune in tunes):
@@ -56,7 +66,7 @@ def train(
             "the discriminator reads 4/4, and no song is in 4/4, 2/4 or 2/2; add some that are"
         )
     with _scope(strategy, config):
-        model = _open(songs, tunes, Path(run_folder), config)
+        model = _open(songs, tunes, Path(run_folder), config, start)
     total = config.pretraining_steps + config.adversarial_steps
     until = total if until is None else min(until, total)
     sampler = callbacks.SampleWriter(run_folder, every)
@@ -96,7 +106,7 @@ def _scope(strategy, config):
     return strategy.scope()
 
 
-def _open(songs, tunes, folder, config):
+def _open(songs, tunes, folder, config, start=None):
     """Start a run, or load it where the folder holds one of these settings and songs."""
     if (folder / "config.json").is_file():
         found = runs.read_facts(folder)
@@ -110,14 +120,19 @@ def _open(songs, tunes, folder, config):
             )
         if runs.saves(folder):
             return gan.load_training(folder)
-    vocabulary = None
+    vocabulary, facts = None, {"data_hash": songs.hash, "n_tunes": len(tunes)}
     if config.model == "lstmgan":
-        vocabulary = learn_vocabulary((tune.notes for tune in tunes), config.n_patterns)
+        pieces = [tune.notes for tune in tunes]
+        vocabulary = start.vocabulary if start else learn_vocabulary(pieces, config.n_patterns)
+        facts["exact_beats"] = exact_share(pieces, vocabulary)  # warns where they are few
         pairs = config.max_pairs or windows.pairs_needed(tunes, vocabulary)
         config = dataclasses.replace(config, max_pairs=pairs)
-    runs.write_config(folder, config, vocabulary, data_hash=songs.hash, n_tunes=len(tunes))
     model = gan.LSTMGAN(config, vocabulary)
     model.compile()
+    if start is not None:
+        for network in (model.generator, model.ema):
+            network.set_weights(start.get_weights())
+    runs.write_config(folder, config, vocabulary, **facts)
     return model
 
 

@@ -24,6 +24,7 @@ SAME_AS = {  # two measures of the first are written as one of the second, or th
 }  # fmt: skip
 ENOUGH = 0.9  # share of beats: with fewer known ones, music is no longer itself
 PLACES = 1 << np.arange(RESOLUTION)[::-1]  # a pattern as a number: the first step counts most
+QUARTER = int(PLACES[:-1].sum())  # the pattern of a note that fills its beat
 WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -57,7 +58,7 @@ class Vocabulary:
     Raises:
         ValueError: no pattern, or a number that is none.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
 
     def __init__(self, numbers, durations=()):
@@ -81,7 +82,7 @@ class Vocabulary:
         Returns:
             int32 ndarray, shape (beats, pairs of the fullest beat); END fills each row.
 
-        Introduced in lesson 05.
+        Introduced in lesson 06.
         """
         beat, pitch, number = columns(_as_roll(music))
         pattern = np.minimum(np.searchsorted(self.numbers, number), len(self) - 1)
@@ -92,7 +93,7 @@ class Vocabulary:
     def detokenize(self, tokens):
         """Return the note array that tokens, an int array of shape (beats, pairs), stand for.
 
-        Introduced in lesson 05.
+        Introduced in lesson 06.
         """
         return decode(self.to_roll(tokens))
 
@@ -117,13 +118,17 @@ class Vocabulary:
         return notes
 
     def nearest(self, number):
-        """Find the pattern that differs least: ties over the beat kept, then onsets, then cells."""
+        """Find the pattern that differs least: ties over the beat kept, then onsets, then cells.
+
+        Where ties cannot be kept, no end opens: not its own, nor that of the beat before.
+        """
         if number not in self._nearest:  # remembered then, since rare patterns come again
             pattern = (number & PLACES > 0).astype(np.uint8)
+            opens = (self.patterns[:, 0] < pattern[0]) | (self.patterns[:, -1] > pattern[-1])
             edges = (self.patterns != pattern)[:, [0, -1]].sum(axis=1)
             onsets = (_onsets(self.patterns) != _onsets(pattern)).sum(axis=1)
             cells = (self.patterns != pattern).sum(axis=1)
-            self._nearest[number] = int(np.lexsort((cells, onsets, edges))[0])
+            self._nearest[number] = int(np.lexsort((cells, onsets, edges, opens))[0])
         return self._nearest[number]
 
     def exact(self, music):
@@ -146,7 +151,7 @@ class Vocabulary:
         Returns:
             int32 ndarray, shape (beats, max_pairs).
 
-        Introduced in lesson 06.
+        Introduced in lesson 08.
         """
         roll = self.to_roll(outer_voices(self.tokenize(music), max_pairs, self.end))
         tokens = self.tokenize(close_ends(roll))
@@ -164,7 +169,7 @@ class Vocabulary:
 def default_vocabulary():
     """Return the Vocabulary of the piano weights, which knows most music.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     facts = json.loads((WEIGHTS / "piano" / "config.json").read_text())
     return Vocabulary(facts["patterns"], facts["durations"])
@@ -193,7 +198,7 @@ def exact_share(pieces, vocabulary=None):
     Warns:
         UserWarning: less than 90 %.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     vocabulary = vocabulary or default_vocabulary()
     known = np.concatenate([np.zeros(0, bool), *(vocabulary.exact(music) for music in pieces)])
@@ -212,7 +217,8 @@ def learn_vocabulary(pieces, n_patterns=256, least=3):
 
     Args:
         pieces: iterable of note arrays or rolls.
-        n_patterns: int, the most patterns to keep.
+        n_patterns: int, the most patterns to keep; that of a quarter note comes on top where it
+            is not among them, since it can end any tie.
         least: int; patterns and lengths that fewer pieces have are left out, as slips of a pen,
             unless nothing would be left.
 
@@ -222,7 +228,7 @@ def learn_vocabulary(pieces, n_patterns=256, least=3):
     Raises:
         ValueError: the pieces hold no note.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     patterns, spread, durations = Counter(), Counter(), Counter()
     for music in pieces:
@@ -234,7 +240,7 @@ def learn_vocabulary(pieces, n_patterns=256, least=3):
     least = min(least, max(spread.values(), default=0))
     known = [number for number, _ in patterns.most_common() if spread[number] >= least]
     lengths = [length for length, count in durations.items() if count >= least]
-    return Vocabulary(known[:n_patterns], lengths)
+    return Vocabulary([*known[:n_patterns], QUARTER] if known else [], lengths)
 
 
 def columns(roll):
@@ -265,7 +271,7 @@ def close_ends(roll):
     Returns:
         uint8 ndarray, the same shape.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     roll = roll.copy()
     last, first = roll[RESOLUTION - 1 : -1 : RESOLUTION], roll[RESOLUTION::RESOLUTION]

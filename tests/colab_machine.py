@@ -22,23 +22,17 @@ from setuptools import build_meta
 with tarfile.open(build_meta.build_sdist(".")) as sdist:
     sdist.extractall("unpacked", filter="data")
 """
-SITE = {
-    "sitecustomize.py": f"""
+FILES = {
+    "bin/apt-get": "#!/bin/sh\nexit 100\n",
+    "site/sitecustomize.py": f"""
 import sys
 sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in str(finder)]
 sys.path[:] = [path for path in sys.path if path != {str(ROOT)!r}]
 import google.colab
 """,
-    "google/colab/__init__.py": "",
-    "pip/__init__.py": "",
-    "google/colab/drive.py": """
-import os, pathlib
-def mount(place):
-    if "DRIVE" not in os.environ:
-        raise ValueError("mount failed")
-    pathlib.Path(place, "MyDrive").mkdir(parents=True)
-""",
-    "pip/__main__.py": """
+    "site/google/colab/__init__.py": "",
+    "site/pip/__init__.py": "",
+    "site/pip/__main__.py": """
 import os, pathlib, sys, zipfile
 if "WHEEL" not in os.environ:
     sys.exit("fatal: unable to access the repository")
@@ -52,14 +46,7 @@ assert lstmgan_utils.__file__.startswith({site!r}), lstmgan_utils.__file__
 
 
 def build_wheel(folder):
-    """Build the course's wheel as pip does it: from an sdist of what the repository holds.
-
-    Args:
-        folder: Path of an empty folder.
-
-    Returns:
-        Path of the wheel.
-    """
+    """Build the course's wheel in an empty folder as pip does it, from an sdist: its Path."""
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     for name in ("lstmgan_utils", "data_sample"):
@@ -73,24 +60,11 @@ def build_wheel(folder):
 
 
 def make_machine(folder, lesson, parameters):
-    """Make a fresh machine that holds one lesson and nothing else.
-
-    Args:
-        folder: Path of an empty folder.
-        lesson: str, such as "00_start_here".
-        parameters: dict of parameter overrides.
-
-    Returns:
-        Path of the folder where the lesson stands, as `/content` on Colab.
-    """
-    for name, source in SITE.items():
-        path = folder / "site" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(source, encoding="utf-8")
-    apt = folder / "bin" / "apt-get"
-    apt.parent.mkdir()
-    apt.write_text("#!/bin/sh\nexit 100\n")
-    apt.chmod(0o755)
+    """Make an empty folder a machine with one lesson: Path of what is `/content` on Colab."""
+    for name, source in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(source, encoding="utf-8")
+    (folder / "bin" / "apt-get").chmod(0o755)
     notebook = read_lesson(NOTEBOOKS / f"{lesson}.ipynb")
     inject_parameters(notebook, parameters)
     notebook.cells.append(nbformat.v4.new_code_cell(OURS.format(site=str(folder / "site"))))
@@ -101,15 +75,9 @@ def make_machine(folder, lesson, parameters):
 
 @contextlib.contextmanager
 def on_machine(folder, **environment):
-    """Let the kernels that start meanwhile believe that they are on this machine.
-
-    Args:
-        folder: Path that `make_machine` filled.
-        **environment: WHEEL, the course can be fetched; DRIVE, the learner allows the Drive.
-    """
+    """Let kernels that start meanwhile run on this machine; WHEEL is the course's, if in reach."""
     path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
     with pytest.MonkeyPatch.context() as patch:
-        environment |= {"PYTHONPATH": folder / "site", "PATH": path}
-        for name, value in environment.items():
+        for name, value in {"PYTHONPATH": folder / "site", "PATH": path, **environment}.items():
             patch.setenv(name, str(value))
         yield

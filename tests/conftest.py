@@ -1,6 +1,7 @@
 """Settings and fixtures that all tests share."""
 
 import os
+import shutil
 from pathlib import Path
 
 # Read by TensorFlow and matplotlib when they are first imported, in this process or a kernel.
@@ -18,6 +19,14 @@ def pytest_runtest_setup():
     runtime.set_seed(0)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the tests that need a browser, so that `-m "not browser"` leaves them out."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
 def pytest_generate_tests(metafunc):
     """Run a test that asks for `lesson` once for every notebook."""
     if "lesson" in metafunc.fixturenames:
@@ -27,19 +36,23 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="module")
 def notebook(lesson):
-    """Give the lesson as a NotebookNode; tests read it and leave it as it is."""
+    """The lesson as a NotebookNode; tests read it and leave it as it is."""
     return read_lesson(lesson)
 
 
 @pytest.fixture(scope="module")
 def chromium():
     """A headless browser; tests that ask for it are skipped where there is none."""
-    from jupyter_browser import CHROMIUM, open_chromium
-
-    if CHROMIUM is None:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
         pytest.skip("no Chromium on this machine")
-    with open_chromium() as browser:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +65,11 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture
 def panel(run):
-    """The resampling panel of lesson 07 in a browser, scrolled into view."""
+    """The resampling panel in a browser, scrolled into view."""
+    from jupyter_browser import PANEL
+
     name, page, _ = run
-    if name != "07_resample":
-        pytest.skip("the panel is in lesson 07")
+    if name != PANEL:
+        pytest.skip(f"the panel is in {PANEL}")
     page.locator(".resampling-panel").first.scroll_into_view_if_needed()
     return page

@@ -9,26 +9,30 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import nbformat
 
-from tools.lessons import NOTEBOOKS, ROOT
+from tools.lessons import NOTEBOOKS, ROOT, lesson_paths
 from tools.run_notebooks import inject_parameters
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+def lesson_with(text):
+    """Return the name of the first lesson that holds a text."""
+    return next(path.stem for path in lesson_paths() if text in path.read_text(encoding="utf-8"))
+
+
+PANEL = lesson_with("resampling_panel(")  # the lesson that shows the panel
 LESSONS = {  # those that a browser runs whole, with smoke parameters
-    "00_start_here": {"SEEDS": [0, 1], "MEASURES": 4},
-    "07_resample": {"MEASURES": 8, "LONG_MEASURES": 16},
+    lesson_paths()[0].stem: {"SEEDS": [0, 1], "MEASURES": 4},
+    PANEL: {"MEASURES": 8, "LONG_MEASURES": 16},
 }
-# All cells in the DOM, also those off the screen; no pop-ups.
-SETTINGS = {
-    "@jupyterlab/notebook-extension/tracker": '{"windowingMode": "none"}',
-    "@jupyterlab/apputils-extension/notification": (
-        '{"fetchNews": "false", "checkForUpdates": false}'
-    ),
+SETTINGS = {  # all cells in the DOM, also those off the screen; no pop-ups
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 KERNEL = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 CELLS = "jupyterapp.shell.currentWidget.content.widgets.filter((c) => c.model.type === 'code')"
@@ -41,16 +45,7 @@ INTERRUPT = "jupyterapp.commands.execute('notebook:interrupt-kernel')"
 
 
 def make_project(root, lessons, last=None):
-    """Make a project folder of its own: lessons with smoke parameters, no outputs yet.
-
-    Args:
-        root: Path of an empty folder.
-        lessons: dict of lesson name to dict of parameter overrides.
-        last: dict of lesson name to the source of one more cell, or None.
-
-    Returns:
-        Path, `root`.
-    """
+    """Make an empty folder a project: lessons with parameters, some with a last cell of ours."""
     (root / "pyproject.toml").touch()  # project_root() stops here
     (root / "notebooks").mkdir()
     shutil.copytree(ROOT / "docs", root / "docs")  # the badge
@@ -64,81 +59,50 @@ def make_project(root, lessons, last=None):
 
 
 def make_home(home, kernel=sys.executable):
-    """Write settings, and the one kernel that lessons run in.
-
-    Args:
-        home: Path of an empty folder for all that Jupyter keeps.
-        kernel: str, the Python of the kernel.
-    """
-    for name, text in SETTINGS.items():
-        path = home / "settings" / f"{name}.jupyterlab-settings"
+    """Write into an empty folder Jupyter's settings, and the one kernel that lessons run in."""
+    for name, values in SETTINGS.items():
+        path = home / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(json.dumps(values))
     command = [str(kernel), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    spec = home / "data" / "kernels" / "python3" / "kernel.json"
+    spec = home / "data/kernels/python3/kernel.json"
     spec.parent.mkdir(parents=True)
     spec.write_text(json.dumps({"argv": command, "display_name": "Python 3", "language": "python"}))
 
 
 def environment(home):
-    """Environment with this package on the path and all of Jupyter's folders under `home`."""
-    folders = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-    }
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    own = {name: str(home / folder) for name, folder in folders.items()}
-    own |= {"PYTHONPATH": path, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    own["JUPYTER_PREFER_ENV_PATH"] = "0"  # the kernel of make_home before the server's own
-    return {k: v for k, v in os.environ.items() if k != "MPLBACKEND"} | own
+    """Return an environment with this package in reach and Jupyter's folders under `home`."""
+    own = {f"JUPYTER_{name.upper()}_DIR": home / name for name in ("config", "data", "runtime")}
+    own |= {f"JUPYTERLAB_{n.upper()}_DIR": home / n for n in ("settings", "workspaces")}
+    own |= {"PYTHONPATH": ROOT, "PYDEVD_DISABLE_FILE_VALIDATION": 1}
+    own["JUPYTER_PREFER_ENV_PATH"] = 0  # the kernel of make_home before the server's own
+    kept = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    return kept | {name: str(value) for name, value in own.items()}
 
 
 def lab_command(python, port, folder, **more):
-    """The command line of a JupyterLab without password or open browser.
-
-    Args:
-        python: str or Path, the Python that has JupyterLab.
-        port: int.
-        folder: Path, what it serves.
-        **more: options of LabApp.
-    """
-    options = {
-        "ServerApp.ip": "127.0.0.1",
-        "ServerApp.port": port,
-        "ServerApp.port_retries": 0,
-        "ServerApp.root_dir": folder,
-        "ServerApp.password": "",
-        "IdentityProvider.token": "",
-        "LabApp.expose_app_in_browser": True,
-    }
-    options |= {f"LabApp.{name}": value for name, value in more.items()}
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    return [str(python), "-m", "jupyterlab", "--no-browser", "--allow-root", *flags]
+    """Return the command line of a JupyterLab without password; `more` are options of LabApp."""
+    server = {"ip": "127.0.0.1", "port": port, "port_retries": 0, "root_dir": folder}
+    flags = [f"--ServerApp.{name}={value}" for name, value in {**server, "password": ""}.items()]
+    more |= {"expose_app_in_browser": True}
+    flags += [f"--LabApp.{name}={value}" for name, value in more.items()]
+    start = [str(python), "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    return [*start, "--IdentityProvider.token=", *flags]
 
 
 @contextlib.contextmanager
 def served(command, home, page="api"):
-    """Run a server for the length of a block.
+    """Run a server for the length of a block, and yield its address.
 
-    Args:
-        command: function of a port number that gives a command line.
-        home: Path of the folder that `make_home` has filled.
-        page: str, what to ask for to learn that the server is up.
-
-    Yields:
-        str, its address.
+    `command` makes a command line of a port; `make_home` filled `home`; `page` tells that it is up.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address, log = f"http://127.0.0.1:{port}", home / "server.log"
     with log.open("w") as file:
-        server = subprocess.Popen(
-            command(port), env=environment(home), stdout=file, stderr=file, start_new_session=True
-        )
+        how = {"stdout": file, "stderr": file, "start_new_session": True}
+        server = subprocess.Popen(command(port), env=environment(home), **how)
         try:
             wait_until_up(f"{address}/{page}", log)
             yield address
@@ -147,29 +111,12 @@ def served(command, home, page="api"):
             server.wait(timeout=30)
 
 
-def wait_until_up(address, log, seconds=120):
-    """Wait for a server's first answer."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            urlopen(address, timeout=seconds)
-            return
-        except URLError:
-            time.sleep(0.3)
+def wait_until_up(address, log, tries=400):
+    for _ in range(tries):
+        with contextlib.suppress(URLError):
+            return urlopen(address, timeout=120)
+        time.sleep(0.3)
     raise TimeoutError(f"no server at {address}:\n{log.read_text()[-2000:]}")
-
-
-@contextlib.contextmanager
-def open_chromium():
-    """A headless browser for the length of a block."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
 
 
 def open_page(browser):
@@ -184,9 +131,9 @@ def open_page(browser):
 def open_lesson(browser, address, name):
     """Open a lesson in JupyterLab and wait for its kernel: (page, set of hosts asked)."""
     page, hosts = open_page(browser)
-    page.goto(f"{address}/lab/tree/notebooks/{name}.ipynb?reset", timeout=120_000)
-    page.wait_for_selector(".jp-Notebook", timeout=120_000)
-    page.wait_for_function(KERNEL, timeout=120_000)
+    page.goto(f"{address}/lab/tree/notebooks/{name}.ipynb?reset")
+    page.wait_for_selector(".jp-Notebook")
+    page.wait_for_function(KERNEL)
     return page, hosts
 
 
@@ -196,17 +143,7 @@ def errors_of(page):
 
 
 def run_all(browser, address, name, picture=None):
-    """Open a lesson and run it to its end or its first error.
-
-    Args:
-        browser: from `open_chromium`.
-        address: str, of a JupyterLab.
-        name: str, of the lesson.
-        picture: Path of a screenshot to make, or None.
-
-    Returns:
-        (page, set of hosts asked).
-    """
+    """Open a lesson and run it to its end, without an error: (page, set of hosts asked)."""
     page, hosts = open_lesson(browser, address, name)
     page.evaluate(RUN_ALL)
     page.wait_for_function(DONE, timeout=480_000, polling=500)
@@ -248,33 +185,21 @@ FOCUSED = r"""() => { const focus = document.activeElement;
   const part = focus.closest(".roll-player") && "player-" + focus.className;
   return own?.className.match(/\b(setting|button|pick)-[a-z-]+$/i)?.[0] ?? part ?? ""; }"""
 KEYS = {  # each is reached by Tab and brings another take
-    "setting-seed": "ArrowUp+Enter",
-    "button-dice": "Enter",
-    "button-local-latent": " ",
-    "button-global-latent": "Enter",
-    "setting-other-seed": "ArrowUp+Enter",
-    "setting-amount": "ArrowRight",
-    "setting-walk": " ",
-    "setting-measures": "ArrowRight",
-    "setting-temperature": "ArrowLeft",
-    "setting-tempo": "Home",
-    "setting-transpose": "End",
-    "setting-program": "ArrowDown",
-    "button-resample": "Enter",
-    "pick-A": "ArrowDown",
-    "button-A": "Enter",
-    "pick-B": "ArrowDown",
-    "button-B": "Enter",
-}
-OTHER_STOPS = ["setting-weights", "button-play", "button-export", "button-score"]
-OTHER_STOPS += ["player-play", "player-loop", "player-scroll"]
+    "setting-seed": "ArrowUp+Enter", "setting-other-seed": "ArrowUp+Enter",
+    "setting-amount": "ArrowRight", "setting-walk": " ", "setting-measures": "ArrowRight",
+    "setting-temperature": "ArrowLeft", "setting-tempo": "Home", "setting-transpose": "End",
+    "setting-program": "ArrowDown", "pick-A": "ArrowDown", "pick-B": "ArrowDown",
+    "button-dice": "Enter", "button-local-latent": " ", "button-global-latent": "Enter",
+    "button-resample": "Enter", "button-A": "Enter", "button-B": "Enter",
+}  # fmt: skip
+OTHER_STOPS = {"setting-weights", "button-play", "button-export", "button-score",
+               "player-play", "player-loop", "player-scroll"}  # fmt: skip
 
 
 def press_through(page):
-    """Go through the panel by Tab and press a key on each control: the names of the stops.
+    """Reach every control of the panel by Tab; a key on each of `KEYS` has to bring a take.
 
-    Every control of `KEYS` has to bring a take; "b", which JupyterLab takes for a new cell, has to
-    do nothing.
+    Buttons are also pressed "b", which JupyterLab takes for a new cell.
     """
 
     def press():
@@ -282,12 +207,41 @@ def press_through(page):
             page.keyboard.press(key)
 
     page.focus(".resampling-panel .setting-seed input")
-    stops = []
+    stops = set()
     while name := page.evaluate(FOCUSED):
         if name in KEYS and name not in stops:
             next_take(page, press)
             if name.startswith("button"):
                 page.keyboard.press("b")
-        stops.append(name)
+        stops.add(name)
         page.keyboard.press("Tab")
-    return stops
+    assert stops == OTHER_STOPS.union(KEYS)
+    clock = page.locator(".resampling-panel .time").first.inner_text()
+    assert "of 9" in clock and "/ 0:5" in clock  # 9 measures at tempo 40 last 54 s
+
+
+def check_drawn_and_playing(run, picture):
+    """Check that a lesson's first player moves, lights notes and stops, and that all is local."""
+    _, page, hosts = run
+    assert page.locator(".jp-OutputArea-output:has-text('Error displaying widget')").count() == 0
+    player = page.locator(".roll-player").first
+    before = roll(player)
+    button = start_playing(page, ".roll-player")
+    assert roll(player) != before
+    page.screenshot(path=picture)
+    button.click()
+    assert player.locator("audio").evaluate("(audio) => audio.paused")
+    assert "127.0.0.1" in hosts and hosts <= {"127.0.0.1", None, ""}
+
+
+def export_and_engrave(page, folder, suffix):
+    """Export a take, download one of its files, show its score: Path of that file in `folder`."""
+    page.click(".button-export")
+    page.wait_for_selector(".resampling-panel :text('saved in generated')", timeout=60_000)
+    with page.expect_download() as download:
+        page.click(f".resampling-panel a[download$='{suffix}']")
+    path = folder / download.value.suggested_filename
+    assert Path(download.value.path()).read_bytes() == path.read_bytes()
+    page.click(".button-score")
+    page.wait_for_selector(".resampling-panel img[alt^='Score of']")
+    return path

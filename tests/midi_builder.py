@@ -51,47 +51,37 @@ def tune(path, rows=None, program=0):
     return path
 
 
-def mxl(path, xml, container=None, names=("score.xml",), extra=()):
+def mxl(path, xml, container=None, extra=()):
     """Write an MXL; `container` replaces the usual one, "" leaves it out; extra: (name, data)."""
+    container = CONTAINER.format("score.xml") if container is None else container
+    members = [("META-INF/container.xml", container)] if container else []
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in extra:
+        for name, data in (*extra, *members, ("score.xml", xml)):
             archive.writestr(name, data)
-        container = CONTAINER.format(names[0]) if container is None else container
-        if container:
-            archive.writestr("META-INF/container.xml", container)
-        for name in names:
-            archive.writestr(name, xml)
     return path
 
 
 def part_entry(number, program, name="Music", channel=1):
     """Write one entry of a part list."""
-    return (
-        f'<score-part id="P{number}"><part-name>{name}</part-name>'
-        f'<score-instrument id="P{number}-I1"><instrument-name>{name}</instrument-name>'
-        f'</score-instrument><midi-instrument id="P{number}-I1"><midi-channel>{channel}'
-        f"</midi-channel><midi-program>{program + 1}</midi-program></midi-instrument></score-part>"
-    )
+    i = f"P{number}-I1"
+    return (f'<score-part id="P{number}"><part-name>{name}</part-name><score-instrument id="{i}">'
+            f"<instrument-name>{name}</instrument-name></score-instrument>"
+            f'<midi-instrument id="{i}"><midi-channel>{channel}</midi-channel><midi-program>'
+            f"{program + 1}</midi-program></midi-instrument></score-part>")  # fmt: skip
 
 
 def measures(n=8, note="<pitch><step>C</step><octave>4</octave></pitch>", head=""):
     """Write measures of four quarter notes."""
     quarter = f"<note>{note}<duration>1</duration><type>quarter</type></note>"
-    attributes = (
-        "<attributes><divisions>1</divisions><time><beats>4</beats><beat-type>4</beat-type></time>"
-        "</attributes>"
-    )
-    return "".join(
-        f'<measure number="{i + 1}">{"" if i else attributes}{head}{quarter * 4}</measure>'
-        for i in range(n)
-    )
+    start = ("<attributes><divisions>1</divisions><time><beats>4</beats><beat-type>4</beat-type>"
+             "</time></attributes>")  # fmt: skip
+    return "".join(f'<measure number="{i + 1}">{"" if i else start}{head}{quarter * 4}</measure>'
+                   for i in range(n))  # fmt: skip
 
 
 def score(*parts):
     """Write a whole score out of (program, measures text) pairs, or (program, text, name)."""
     entries = "".join(part_entry(n, p[0], *p[2:]) for n, p in enumerate(parts, 1))
     bodies = "".join(f'<part id="P{n}">{p[1]}</part>' for n, p in enumerate(parts, 1))
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?><score-partwise version="4.0">'
-        f"<part-list>{entries}</part-list>{bodies}</score-partwise>"
-    )
+    return ('<?xml version="1.0" encoding="UTF-8"?><score-partwise version="4.0">'
+            f"<part-list>{entries}</part-list>{bodies}</score-partwise>")  # fmt: skip

@@ -1,28 +1,31 @@
-"""The game: losses by hand, each player learns alone, and one bar can be learned by heart."""
+"""The GAN: losses by hand, each network learns alone, and one bar can be learned by heart."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from fixtures_learning import TINY, moved, tiny_tunes, tiny_vocabulary
+from fixtures_learning import TINY, moved, tiny_generator, tiny_tunes, tiny_vocabulary
 
 from lstmgan_utils import gan
 from lstmgan_utils.config import PRESETS
 from lstmgan_utils.corpus import from_arrays
+from lstmgan_utils.generator import choose
 from lstmgan_utils.pianoroll import note_array
-from lstmgan_utils.vocabulary import cut_beats, learn_vocabulary
+from lstmgan_utils.vocabulary import learn_vocabulary
 from lstmgan_utils.windows import prepare, training_batches
+
+SHORT = dataclasses.replace(TINY, measures=1, pretraining_beats=8)
 
 
 @pytest.fixture(scope="module")
 def batch():
-    return next(iter(training_batches(tiny_tunes(), tiny_vocabulary(), TINY)))
+    return next(iter(training_batches(tiny_tunes(), tiny_vocabulary(), SHORT)))
 
 
 def tiny_gan(**changes):
-    """Build and compile a tiny game that skips the warm-up."""
-    config = dataclasses.replace(TINY, **{"warm_up_steps": 0, **changes})
+    """Build and compile a tiny GAN that skips pretraining: LSTMGAN."""
+    config = dataclasses.replace(SHORT, **{"pretraining_steps": 0, **changes})
     model = gan.LSTMGAN(config, tiny_vocabulary())
     model.compile()
     return model
@@ -48,7 +51,7 @@ def test_the_score_is_the_log_odds_of_real():
     assert gan.real_score(logits).numpy() == near(np.array([2, -3]))
 
 
-def test_cross_entropy_by_hand():
+def test_cross_entropy_losses_by_hand():
     real, fake = tf.math.log([3.0, 1.0]), tf.math.log([1.0, 1 / 3])
     d_loss, g_loss = floats(*gan.cross_entropy_losses(real, fake))
     assert d_loss == near((np.log(4 / 3) + np.log(2)) / 2)  # the odds say 3/4, 1/2; 1/2, 1/4
@@ -70,52 +73,61 @@ def test_the_penalty_of_a_linear_score_is_its_squared_norm():
     assert float(penalty) == near((weights**2).sum(), rel=1e-4)
 
 
-def test_the_likelihood_is_the_surprise_at_the_true_words_alone():
-    scores = np.zeros((2, 3, 4), "float32")
-    scores[0, 1] = np.log([1, 2, 3, 4])
-    words = tf.constant([[0, 3, -1], [2, -1, -1]])
-    expected = (2 * np.log(4) + np.log(10 / 4)) / 3
-    assert float(gan.likelihood_loss(tf.constant(scores), words)) == near(expected)
-    scores[0, 2], scores[1, 1:] = 50, -50 * np.eye(4)[:2]
-    assert float(gan.likelihood_loss(tf.constant(scores), words)) == near(expected)
+def test_the_cross_entropy_of_decisions_by_hand():
+    """Two patterns; pitch 60 in the second of them, then END, which has no pattern."""
+    decisions = {
+        "token": tf.constant([60 * 2 + 1, 128 * 2]),
+        "pitch_logits": tf.zeros((2, 129)),
+        "pattern_logits": tf.constant([[0.0, np.log(3.0)], [5.0, 0.0]], tf.float32),
+    }
+    expected = 2 * np.log(129) - np.log(3 / 4)
+    assert float(gan.decision_cross_entropy(decisions, end=128 * 2)) == near(expected)
 
 
-def test_the_song_cost_is_the_divergence_above_the_free_bits():
-    mean, log_variance = np.zeros((2, 24), "float32"), np.zeros((2, 24), "float32")
-    assert float(gan.song_cost(mean, log_variance, 0.1)) == near(2.4)
-    mean[:, 0], log_variance[:, 1] = 2, np.log(4)
-    expected = 0.5 * 4 + 0.5 * (4 - 1 - np.log(4))
-    assert float(gan.song_cost(mean, log_variance, 0.0)) == near(expected)
+def test_cross_entropy_is_counted_a_beat_of_music(batch):
+    """A generator without weights finds every choice that is allowed as likely."""
+    model, (_, tokens, before, metres, lengths) = tiny_gan(), batch
+    model.generator.set_weights([np.zeros_like(w) for w in model.generator.get_weights()])
+    end, n_patterns = tiny_vocabulary().end, len(tiny_vocabulary())
+    one = tf.constant([[[60 * n_patterns, end, end, end]]] * len(tokens))
+    before = tf.fill(before.shape, -1)
+    expected = np.log(129) + np.log(n_patterns) + np.log(68)  # 61 to 127, or END
+    music = one, before, metres, lengths
+    assert float(model.cross_entropy(*music)) == near(expected)
+    longer = tf.pad(one, [[0, 0], [0, 3], [0, 0]], constant_values=-1)  # nothing follows
+    assert float(model.cross_entropy(longer, *music[1:])) == near(expected)
 
 
 # Steps
 
 
-@pytest.mark.parametrize("player, rate", [("generator", "g"), ("discriminator", "d")])
-def test_a_player_at_rate_zero_stands_still_while_the_other_moves(batch, player, rate):
+@pytest.mark.parametrize("network, rate", [("generator", "g"), ("discriminator", "d")])
+def test_a_network_at_rate_zero_stands_still_while_the_other_moves(batch, network, rate):
     model = tiny_gan(**{f"{rate}_learning_rate": 0.0})
-    other = model.discriminator if player == "generator" else model.generator
+    other = model.discriminator if network == "generator" else model.generator
     before = model.generator.get_weights(), model.discriminator.get_weights()
     model.train_step(batch)
-    still, moving = before if player == "generator" else before[::-1]
-    assert moved(getattr(model, player), still) == 0
+    still, moving = before if network == "generator" else before[::-1]
+    assert moved(getattr(model, network), still) == 0
     assert moved(other, moving) > len(moving) / 2
 
 
-def test_the_warm_up_leaves_the_discriminator_alone(batch):
-    model = tiny_gan(warm_up_steps=4)
+def test_pretraining_leaves_the_discriminator_alone(batch):
+    model = tiny_gan(pretraining_steps=4)
     before = model.generator.get_weights(), model.discriminator.get_weights()
     logs = model.train_step(batch)
-    assert set(logs) == {"surprise", "song_cost", "generator_gradient"}
-    assert moved(model.generator, before[0]) and not moved(model.discriminator, before[1])
+    assert set(logs) == {"cross_entropy", "generator_gradient"}
+    assert moved(model.generator, before[0]) == len(before[0])
+    assert not moved(model.discriminator, before[1])
+    assert model.train_step(batch)["cross_entropy"] < logs["cross_entropy"]
 
 
-def test_each_player_gets_better_against_one_who_stands_still(batch):
+def test_each_network_gets_better_against_one_that_stands_still(batch):
     model = tiny_gan(penalty=0.0, likelihood_weight=0.0, g_learning_rate=0.0, d_learning_rate=1e-2)
     step = tf.function(model.train_step)
     d_losses = [float(step(batch)["d_loss"]) for _ in range(20)]
     assert np.mean(d_losses[-5:]) < 0.3 * np.mean(d_losses[:5])
-    # A judge that can tell the two apart is one that the generator can learn from.
+    # What can tell the two apart is what the generator can learn from.
     model.g_optimizer.learning_rate, model.d_optimizer.learning_rate = 1e-2, 0.0
     g_losses = [float(step(batch)["g_loss"]) for _ in range(40)]
     assert np.mean(g_losses[-5:]) < 0.7 * np.mean(g_losses[:5])
@@ -144,49 +156,74 @@ def test_noise_depends_on_seed_batch_number_and_purpose_alone():
     assert len({d.numpy().tobytes() for d in draws}) == 4
 
 
-def test_the_average_follows_the_generator(batch):
-    model = tiny_gan(average_decay=0.5)
-    start = model.average.get_weights()
+def test_the_exponential_moving_average_follows_the_generator(batch):
+    model = tiny_gan(ema_decay=0.5, pretraining_steps=1)
+    start = model.ema.get_weights()
     assert not moved(model.generator, start)
     model.n_batches.assign(100)
     model.train_step(batch)
     for slow, fast, old in zip(
-        model.average.get_weights(), model.generator.get_weights(), start, strict=True
+        model.ema.get_weights(), model.generator.get_weights(), start, strict=True
     ):
         assert np.allclose(slow, (fast + old) / 2, atol=1e-6)
 
 
+def test_a_long_piece_is_scored_with_gradients_as_it_was_sampled():
+    """200 beats: memory restarts with each section, and the second of two looks back."""
+    player, found = tiny_generator(), {}
+    model = gan.LSTMGAN(player.config, player.vocabulary)
+    model.generator.set_weights(player.get_weights())
+    score_along = model.generator.score_along
+    model.generator.score_along = lambda *a: found.setdefault("decisions", score_along(*a))
+    values = np.random.default_rng(0).standard_normal((2, 200, 24)).astype("float32")
+    tokens = tf.ensure_shape(model.generator.generate(values, ending=False), (2, 200, 4))
+    for roll, row in zip(model.rolls_of(tokens).numpy(), tokens, strict=True):
+        assert np.array_equal(roll, model.vocabulary.to_roll(row))
+    decisions, late = found["decisions"], ((0, 0), (0, 56), (0, 0))
+    section, beat = np.divmod(decisions["beat"].numpy(), 64)
+    piece, beat = section // 4, section % 4 * 64 + beat
+    slot = (np.pad(tokens, late)[piece, beat] <= decisions["last"].numpy()[:, None]).sum(axis=1)
+    value = np.pad(values, late)[piece, beat]
+    pitch, pattern = (
+        choose(decisions[f"{name}_logits"], value[np.arange(len(slot)), 2 * slot + k]).numpy()
+        for k, name in enumerate(("pitch", "pattern"))
+    )
+    chosen = np.minimum(pitch * len(model.vocabulary) + pattern, model.generator.end)
+    same = (chosen == decisions["token"].numpy())[beat < 200]
+    assert same[beat[beat < 200] != 127].all()  # where a piece of a medley ends, notes are cut
+
+
 def test_phases_follow_the_batch_number():
-    model = tiny_gan(warm_up_steps=4)
-    assert [model.phase_of(n) for n in (0, 3, 4)] == ["warm-up", "warm-up", "adversarial"]
+    model = tiny_gan(pretraining_steps=4)
+    phases = ["pretraining", "pretraining", "adversarial"]
+    assert [model.phase_of(number) for number in (0, 3, 4)] == phases
     assert gan.LSTMGAN(dataclasses.replace(TINY, model="first_try")).phase == "adversarial"
     with pytest.raises(ValueError, match="'encore'"):
         model.enter("encore")
 
 
 def test_the_first_try_learns_from_rolls_alone(batch):
-    config = dataclasses.replace(PRESETS["first_try"], measures=2, units=8, filters=(4, 4, 4, 4))
+    config = dataclasses.replace(PRESETS["first_try"], measures=1, units=8, filters=(4, 4, 4, 4))
     model = gan.LSTMGAN(config)
     model.compile()
     before = model.generator.get_weights()
     logs = model.train_step(batch[0])
-    assert {"d_loss", "g_loss", "fill"} < set(logs) and "surprise" not in logs
+    assert {"d_loss", "g_loss", "fill"} < set(logs) and "cross_entropy" not in logs
     assert moved(model.generator, before)
 
 
 def test_it_learns_one_bar_by_heart():
-    bar = [(0, 24, 60), (24, 12, 62), (36, 12, 64), (48, 24, 65), (72, 12, 67), (84, 12, 69)]
+    bar = [(0, 24, 60), (24, 12, 62), (36, 12, 64), (48, 36, 48), (48, 24, 65), (84, 12, 69)]
     tunes = prepare(from_arrays([note_array(bar)]))
-    vocabulary, _ = learn_vocabulary(cut_beats(tune.notes) for tune in tunes)
+    vocabulary = learn_vocabulary(tune.notes for tune in tunes)
     config = dataclasses.replace(
-        TINY, warm_up_steps=60, warm_up_beats=4, warm_up_learning_rate=0.03, units=32
+        TINY, pretraining_steps=60, pretraining_beats=4, pretraining_rate=0.03, units=32
     )
     model = gan.LSTMGAN(config, vocabulary)
     model.compile()
-    losses = []
     step = tf.function(model.train_step)
-    for data in training_batches(tunes, vocabulary, config).take(60):
-        losses.append(float(step(data)["surprise"]))
-    assert losses[0] > 1.2 and np.mean(losses[-10:]) < 0.05  # of log 5 = 1.6 nats for a guess
-    played = model.generator.play_words(np.zeros((1, 4, 24), "float32"), temperature=0)
-    assert np.array_equal(vocabulary.paint(played[0]), cut_beats(tunes[0].notes).reshape(-1, 128))
+    data = training_batches(tunes, vocabulary, config).take(60)
+    losses = [float(step(one)["cross_entropy"]) for one in data]
+    assert losses[0] > 5 and np.mean(losses[-10:]) < 0.1  # log 129 = 4.9 nats a pitch at first
+    sampled = model.generator.generate(np.zeros((1, 4, 24), "float32"), temperature=0).numpy()
+    assert vocabulary.detokenize(sampled[0]).tolist() == tunes[0].notes.tolist()

@@ -13,7 +13,7 @@ from lstmgan_utils.config import PRESETS, Config
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Save an untrained game with weights that are no initial values: (model, folder)."""
+    """Save an untrained GAN with weights that are no initial values: (model, folder)."""
     folder = tmp_path_factory.mktemp("runs") / "a"
     model = gan.LSTMGAN(TINY, tiny_vocabulary())
     model.compile()
@@ -28,7 +28,7 @@ def run(tmp_path_factory):
 
 def state(model):
     """List all that decides how training goes on: networks, average, count and optimizers."""
-    optimizers = model.g_optimizer, model.d_optimizer, model.warm_up_optimizer
+    optimizers = model.g_optimizer, model.d_optimizer, model.pretraining_optimizer
     return model.get_weights() + [v.numpy() for o in optimizers for v in o.variables]
 
 
@@ -36,28 +36,37 @@ def test_a_loaded_run_is_the_saved_one(run):
     model, folder = run
     loaded = gan.load_training(folder)
     assert loaded.config == model.config and int(loaded.n_batches) == 30
-    assert np.array_equal(loaded.vocabulary.tiles, model.vocabulary.tiles)
+    for name in ("patterns", "durations"):
+        found, saved = getattr(loaded.vocabulary, name), getattr(model.vocabulary, name)
+        assert np.array_equal(found, saved) and len(saved)
     for saved, found in zip(state(model), state(loaded), strict=True):
         assert np.array_equal(saved, found)
     latent = np.random.default_rng(1).standard_normal((2, 8, 24)).astype("float32")
-    assert np.array_equal(loaded.generator(latent), model.generator(latent))
+    assert np.array_equal(loaded.generator.generate(latent), model.generator.generate(latent))
     rolls = np.random.default_rng(2).random((2, 192, 128)).astype("float32")
     assert np.array_equal(loaded.discriminator(rolls), model.discriminator(rolls))
 
 
 def test_facts_are_kept_beside_the_settings(tmp_path):
-    runs.write_config(tmp_path, TINY, data_hash="cafe")
+    first_try = PRESETS["first_try"]
+    runs.write_config(tmp_path, first_try, data_hash="cafe")
     facts = runs.read_facts(tmp_path)
     assert facts["data_hash"] == "cafe" and facts["versions"]["numpy"] == np.__version__
-    assert runs.read_config(tmp_path) == (TINY, None)
+    assert runs.read_config(tmp_path) == (first_try, None)
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} holds no config.json"):
         gan.load_training(tmp_path)
     runs.write_config(tmp_path, TINY, tiny_vocabulary())
-    with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} holds no save yet"):
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} holds no such save"):
         gan.load_training(tmp_path)
+
+
+def test_a_save_is_chosen_by_its_number(run):
+    assert int(gan.load_training(run[1], 30).n_batches) == 30
+    with pytest.raises(FileNotFoundError, match=r"no such save; it has \[30\]"):
+        gan.load_training(run[1], 20)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 5000, -100])
@@ -77,12 +86,23 @@ def test_weights_of_another_configuration_are_refused(run):
         runs.read_weights(other, runs.saves(folder)[-1][1])
 
 
-@pytest.mark.parametrize("name", ["config.json", "vocabulary.npz"])
-@pytest.mark.parametrize("content", [b"", b"{}", b"half"])
-def test_damaged_settings_are_named(tmp_path, name, content):
+@pytest.mark.parametrize("content", [b"", b"{}", b"half", b"[]"])
+def test_damaged_settings_are_named(tmp_path, content):
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(ValueError, match="config.json"):
+        runs.read_config(tmp_path)
+
+
+@pytest.mark.parametrize("patterns", [None, [], [0], ["x"], "x", {}, [2**80]])
+def test_a_damaged_vocabulary_is_named(tmp_path, patterns):
     runs.write_config(tmp_path, TINY, tiny_vocabulary())
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=name):
+    facts = json.loads((tmp_path / "config.json").read_text())
+    assert facts["patterns"] == tiny_vocabulary().numbers.tolist()
+    facts["patterns"] = patterns
+    if patterns is None:
+        del facts["patterns"]
+    (tmp_path / "config.json").write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match="config.json holds no vocabulary"):
         runs.read_config(tmp_path)
 
 
@@ -98,6 +118,9 @@ def test_settings_of_another_version_or_spelling_are_named():
     for name, value in (("model", "vae"), ("loss", "hinge")):
         with pytest.raises(ValueError, match=f"{name}='{value}'.*choose from"):
             dataclasses.replace(TINY, **{name: value})
+    for pairs in (0, 13):
+        with pytest.raises(ValueError, match=f"max_pairs={pairs} is not 1 to 12"):
+            dataclasses.replace(TINY, max_pairs=pairs)
 
 
 def test_the_newest_three_saves_and_a_spaced_history_are_kept(tmp_path):

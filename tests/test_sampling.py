@@ -1,5 +1,6 @@
-"""From random values to music: lengths, blends, seeds, batches, keys and clear refusals."""
+"""From random values to music: lengths, blends, seeds, batches, files and clear refusals."""
 
+import keras
 import numpy as np
 import pytest
 from fixtures_learning import TINY, tiny_generator, tiny_vocabulary
@@ -8,10 +9,11 @@ from lstmgan_utils import gan, sampling
 from lstmgan_utils.config import PRESETS
 from lstmgan_utils.generator import build_generator
 from lstmgan_utils.pianoroll import encode, transpose
+from lstmgan_utils.runs import read_facts
 
 
 @pytest.fixture(scope="module")
-def player():
+def generator():
     return tiny_generator()
 
 
@@ -44,47 +46,53 @@ def test_a_blend_leads_from_one_song_to_the_other_and_stays_standard_normal():
         assert abs(sampling.blend(a, b, amount).var() - 1) < 5 * np.sqrt(2 / a.size)
 
 
-def test_details_and_song_change_apart():
-    latent = sampling.draw_latent(1, 4)
-    details, song = sampling.new_details(latent, 7), sampling.new_song(latent, 7)
-    assert np.array_equal(details[0], latent[0]) and (details[1:] != latent[1:]).all()
-    assert np.array_equal(song[1:], latent[1:]) and (song[0] != latent[0]).all()
-    assert np.array_equal(latent, sampling.draw_latent(1, 4))
+def test_a_morph_turns_the_last_measure_first(generator):
+    a, b = sampling.draw_latent(0, 4), sampling.draw_latent(1, 4)
+    assert np.array_equal(sampling.morph(a, b, 0), a)
+    assert np.allclose(sampling.morph(a, b, 1), b, atol=1e-6)
+    part = sampling.morph(a, b, 0.4, width=1)  # 1.6 of 4 measures have turned
+    assert np.array_equal(part[:8], a[:8]) and np.allclose(part[12:], b[12:], atol=1e-6)
+    assert part[8:12] == pytest.approx(sampling.blend(a[8:12], b[8:12], 0.6), abs=1e-6)
+    assert part.dtype == np.float32
+    pieces = sampling.sample_latents(generator, np.stack([a, part]), ending=False)
+    kept = [piece[piece["onset"] < 8 * 24]["pitch"].tolist() for piece in pieces]
+    assert kept[0] == kept[1] and pieces[0].tolist() != pieces[1].tolist()
 
 
-def test_a_walk_starts_near_one_song_and_ends_in_the_other():
-    a, b = sampling.draw_latent(1, 4), sampling.draw_latent(2, 4)
-    path = sampling.walk(a, b)
-    assert np.array_equal(path[0], sampling.blend(a, b, 0.5)[0])
-    assert np.allclose(path[-1], b[-1], atol=1e-6)
-    to_b = [np.dot(p, y) / np.dot(y, y) for p, y in zip(path[1:], b[1:], strict=True)]
-    assert to_b[0] < 0.8 < to_b[-1]
+def test_a_morph_counts_measures_of_three_beats_and_goes_one_way():
+    a, b = np.zeros((9, 24), "float32"), np.ones((9, 24), "float32")
+    ways = [sampling.morph(a, b, amount, beats_per_measure=3) for amount in np.linspace(0, 1, 9)]
+    turned = np.arctan2(ways, np.cos(np.arcsin(ways)))[..., 0]
+    assert (np.diff(turned, axis=0) >= -1e-6).all() and (np.diff(turned, axis=1) >= -1e-6).all()
+    assert (turned.reshape(9, 3, 3) == turned.reshape(9, 3, 3)[..., :1]).all()
 
 
 @pytest.mark.parametrize("metre, beats", [("4/4", 4), ("3/4", 3), ("6/8", 3)])
-def test_a_seed_is_a_piece_of_the_length_and_metre_asked_for(player, metre, beats):
-    notes = sampling.sample(player, 3, 4, metre=metre)
+def test_a_seed_is_a_piece_of_the_length_and_metre_asked_for(generator, metre, beats):
+    notes = sampling.sample(generator, 3, 4, metre=metre)
     latents = sampling.draw_latent(3, 4, metre)[None]
-    assert player.play_words(latents, metre).shape == (1, 4 * beats)
-    assert np.array_equal(notes, sampling.sample(player, 3, 4, metre=metre))
-    assert not np.array_equal(notes, sampling.sample(player, 4, 4, metre=metre))
+    assert generator.generate(latents, metre).shape == (1, 4 * beats, TINY.max_pairs)
+    assert np.array_equal(notes, sampling.sample(generator, 3, 4, metre=metre))
+    assert not np.array_equal(notes, sampling.sample(generator, 4, 4, metre=metre))
     assert encode(notes, 4 * beats * 24).any()
     latent = sampling.draw_latent(3, 4, metre)
-    assert np.array_equal(notes, sampling.sample(player, latent=latent, metre=metre))
+    assert np.array_equal(notes, sampling.sample(generator, latent=latent, metre=metre))
 
 
-def test_many_pieces_are_the_same_as_each_alone(player, monkeypatch):
+def test_many_pieces_are_the_same_as_each_alone(generator, monkeypatch):
     monkeypatch.setattr(sampling, "BEATS_AT_ONCE", 24)  # two pieces of 12 beats
-    many = sampling.sample_many(player, range(5), 3)
-    assert sampling.sample_many(player, [], 3) == []
-    assert [m.tolist() for m in many] == [sampling.sample(player, s, 3).tolist() for s in range(5)]
+    many = sampling.sample_many(generator, range(5), 3)
+    assert sampling.sample_many(generator, [], 3) == []
+    assert [m.tolist() for m in many] == [
+        sampling.sample(generator, s, 3).tolist() for s in range(5)
+    ]
 
 
-def test_transposing_moves_the_piece_and_keeps_to_the_keyboard(player):
-    notes = sampling.sample(player, 0, 2)
-    assert np.array_equal(sampling.sample(player, 0, 2, transpose=-5), transpose(notes, -5))
+def test_transposing_moves_the_piece_and_keeps_to_the_keyboard(generator):
+    notes = sampling.sample(generator, 0, 2)
+    assert np.array_equal(sampling.sample(generator, 0, 2, transpose=-5), transpose(notes, -5))
     with pytest.raises(ValueError, match=r"\+100 semitones"):
-        sampling.sample(player, 0, 2, transpose=100)
+        sampling.sample(generator, 0, 2, transpose=100)
 
 
 def test_the_first_try_can_be_sampled_too():
@@ -93,37 +101,64 @@ def test_the_first_try_can_be_sampled_too():
     assert notes.dtype.names == ("onset", "duration", "pitch")
 
 
-def test_a_song_comes_to_its_end_and_an_excerpt_does_not(player):
-    # This player is not trained: in some songs the end changes no word.
-    songs, excerpts = (sampling.sample_many(player, range(10), 4, ending=e) for e in (True, False))
+def test_a_song_comes_to_its_end_and_an_excerpt_does_not(generator):
+    # This generator is not trained: in some songs the end changes no choice.
+    songs, excerpts = (
+        sampling.sample_many(generator, range(10), 4, ending=e) for e in (True, False)
+    )
     differs = [not np.array_equal(*pair) for pair in zip(songs, excerpts, strict=True)]
     assert any(differs)
-    assert np.array_equal(sampling.sample(player, 1, 4, ending=True), songs[1])
-    assert np.array_equal(sampling.sample(player, 1, 4, ending=False), excerpts[1])
+    assert np.array_equal(sampling.sample(generator, 1, 4, ending=True), songs[1])
+    assert np.array_equal(sampling.sample(generator, 1, 4, ending=False), excerpts[1])
 
 
-def test_a_generator_comes_back_from_its_folder(player, tmp_path):
-    sampling.save_generator(player, tmp_path)
-    loaded = sampling.load_generator(tmp_path, tmp_path / "generator.weights.h5")
-    assert np.array_equal(sampling.sample(loaded, 5, 2), sampling.sample(player, 5, 2))
+def test_notes_have_lengths_that_music_has(generator):
+    """A triplet tied to a sixteenth is cut to a length that is known."""
+    lengths = {*tiny_vocabulary().durations.tolist()}
+    pieces = sampling.sample_many(generator, range(10), 4)
+    raw = [tiny_vocabulary().detokenize(piece) for piece in generator.generate(
+        np.stack([sampling.draw_latent(seed, 4) for seed in range(10)])).numpy()]  # fmt: skip
+    assert {*np.concatenate(raw)["duration"].tolist()} - lengths
+    known = [n["duration"] >= min(lengths) for n in pieces]
+    for notes, long_enough, free in zip(pieces, known, raw, strict=True):
+        assert {*notes["duration"][long_enough].tolist()} <= lengths
+        assert np.array_equal(notes[["onset", "pitch"]], free[["onset", "pitch"]])
 
 
-def test_a_run_is_sampled_by_its_averaged_weights(tmp_path):
+def test_a_generator_comes_back_from_its_folder_in_16_bits(generator, tmp_path):
+    folder = sampling.save_generator(generator, tmp_path, minutes=3)
+    loaded = sampling.load_generator(folder)
+    rounded = [w.astype("float16").astype("float32") for w in generator.get_weights()]
+    for ours, theirs in zip(rounded, loaded.get_weights(), strict=True):
+        assert np.array_equal(ours, theirs)
+    assert np.array_equal(loaded.vocabulary.patterns, generator.vocabulary.patterns)
+    assert read_facts(folder)["minutes"] == 3 and loaded.config == TINY
+    path = folder / "generator.weights.h5"
+    assert path.stat().st_size < 2 * sum(w.size for w in rounded) + 60_000
+    assert keras.config.dtype_policy().name == "float32"
+    path.write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="damaged"):
+        sampling.load_generator(folder)
+
+
+def test_a_run_is_sampled_by_its_exponential_moving_average(tmp_path):
     model = gan.LSTMGAN(TINY, tiny_vocabulary())
     model.compile()
     rng = np.random.default_rng(0)
-    model.average.set_weights([rng.normal(0, 0.5, w.shape) for w in model.average.get_weights()])
+    model.ema.set_weights([rng.normal(0, 0.5, w.shape) for w in model.ema.get_weights()])
     model.save_run(tmp_path)
     notes = sampling.sample(sampling.load_run(tmp_path), 5, 2)
-    assert np.array_equal(notes, sampling.sample(model.average, 5, 2))
+    assert np.array_equal(notes, sampling.sample(model.ema, 5, 2))
     assert not np.array_equal(notes, sampling.sample(model.generator, 5, 2))
     with pytest.raises(FileNotFoundError, match="nowhere"):
         sampling.load_run(tmp_path / "nowhere")
 
 
-def test_the_shipped_weights_are_small_and_play():
-    assert (sampling.WEIGHTS / "folk" / "generator.weights.h5").stat().st_size < 5e6
-    first, second = sampling.sample_many(sampling.load_pretrained("folk"), [0, 1], 8)
+@pytest.mark.xfail(strict=True, reason="weights of pairs are still to be trained")
+@pytest.mark.parametrize("name", ["folk", "piano"])
+def test_the_shipped_weights_are_small_and_generate(name):
+    assert (sampling.WEIGHTS / name / "generator.weights.h5").stat().st_size < 5e6
+    first, second = sampling.sample_many(sampling.load_pretrained(name), [0, 1], 8)
     assert len(first) > 8 and len(second) > 8 and not np.array_equal(first, second)
 
 

@@ -1,25 +1,34 @@
-"""Words for beats: cut, learned, read and painted; keys and metres folded into a few."""
+"""Tokens: every roll of known patterns comes back exactly; the rest is near, and counted."""
+
+import json
 
 import numpy as np
 import pytest
-from fixtures_learning import tiny_vocabulary
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lstmgan_utils.pianoroll import encode, note_array
+from lstmgan_utils import vocabulary
+from lstmgan_utils.pianoroll import decode, encode, note_array
 from lstmgan_utils.vocabulary import (
     Vocabulary,
-    cut_beats,
+    close_ends,
+    exact_share,
     key_shift,
     learn_vocabulary,
     modelled_metre,
+    outer_voices,
 )
 
-
-def beat(*rows):
-    """Draw one beat."""
-    return encode(note_array(rows), 24)
-
-
-SILENCE, QUARTER, EIGHTHS = beat(), beat((0, 24, 60)), beat((0, 12, 60), (12, 12, 62))
+QUARTER, EIGHTH, SECOND_EIGHTH = 2**24 - 2, 2**24 - 2**13, 2**12 - 2
+HELD = 2**24 - 1
+NUMBERS = [QUARTER, EIGHTH, SECOND_EIGHTH, HELD]
+SMALL = Vocabulary(NUMBERS)  # in order: second eighth, eighth, quarter, held
+CHORD_THEN_HELD = note_array([(0, 24, 60), (12, 12, 64), (24, 48, 60)])
+N, END = len(SMALL), SMALL.end
+ITS_TOKENS = [[60 * N + 2, 64 * N + 0], [60 * N + 3, END], [60 * N + 2, END]]
+rolls = st.lists(
+    st.tuples(st.integers(0, 200), st.integers(2, 90), st.integers(0, 127)), max_size=40
+).map(lambda rows: encode(note_array(rows)))
 
 
 @pytest.mark.parametrize("fifths", range(-7, 8))
@@ -28,62 +37,126 @@ def test_every_key_signature_moves_to_none(fifths):
 
 
 def test_metres_are_folded_or_left_out():
-    assert [modelled_metre(m) for m in ("4/4", "2/2", "2/4", "3/4", "6/8", "5/4", "")] == [
-        "4/4", "4/4", "4/4", "3/4", "6/8", None, None,
-    ]  # fmt: skip
+    metres = ("4/4", "2/2", "2/4", "3/4", "6/8", "5/4", "")
+    expected = ["4/4", "4/4", "4/4", "3/4", "6/8", None, None]
+    assert [modelled_metre(metre) for metre in metres] == expected
 
 
-def test_beats_are_the_roll_in_slices():
-    notes = note_array([(0, 12, 50), (12, 60, 60), (72, 30, 62)])
-    beats = cut_beats(notes, pickup=12)
-    assert beats.shape == (4, 24, 128) and beats.dtype == np.uint8
-    assert np.array_equal(beats.reshape(96, 128)[:90], encode(notes)[12:])
-    assert not beats[3, 18:].any()
-    assert len(cut_beats(note_array([]))) == len(cut_beats(notes[:1], pickup=24)) == 0
+def test_tokens_by_hand():
+    tokens = SMALL.tokenize(CHORD_THEN_HELD)
+    assert tokens.tolist() == ITS_TOKENS and END == 128 * 4 and tokens.dtype == np.int32
+    assert SMALL.detokenize(tokens).tolist() == CHORD_THEN_HELD.tolist()
+    assert np.array_equal(SMALL.tokenize(encode(CHORD_THEN_HELD)), tokens)  # a roll will do
+    assert SMALL.tokenize(note_array([])).shape == (0, 0)
 
 
-def test_the_commonest_beats_become_words_after_silence():
-    tunes = [np.stack([QUARTER, SILENCE, QUARTER]), np.stack([EIGHTHS, QUARTER])]
-    vocabulary, share = learn_vocabulary(tunes, n_words=2)
-    assert np.array_equal(vocabulary.tiles, [SILENCE, QUARTER]) and share == 4 / 5
-    vocabulary, share = learn_vocabulary(tunes)
-    assert np.array_equal(vocabulary.tiles, [SILENCE, QUARTER, EIGHTHS]) and share == 1
+@given(st.lists(rolls, min_size=1, max_size=3))
+def test_every_roll_of_known_patterns_comes_back(pieces):
+    if not any(roll.any() for roll in pieces):
+        return
+    known = learn_vocabulary(pieces, 10_000, least=1)
+    for roll in pieces:
+        roll = close_ends(np.pad(roll, ((0, -len(roll) % 24), (0, 0))))
+        tokens = known.tokenize(roll)
+        assert known.exact(roll).all()
+        assert np.array_equal(known.to_roll(tokens), roll)
+        assert known.detokenize(tokens).tolist() == decode(roll).tolist()
+        assert (np.diff(tokens, axis=1) >= 0).all()  # from low to high, END last
 
 
-def test_silence_is_a_word_even_where_no_tune_rests():
-    vocabulary, share = learn_vocabulary([np.stack([QUARTER])], n_words=2)
-    assert not vocabulary.tiles[0].any() and len(vocabulary) == 2 and share == 1
+@given(rolls, st.integers(1, 12))
+def test_training_tokens_fit_and_leave_no_end_open(roll, max_pairs):
+    tokens = SMALL.training_tokens(roll, max_pairs)
+    found = SMALL.to_roll(tokens)
+    beats = found.reshape(-1, 24, 128)
+    assert tokens.shape == (-(-len(roll) // 24), max_pairs)
+    assert not (beats[:-1, -1] > beats[1:, 0]).any()
+    assert np.array_equal(SMALL.training_tokens(found, max_pairs), tokens)
 
 
-def test_known_beats_come_back_through_words():
-    vocabulary = tiny_vocabulary()
-    words = np.arange(len(vocabulary), dtype=np.int32)
-    assert np.array_equal(vocabulary.read(vocabulary.tiles), words)
-    assert np.array_equal(vocabulary.paint(words), vocabulary.tiles.reshape(-1, 128))
+@given(rolls, st.integers(1, 4), st.integers(1, 6))
+def test_no_learned_vocabulary_is_too_small_to_close_ends(roll, n_patterns, max_pairs):
+    if not roll.any():
+        return
+    known = learn_vocabulary([roll], n_patterns)
+    beats = known.to_roll(known.training_tokens(roll, max_pairs)).reshape(-1, 24, 128)
+    assert not (beats[:-1, -1] > beats[1:, 0]).any()
 
 
-def test_a_strange_beat_keeps_its_rhythm_and_gets_the_nearest_melody():
-    rhythms = [
-        beat((0, 24, 60)),
-        beat((0, 24, 72)),
-        beat((0, 12, 60), (12, 12, 64)),
-        beat((0, 12, 67), (12, 12, 65)),
-    ]
-    vocabulary = Vocabulary([SILENCE, *rhythms])
-    for strange, word in (
-        (beat((0, 24, 61)), 1),  # not silence, though that differs in fewer cells
-        (beat((0, 24, 69)), 2),
-        (beat((0, 12, 60), (12, 12, 60)), 3),
-        (beat((0, 12, 65), (12, 12, 65)), 4),  # 2 + 0 semitones; 5 + 1 for the other
-        (beat((0, 24, 60), (0, 24, 64)), 1),  # a chord is as high as its mean: 62
-        (beat((0, 11, 60), (12, 12, 64)), 3),  # no such rhythm: one step differs
-        (beat((0, 2, 60)), 0),  # and here all words but silence differ in more steps
+def test_an_unknown_pattern_becomes_the_nearest_for_that_pitch_alone():
+    dotted = note_array([(0, 21, 60), (0, 24, 67)])
+    assert SMALL.exact(dotted).tolist() == [False] and SMALL.exact(dotted[1:]).tolist() == [True]
+    found = SMALL.detokenize(SMALL.tokenize(dotted))
+    assert found.tolist() == [(0, 24, 60), (0, 24, 67)]  # 3 cells more
+    two = Vocabulary([EIGHTH, EIGHTH + SECOND_EIGHTH])
+    for known, rows, nearest in (
+        (SMALL, [(0, 16, 60)], [(0, 12, 60)]),  # 4 cells less; a quarter has 8 more
+        (SMALL, [(3, 33, 60)], [(0, 36, 60)]),  # the tie is kept
+        (two, [(0, 3, 60), (12, 3, 60)], [(0, 12, 60), (12, 12, 60)]),  # onsets before cells
     ):
-        assert vocabulary.read([strange]).tolist() == [word]
+        assert known.detokenize(known.tokenize(note_array(rows))).tolist() == nearest
 
 
-def test_reading_changes_nothing_that_is_read_later():
-    vocabulary = Vocabulary([SILENCE, QUARTER])
-    first = vocabulary.read([EIGHTHS])
-    assert first == vocabulary.read([EIGHTHS]) and len(vocabulary) == 2
-    assert vocabulary.read([QUARTER, SILENCE]).tolist() == [1, 0]
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """Ship piano weights that know the patterns of SMALL."""
+    (tmp_path / "piano").mkdir()
+    facts = {"patterns": NUMBERS, "durations": [12, 24, 48]}
+    (tmp_path / "piano" / "config.json").write_text(json.dumps(facts))
+    monkeypatch.setattr(vocabulary, "WEIGHTS", tmp_path)
+    vocabulary.default_vocabulary.cache_clear()
+    yield
+    vocabulary.default_vocabulary.cache_clear()
+
+
+def test_the_vocabulary_of_the_piano_weights_is_the_default(shipped):
+    tokens = vocabulary.tokenize(CHORD_THEN_HELD)
+    assert tokens.tolist() == ITS_TOKENS
+    assert vocabulary.detokenize(tokens).tolist() == CHORD_THEN_HELD.tolist()
+    assert vocabulary.default_vocabulary().durations.tolist() == [12, 24, 48]
+    other = Vocabulary([QUARTER])
+    assert vocabulary.tokenize(CHORD_THEN_HELD, other)[0].tolist() == [60, 64]
+    assert vocabulary.detokenize([[60, 64]], other).tolist() == [(0, 24, 60), (0, 24, 64)]
+
+
+def test_what_is_not_exact_is_counted_and_said(shipped):
+    known, dotted = note_array([(0, 240, 60)]), note_array([(0, 18, 60), (24, 24, 60)])
+    assert exact_share([known, encode(known)]) == 1
+    with pytest.warns(UserWarning, match=r"only 50.0% of 2 beats .*learn_vocabulary"):
+        assert exact_share([dotted]) == 0.5
+    assert exact_share(iter([known] * 2), Vocabulary([QUARTER, HELD])) == 1
+    assert exact_share([known, dotted[:1]]) == pytest.approx(10 / 11)  # more than 90 %: no warning
+    assert np.isnan(exact_share([]))
+
+
+def test_a_note_lasts_no_step_too_long():
+    stray = encode(note_array([(12, 13, 60), (24, 24, 62)]))  # sounds through step 23, not on
+    assert decode(close_ends(stray)).tolist() == [(12, 12, 60), (24, 24, 62)]
+    tied = encode(note_array([(12, 36, 60)]))
+    assert np.array_equal(close_ends(tied), tied)
+
+
+def test_of_a_full_beat_the_outer_voices_stay():
+    rows = np.array([[3, 5, 7, 9, 99], [2, 4, 99, 99, 99]])
+    assert outer_voices(rows, 3, 99).tolist() == [[3, 7, 9], [2, 4, 99]]
+    assert outer_voices(rows, 8, 99).tolist() == rows.tolist()
+
+
+def test_the_commonest_patterns_and_the_known_durations_are_kept():
+    piece = note_array([(0, 24, 60), (24, 24, 62), (48, 12, 60), (72, 12, 60), (84, 12, 60)])
+    found = learn_vocabulary([piece] * 3, 2)
+    assert found.numbers.tolist() == [EIGHTH, QUARTER] and found.durations.tolist() == [12, 24]
+    slip = note_array([(0, 7, 60), (24, 240, 60)])
+    found = learn_vocabulary([piece, piece, piece, slip])
+    assert found.numbers.tolist() == [EIGHTH, EIGHTH + SECOND_EIGHTH, QUARTER]
+    assert found.known_durations(slip).tolist() == [(0, 7, 60), (24, 24, 60)]  # 7: shorter than any
+    assert SMALL.known_durations(slip).tolist() == slip.tolist()  # any length is known
+    assert learn_vocabulary([slip]).durations.tolist() == [7, 240]  # better than nothing
+
+
+@pytest.mark.parametrize("numbers", [[], [0], [2**24]])
+def test_patterns_that_are_none_are_refused(numbers):
+    with pytest.raises(ValueError, match="1 to 2"):
+        Vocabulary(numbers)
+    with pytest.raises(ValueError, match="1 to 2"):
+        learn_vocabulary([note_array([])])

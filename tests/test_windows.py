@@ -10,6 +10,7 @@ from toy_tunes import toy_songs
 from lstmgan_utils import windows
 from lstmgan_utils.corpus import from_arrays, song_row
 from lstmgan_utils.pianoroll import MAX_STEPS, decode, encode, note_array
+from lstmgan_utils.windows import NOTHING
 
 
 @pytest.fixture(scope="module")
@@ -103,54 +104,73 @@ def test_transposition_covers_its_range_and_nothing_else():
     assert {decode(roll)["pitch"][0] for roll in rolls} == {58, 59, 60, 61}
 
 
+def numbered(n_beats, first=0):
+    """Number some beats of two pairs: int array, shape (beats, 2), both pairs the same number."""
+    return np.repeat(np.arange(first, first + n_beats, dtype=np.int32)[:, None], 2, axis=1)
+
+
 def test_a_tune_is_cut_where_memory_starts_afresh():
-    fours, threes = np.arange(1, 83, dtype=np.int32), np.arange(101, 161, dtype=np.int32)
-    words, before, metres, lengths = windows.cut_sections([fours, threes], [0, 1])
-    assert words.shape == before.shape == (4, 64) and metres.tolist() == [0, 0, 1, 1]
+    tokens, before, metres, lengths = windows.cut_sections(
+        [numbered(82, 1), numbered(60, 101)], [0, 1]
+    )
+    assert tokens.shape == before.shape == (4, 64, 2) and metres.tolist() == [0, 0, 1, 1]
     assert lengths.tolist() == [84, 20, 60, 12]  # to the end of the last measure
-    none = [-1] * 64
-    assert words[0].tolist() == fours[:64].tolist() and before[0].tolist() == none
-    assert words[1].tolist() == [*range(65, 83), *none[18:]] and (before[1] == words[0]).all()
-    assert words[2].tolist() == [*threes[:48], *none[48:]] and before[2].tolist() == none
-    assert words[3].tolist() == [*threes[48:], *none[12:]] and (before[3] == words[2]).all()
+    assert (tokens[..., 0] == tokens[..., 1]).all() and (before[..., 0] == before[..., 1]).all()
+    none = [NOTHING] * 64
+    for section, numbers in enumerate(
+        (range(1, 65), range(65, 83), range(101, 149), [*range(149, 161)])
+    ):
+        assert tokens[section, :, 0].tolist() == [*numbers, *none[len(numbers) :]]
+    assert before[0, :, 0].tolist() == before[2, :, 0].tolist() == none
+    assert (before[1] == tokens[0]).all()
+    assert before[3, :, 0].tolist() == [*none[:16], *range(101, 149)]  # just before, in 3/4 too
 
 
 def test_a_few_beats_after_the_last_section_are_none():
-    tunes = [np.ones(n, np.int32) for n in (1, 64, 79, 80, 143, 144)]
-    words, _, _, lengths = windows.cut_sections(tunes, [0] * 6)
-    assert ((words >= 0).sum(axis=1)).tolist() == [1, 64, 64, 64, 16, 64, 64, 64, 64, 16]
+    pieces = [numbered(n) for n in (1, 64, 79, 80, 143, 144)]
+    tokens, _, _, lengths = windows.cut_sections(pieces, [0] * 6)
+    assert (tokens[..., 0] >= 0).sum(axis=1).tolist() == [1, 64, 64, 64, 16, 64, 64, 64, 64, 16]
     assert lengths.tolist() == [4, 64, 80, 80, 16, 144, 80, 144, 80, 16]
 
 
-def test_words_come_with_those_of_the_section_before():
-    sections = windows.cut_sections([np.arange(208, dtype=np.int32)], [0])
-    words, before, metres, _ = windows.word_batch(sections, 64, 50, seed=0, number=0)
-    assert {*words[:, 0].tolist()} == {0, 64, 128, 192} and metres.tolist() == [0] * 50
-    for row, earlier in zip(words, before, strict=True):
-        real = row >= 64  # the first section has none before it, nor have the beats after the end
-        assert (earlier[real] == row[real] - 64).all() and (row[0] > 0 or (earlier == -1).all())
-    short, *_ = windows.word_batch(sections, 9, 50, seed=0, number=0)
-    assert np.array_equal(short, words[:, :9])
+def test_tokens_come_with_those_of_the_section_before():
+    sections = windows.cut_sections([numbered(208)], [0])
+    tokens, before, _, _ = windows.token_batch(sections, 64, 50, seed=0, number=0)
+    assert {*tokens[:, 0, 0].tolist()} == {0, 64, 128, 192}
+    for row, earlier in zip(tokens, before, strict=True):
+        first = row[0, 0]
+        expected = numbered(64, first - 64) if first else np.full((64, 2), NOTHING)
+        assert np.array_equal(earlier, expected)
+    short, *_ = windows.token_batch(sections, 9, 50, seed=0, number=0)
+    assert np.array_equal(short, tokens[:, :9])
 
 
-def test_half_of_the_tunes_tell_how_long_they_are():
-    spelled = [np.ones(5, np.int32), np.ones(7, np.int32)]
-    sections = windows.cut_sections(spelled, [0, 1])  # 4/4, 3/4
-    _, _, found, lengths = windows.word_batch(sections, 4, 400, seed=0, number=0)
+def test_half_of_the_lengths_are_told():
+    sections = windows.cut_sections([numbered(5), numbered(7)], [0, 1])  # 4/4, 3/4
+    _, _, found, lengths = windows.token_batch(sections, 4, 400, seed=0, number=0)
     assert 150 < (lengths == -1).sum() < 250
-    assert {*zip(found.tolist(), lengths.tolist(), strict=True)} == {
-        (0, 8),
-        (1, 9),
-        (0, -1),
-        (1, -1),
-    }
+    pairs = {*zip(found.tolist(), lengths.tolist(), strict=True)}
+    assert pairs == {(0, 8), (1, 9), (0, -1), (1, -1)}
 
 
-def test_training_batches_resume_with_rolls_and_words_in_step():
+def test_the_pairs_of_a_beat_are_counted_in_the_music():
+    chord = [(0, 24, 60 + k) for k in range(5)]
+    pieces = prepared(*(song([*chord[:n], (24 * 700, 24, 60)]) for n in (5, 3)))
+    few, many = (windows.pairs_needed(pieces, tiny_vocabulary(), share) for share in (0.998, 1.0))
+    assert (few, many) == (1, 5)  # 5 pairs in one of 1,402 beats
+    crowd = song([(0, 24, 40 + k) for k in range(30)])
+    assert windows.pairs_needed(prepared(crowd), tiny_vocabulary()) == 12  # as the latent holds
+
+
+def test_training_batches_resume_with_rolls_and_tokens_in_step():
     tunes, vocabulary = windows.prepare(toy_songs(3)), tiny_vocabulary()
     config = dataclasses.replace(TINY, seed=4)
     whole = list(windows.training_batches(tunes, vocabulary, config).take(3))
     resumed = list(windows.training_batches(tunes, vocabulary, config, first=1).take(2))
     for old, new in zip(whole[1:], resumed, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(old, new, strict=True))
-    assert [part.shape for part in whole[0]] == [(4, 192, 128), (4, 32), (4, 32), (4,), (4,)]
+    shapes = [(4, 192, 128), (4, 32, 4), (4, 64, 4), (4,), (4,)]
+    assert [tuple(part.shape) for part in whole[0]] == shapes
+    tokens = windows.sections_of(tunes, vocabulary, 4)[0]
+    assert all((tokens[:, :32] == row).all(axis=(1, 2)).any() for row in whole[0][1].numpy())
+    assert vocabulary.detokenize(tokens[0]).tolist() == tunes[0].notes.tolist()

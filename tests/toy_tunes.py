@@ -10,11 +10,7 @@ RHYTHMS = ([24, 24, 24, 24], [12, 12, 24, 12, 12, 24], [24, 12, 12, 24, 24], [36
 
 
 def toy_songs(n_songs, seed=0):
-    """Compose tunes of 16 measures of 4/4: Songs.
-
-    Phrases of four measures a b a c, walking by steps and thirds, end on a half note, c on the
-    home note. The second strain varies the first.
-    """
+    """Compose tunes of 16 measures of 4/4: Songs; phrases a b a c end on a half note, c at home."""
     rng = np.random.default_rng(seed)
     tunes = [toy_tune(rng) for _ in range(n_songs)]
     rows = [song_row(tune, name=f"toy {i}") for i, tune in enumerate(tunes)]

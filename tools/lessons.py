@@ -2,7 +2,6 @@
 
 import ast
 import re
-import tomllib
 from pathlib import Path
 
 import nbformat
@@ -17,17 +16,14 @@ METADATA = {
 }
 NAVIGATION = re.compile(r"<!-- navigation -->(?:.*?<!-- /navigation -->)?", re.DOTALL)
 # The blank lines make JupyterLab, Colab and GitHub read the inside as Markdown.
-SOLUTION = re.compile(
-    r"<details><summary>Solution</summary>\n\n(.+?)\n\n```python\n(.+?)\n```\n\n</details>",
-    re.DOTALL,
-)
+FOLD = r"<details><summary>Solution</summary>\n\n(.+?)\n\n```python\n(.+?)\n```\n\n</details>"
 
 
 def lesson_paths(folder=NOTEBOOKS):
     """List the lessons of a folder in order; raise FileNotFoundError where there is none."""
     paths = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
     if not paths:
-        raise FileNotFoundError(f"{folder} holds no lesson such as 00_start_here.ipynb")
+        raise FileNotFoundError(f"{folder} holds no lesson: a notebook NN_name.ipynb")
     return paths
 
 
@@ -38,11 +34,11 @@ def read_lesson(path):
 
 def stripped(notebook):
     """Remove, in place, what running and editing leave in a notebook, tags excepted; return it."""
-    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.metadata = METADATA
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        cell.metadata = {"tags": tags} if tags else {}
         cell.source = cell.source.rstrip()
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -62,22 +58,13 @@ def code_cells(notebook, tag=None):
 
 def solution_of(cell):
     """Return a folded solution's (explanation, code), or None where the cell is something else."""
-    found = cell.cell_type == "markdown" and SOLUTION.fullmatch(cell.source)
+    found = cell.cell_type == "markdown" and re.fullmatch(FOLD, cell.source, re.DOTALL)
     return found.groups() if found else None
 
 
-def unfold_solutions(notebook):
-    """Make every folded solution a code cell that runs, its explanation in the metadata."""
-    for place, cell in enumerate(notebook.cells):
-        if found := solution_of(cell):
-            metadata = {"tags": ["solution"], "explanation": found[0]}
-            notebook.cells[place] = nbformat.v4.new_code_cell(found[1], metadata=metadata)
-
-
 def title_of(notebook):
-    """Return a lesson's title: its first level-one heading."""
-    found = re.search(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE)
-    return found[1].strip() if found else "Untitled"
+    """Return a lesson's title: its level-one heading, the first line."""
+    return notebook.cells[0].source.splitlines()[0].removeprefix("# ")
 
 
 def promise_of(notebook):
@@ -97,15 +84,23 @@ def read_parameters(notebook):
     }
 
 
-def project_table():
-    """Return the `[project]` table of pyproject.toml, the one place for version and addresses."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def markdown_table(header, rows):
+    """Return a Markdown table; floats get three digits, and a no stands out."""
+
+    def text(value):
+        words = {"True": "yes", "False": "**no**"}
+        return f"{value:.3f}" if isinstance(value, float) else words.get(str(value), str(value))
+
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(text, line))} |" for line in lines)
 
 
-def fill(text, name, block):
-    """Replace what stands between `<!-- name -->` and `<!-- /name -->` in a text."""
-    marked = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
-    return marked.sub(lambda _: f"<!-- {name} -->\n{block}\n<!-- /{name} -->", text)
+def fill(text, blocks):
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->`, by a dict of names."""
+    for name, block in blocks.items():
+        before, start, after, end, rest = re.split(f"(<!-- /?{name} -->)", text)
+        text = f"{before}{start}\n{block}\n{end}{rest}"
+    return text
 
 
 def write_text(path, text):

@@ -6,192 +6,159 @@ so that a run that was cut off goes on where it stopped.
 """
 
 import argparse
-import hashlib
 import json
 import math
 import os
+import re
 import sys
 from pathlib import Path
-from queue import Empty
 from time import monotonic, time
 
-import nbformat
+import joblib
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from pygments.formatters import HtmlFormatter
+from traitlets.config import Config
 
-from tools.lesson_pages import write_index, write_page
-from tools.lessons import (
-    NOTEBOOKS,
-    ROOT,
-    code_cells,
-    has_tag,
-    lesson_paths,
-    promise_of,
-    read_lesson,
-    read_parameters,
-    title_of,
-    unfold_solutions,
-    write_text,
-)
+from tools import lessons
+from tools.lessons import NAVIGATION, NOTEBOOKS, ROOT, write_text
 
 # Beside its own text, these files decide what a lesson gives.
-INGREDIENTS = (
-    "lstmgan_utils/**/*.*",
-    "data_sample/manifest.csv",
-    "constraints.txt",
-    "tools/lesson_page*",
-)
+INGREDIENTS = ("lstmgan_utils/**/*.*", "data_sample/manifest.csv", "constraints.txt")
+INGREDIENTS += ("tools/lesson_page.html", "tools/run_notebooks.py")
 # Figures of 9 inches fill a page's column, sharply; the kernel's own remarks are not the lesson's.
 KERNEL = ["--InlineBackend.rc=figure.dpi=110", "--log-level=50"]
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+ENVIRONMENT = {  # a backend set outside (CI often says Agg) would keep figures out of the page
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+# A live widget needs a kernel and a script a network, so a page shows what either brings beside.
+KINDS = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]
+SHOWN = Config(NbConvertBase={"display_data_priority": KINDS})
+LESSON_LINK = re.compile(r'href="(?:\./)?(\d\d_\w+)\.ipynb(#[^"]*)?"')
+HERE = "These pages hold every lesson as it ran. To change things, open the notebooks: `make lab`."
+STILL_PLAYER = re.compile(r'<img alt="Piano roll.*?</audio>', re.DOTALL)
 
 
 class LessonError(RuntimeError):
     """A lesson stopped; the message names it and quotes the kernel."""
 
 
-class PollingClient(NotebookClient):
-    """A notebook client that asks the kernel four times a second instead of waiting once.
-
-    The plain client may miss a reply while a cell fills an output widget, and then waits for its
-    whole timeout (jupyter/nbclient#312).
-    """
-
-    async def async_start_new_kernel_client(self):
-        """Start the channels as usual, then make the shell channel poll."""
-        client = await super().async_start_new_kernel_client()
-        client.shell_channel.get_msg = in_slices(client.shell_channel.get_msg)
-        return client
-
-
-def in_slices(receive, seconds=0.25):
-    """Wrap a channel's `get_msg`, which may raise `queue.Empty`, to wait in short slices."""
-
-    async def get_msg(timeout=None):
-        deadline = math.inf if timeout is None else monotonic() + timeout
-        while True:
-            try:
-                return await receive(timeout=max(0.0, min(seconds, deadline - monotonic())))
-            except Empty:
-                if monotonic() >= deadline:
-                    raise
-
-    return get_msg
-
-
-def inject_parameters(notebook, values):
-    """Insert, in place, a cell that overrides parameters (dict) after the `parameters` cell.
-
-    Raises:
-        ValueError: a name is not a parameter of this lesson.
-    """
-    known = read_parameters(notebook)
-    for name in values:
-        if name not in known:
-            raise ValueError(f"{name} is no parameter of this lesson; it has: {', '.join(known)}")
+def inject_parameters(notebook, values, name="this lesson"):
+    """Insert, in place, a cell that overrides parameters (dict) after the `parameters` cell."""
+    known = lessons.read_parameters(notebook)
+    for key in values:
+        if key not in known:
+            raise ValueError(f"{key} is no parameter of {name}; it has: {', '.join(known)}")
     if values:
-        place = next(i for i, cell in enumerate(notebook.cells) if has_tag(cell, "parameters"))
-        source = "\n".join(f"{name} = {value!r}" for name, value in values.items())
-        cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
-        notebook.cells.insert(place + 1, cell)
+        tagged = [lessons.has_tag(cell, "parameters") for cell in notebook.cells]
+        source = "\n".join(f"{key} = {value!r}" for key, value in values.items())
+        notebook.cells.insert(tagged.index(True) + 1, new_code_cell(source))
 
 
-def digest(*parts):
-    """Hash texts and bytes to one hex string."""
-    hasher = hashlib.sha256()
-    for part in parts:
-        data = part if isinstance(part, bytes) else part.encode()
-        hasher.update(len(data).to_bytes(8, "little") + data)
-    return hasher.hexdigest()
+def unfold_solutions(notebook):
+    """Make every folded solution a code cell that runs, its explanation in the metadata."""
+    for place, cell in enumerate(notebook.cells):
+        if found := lessons.solution_of(cell):
+            metadata = {"tags": ["solution"], "explanation": found[0]}
+            notebook.cells[place] = new_code_cell(found[1], metadata=metadata)
 
 
-def hash_ingredients(root=ROOT):
-    """Hash the files that every lesson depends on."""
-    files = sorted({path for pattern in INGREDIENTS for path in root.glob(pattern)})
-    files = [path for path in files if path.is_file() and path.suffix != ".pyc"]
-    names = [path.relative_to(root).as_posix() for path in files]
-    return digest(*names, *(path.read_bytes() for path in files))
-
-
-def execute(notebook, folder, timeout):
-    """Run a notebook in a fresh kernel, in place.
-
-    Args:
-        notebook: NotebookNode.
-        folder: Path of the kernel's working directory.
-        timeout: float, seconds for the whole notebook.
-
-    Raises:
-        LessonError: A cell failed, or time ran out.
-    """
+def execute(notebook, name, folder, timeout):
+    """Run a lesson in a fresh kernel, in place; `timeout` (s) is for the whole of it."""
     deadline = monotonic() + timeout
-    client = PollingClient(
+    client = NotebookClient(
         notebook,
         timeout_func=lambda cell: max(1, math.ceil(deadline - monotonic())),
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=KERNEL,
     )
-    # A backend set outside (CI often says Agg) would keep figures out of the page.
-    env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     try:
-        client.execute(env=QUIET | env)
-    except CellTimeoutError as error:
-        raise LessonError(f"it took longer than {timeout:.0f} s\n{str(error)[:1000]}") from error
-    except (CellExecutionError, DeadKernelError) as error:
-        raise LessonError(str(error)) from error
+        client.execute(env=os.environ | ENVIRONMENT)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        late = f"it took longer than {timeout:.0f} s\n" if monotonic() > deadline else ""
+        raise LessonError(f"{name}.ipynb stopped: {late}{error}") from error
+
+
+def write_html(notebook, path, title, links=()):
+    """Write a page that needs no kernel and no network; `links` are pairs (page's name, text)."""
+    template = str(Path(__file__).with_name("lesson_page.html"))
+    exporter = HTMLExporter(SHOWN, template_name="basic", template_file=template)
+    light, dark = HtmlFormatter(style="default"), HtmlFormatter(style="github-dark")
+    styles = [style.get_style_defs(".highlight") for style in (light, dark)]
+    about = {"title": title, "links": links, "styles": styles}
+    page, _ = exporter.from_notebook_node(notebook, about)
+    page = re.sub(r"<table.*?</table>", r'<div class="table">\g<0></div>', page, flags=re.DOTALL)
+    write_text(path, LESSON_LINK.sub(r'href="\1.html\2"', page))
+
+
+def write_page(notebook, path, titles):
+    """Write an executed lesson as a page; `titles` maps all names to (title, promise), in order."""
+    heading = ""
+    for cell in notebook.cells:  # each figure gets the heading above it as its alternative text
+        if cell.cell_type == "markdown":
+            heading = [heading, *re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)][-1]
+        cell.metadata.setdefault("alt", heading)
+    # The badge and the links in the notebook are for GitHub; the page has its own.
+    notebook.cells[0].source = NAVIGATION.sub("", notebook.cells[0].source)
+    names = list(titles)
+    place = names.index(path.stem)
+    links = [(name, f"← {titles[name][0]}") for name in names[:place][-1:]]
+    links += [("index", "All lessons")]
+    links += [(name, f"{titles[name][0]} →") for name in names[place + 1 :][:1]]
+    write_html(notebook, path, titles[path.stem][0], links)
+
+
+def write_index(pages, titles):
+    """Write the page that lists the lessons, with the first song that one of them plays."""
+    texts = [(pages / f"{name}.html").read_text(encoding="utf-8") for name in titles]
+    song = STILL_PLAYER.search("".join(texts))
+    welcome = (ROOT / "README.md").read_text(encoding="utf-8").split("\n\n")[:2]
+    parts = [*welcome, HERE, f"<figure>{song[0]}</figure>" if song else ""]
+    for name, (title, promise) in titles.items():
+        parts.append(f"- [{name[:2]} · {title}]({name}.html): {promise}")
+    cell = new_markdown_cell("\n\n".join(parts))
+    write_html(new_notebook(cells=[cell]), pages / "index.html", "LSTM-GAN")
+
+
+def hash_ingredients(root=ROOT):
+    """Return a hash of the files that every lesson depends on."""
+    files = sorted({path for pattern in INGREDIENTS for path in root.glob(pattern)})
+    files = [path for path in files if path.is_file() and path.suffix != ".pyc"]
+    return joblib.hash([(path.relative_to(root).as_posix(), path.read_bytes()) for path in files])
+
+
+def plan(folder, parameters):
+    """Read the lessons of a folder, override their parameters and compute their keys.
+
+    Yields:
+        (name, NotebookNode, key): the key is a hash of the lesson's own text, of the code of the
+        lessons before it, and of the package.
+    """
+    paths = lessons.lesson_paths(folder)
+    unknown = sorted(set(parameters) - {path.stem for path in paths})
+    if unknown:
+        raise ValueError(f"parameters are given for {', '.join(unknown)}, which is no lesson")
+    before = hash_ingredients()
+    for path in paths:
+        notebook = lessons.read_lesson(path)
+        inject_parameters(notebook, parameters.get(path.stem, {}), path.name)
+        yield path.stem, notebook, joblib.hash([before, *(c.source for c in notebook.cells)])
+        before = joblib.hash([before, *(c.source for c in lessons.code_cells(notebook))])
 
 
 def files_made(outputs, since):
     """List what a lesson left since a time, two folder levels deep: enough to notice its loss."""
     new = (p for p in outputs.rglob("*") if p.is_file() and p.stat().st_mtime >= since)
     parts = (path.relative_to(outputs).parts for path in new)
-    return sorted({"/".join(names[:2]) for names in parts if names[0] != "pages"})
+    return sorted({"/".join(names[:2]) for names in parts})
 
 
-def is_current(record, key, page):
-    """Return whether a lesson's page and files are what running it again would give."""
-    made = [page, *(page.parent.parent / name for name in record.get("made", []))]
-    return record.get("key") == key and all(path.exists() for path in made)
-
-
-def run_lesson(notebook, page, titles, folder, timeout):
-    """Run one lesson and its solutions, write its page: dict of seconds (float), made (list)."""
-    print(f"{page.stem:<24}", end="", flush=True)
-    start, begun = monotonic(), time() - 0.1  # file times come from a coarser clock
-    unfold_solutions(notebook)
-    execute(notebook, folder, timeout)
-    write_page(notebook, page, titles, folder)
-    seconds = round(monotonic() - start, 1)
-    print(f"{seconds:8.1f} s", flush=True)
-    return {"seconds": seconds, "made": files_made(page.parent.parent, begun)}
-
-
-def plan(paths, parameters):
-    """Read the lessons, override their parameters and compute their keys.
-
-    Yields:
-        (name, NotebookNode, key): the key is a hash of the lesson's own text, of the code of the
-        lessons before it, and of the package.
-
-    Raises:
-        ValueError: `parameters` names no lesson, or no parameter of one.
-    """
-    unknown = sorted(set(parameters) - {path.stem for path in paths})
-    if unknown:
-        raise ValueError(f"parameters are given for {', '.join(unknown)}, which is no lesson")
-    before = hash_ingredients()
-    for path in paths:
-        notebook = read_lesson(path)
-        try:
-            inject_parameters(notebook, parameters.get(path.stem, {}))
-        except ValueError as error:
-            raise ValueError(f"{path.name}: {error}") from error
-        yield path.stem, notebook, digest(before, *(cell.source for cell in notebook.cells))
-        before = digest(before, *(cell.source for cell in code_cells(notebook)))
-
-
-def run_notebooks(folder, pages, parameters=None, *, timeout=900, fresh=False):
+def run_notebooks(folder, pages, parameters=None, *, timeout=900):
     """Run every lesson of a folder that is not up to date, in order, and write the pages.
 
     Args:
@@ -199,55 +166,47 @@ def run_notebooks(folder, pages, parameters=None, *, timeout=900, fresh=False):
         pages: Path of the folder for the pages; its parent holds the lessons' artefacts.
         parameters: dict of lesson name to dict of parameter overrides.
         timeout: float, seconds for one lesson.
-        fresh: bool, True to run also what is up to date.
 
     Returns:
-        dict of lesson name to its record (key, seconds, made); pages/manifest.json holds the same.
+        dict of lesson name to its record: key, and made (list); pages/manifest.json holds the same.
 
     Raises:
-        LessonError: A lesson failed; the pages before it are kept.
+        LessonError: a lesson failed; the pages before it are kept.
+        ValueError: `parameters` names no lesson, or no parameter of one.
     """
-    folder, pages = Path(folder), Path(pages)
-    lessons = list(plan(lesson_paths(folder), parameters or {}))
-    titles = {name: (title_of(notebook), promise_of(notebook)) for name, notebook, _ in lessons}
-    manifest = pages / "manifest.json"
+    planned, outputs = list(plan(folder, parameters or {})), Path(pages).parent
+    manifest = Path(pages) / "manifest.json"
+    titles = {name: (lessons.title_of(n), lessons.promise_of(n)) for name, n, _ in planned}
     record = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
-    for name, notebook, key in lessons:
-        page = pages / f"{name}.html"
-        if not fresh and is_current(record.get(name, {}), key, page):
-            print(f"{name:<24} up to date", flush=True)
+    for name, notebook, key in planned:
+        start, page = time(), manifest.with_name(f"{name}.html")
+        print(f"{name:<24}", end="", flush=True)
+        known = record.get(name, {"key": None, "made": []})
+        if known["key"] == key and all((outputs / made).exists() for made in known["made"]):
+            print(" up to date", flush=True)
             continue
-        try:
-            record[name] = {"key": key} | run_lesson(notebook, page, titles, folder, timeout)
-        except LessonError as error:
-            raise LessonError(f"{name}.ipynb stopped: {error}") from error
+        unfold_solutions(notebook)
+        execute(notebook, name, folder, timeout)
+        write_page(notebook, page, titles)
+        print(f"{time() - start:8.1f} s", flush=True)
+        # File times come from a coarser clock.
+        record[name] = {"key": key, "made": files_made(outputs, start - 0.1)}
         write_text(manifest, json.dumps(record, indent=1) + "\n")
-    write_index(pages, titles)
+    write_index(manifest.parent, titles)
     return record
-
-
-def read_parameters_file(path):
-    """Read a JSON file of overrides, `{lesson: {parameter: value}}`; raise where it is none."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: PARAMETERS takes the path of a JSON file")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error})") from error
 
 
 def main():
     """Read the command line of `make course` and run the lessons."""
-    parser = argparse.ArgumentParser(description="Run the lessons in order and write their pages.")
-    parser.add_argument("--pages", type=Path, default=ROOT / "outputs" / "pages")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parameters", type=Path, help="JSON: {lesson: {parameter: value}}")
-    parser.add_argument("--timeout", type=float, default=900, help="seconds for one lesson")
-    parser.add_argument("--fresh", action="store_true", help="run also what is up to date")
-    options = parser.parse_args()
+    path = parser.parse_args().parameters
     try:
-        parameters = read_parameters_file(options.parameters) if options.parameters else {}
-        how = {"timeout": options.timeout, "fresh": options.fresh}
-        run_notebooks(NOTEBOOKS, options.pages, parameters, **how)
+        parameters = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    except (OSError, ValueError) as error:
+        sys.exit(f"{path} is no JSON file of {{lesson: {{parameter: value}}}} ({error})")
+    try:
+        run_notebooks(NOTEBOOKS, ROOT / "outputs" / "pages", parameters)
     except (LessonError, ValueError, FileNotFoundError) as error:
         sys.exit(f"\n{error}")
     except KeyboardInterrupt:

@@ -3,56 +3,30 @@
 #   sh tools/system_packages.sh course|test
 # Nothing here stops the course: each program has a stand-in.
 set -u
-purpose=$1
 
 have() {
-    for name in "$@"; do
-        if command -v "$name" >/dev/null 2>&1; then return 0; fi
-    done
-    return 1
-}
-
-have_musescore() {
-    if [ -n "${MUSESCORE:-}" ] && [ -x "$MUSESCORE" ]; then return 0; fi
-    have mscore4portable mscore musescore mscore3 musescore3 MuseScore4.exe || \
-        [ -x "/Applications/MuseScore 4.app/Contents/MacOS/mscore" ]
-}
-
-have_fluidsynth() {   # the library that the lessons play with, not the program of that name
-    .venv/bin/python -c 'from lstmgan_utils.runtime import has_fluidsynth as found
-raise SystemExit(not found())' 2>/dev/null
-}
-
-have_chromium() { have chromium chromium-browser google-chrome; }
-
-missing_packages() {
-    have_musescore || echo musescore3
-    have_fluidsynth || echo fluidsynth
-    if [ "$purpose" = test ]; then have_chromium || echo chromium; fi
+    .venv/bin/python -c "import shutil; from lstmgan_utils import runtime
+raise SystemExit(not ($1))" 2>/dev/null
 }
 
 install() {
     # Old package lists name files that are gone, so refresh those older than a day.
-    if [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mtime -1 2>/dev/null)" ]; then
-        timeout 300 apt-get -qq -o Acquire::Retries=1 update </dev/null
-    fi
-    for package in "$@"; do   # one by one: a package that is not to be had keeps none of the others
-        DEBIAN_FRONTEND=noninteractive timeout 900 apt-get -qq -o Acquire::Retries=1 \
-            -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$package" </dev/null
-    done
+    [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mtime -1 2>/dev/null)" ] ||
+        timeout 300 apt-get -qq -o Acquire::Retries=1 update
+    DEBIAN_FRONTEND=noninteractive timeout 900 apt-get -qq -o Acquire::Retries=1 \
+        -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$1"
 }
 
-missing=$(missing_packages)
-if [ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "Installing with apt-get:" $missing
-    log=$(mktemp)
-    install $missing >"$log" 2>&1 || tail -n 3 "$log"
-    rm -f "$log"
-fi
+fetch() {   # PACKAGE, a Python expression that finds it, what happens without it
+    have "$2" && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "Installing $1 with apt-get"
+        said=$(install "$1" 2>&1 </dev/null) || echo "$said" | tail -n 3
+    fi
+    have "$2" || echo "$1 is missing: $3"
+}
 
-have_musescore || echo "MuseScore is missing: the built-in quantiser converts MIDI to MXL instead."
-have_fluidsynth || echo "FluidSynth is missing: the built-in synthesiser plays the music instead."
-if [ "$purpose" = test ]; then
-    have_chromium || echo "Chromium is missing: the tests that need a browser are skipped."
-fi
-exit 0
+fetch musescore3 "runtime.find_musescore()" "the built-in quantiser converts MIDI files instead"
+fetch fluidsynth "__import__('fluidsynth')" "the built-in synthesiser plays the music instead"
+[ "$1" = course ] || fetch chromium "shutil.which('chromium') or shutil.which('chromium-browser')" \
+    "the tests that need a browser are skipped"

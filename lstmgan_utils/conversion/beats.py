@@ -1,17 +1,16 @@
 """Beat tracking: where the beats fall in free playing, of which the file's own ticks know nothing.
 
-A recorder that was left at 120 writes whatever the player did in quarters of half a second. Beats
-are then found as the quantiser finds its grids: list the hypotheses (the next beat is at this
-onset, one, two … beats from the last), compute how well each explains the onsets between, and take
-the cheapest way through the piece, by dynamic programming over onset and tempo.
+As in the quantiser, hypotheses (the next beat is at this onset, one, two … beats from the last) are
+judged by how well they explain the onsets between; the cheapest way through the piece is found by
+dynamic programming over onset and tempo.
 """
 
 import dataclasses
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from ..pianoroll import RESOLUTION
-from ..pianoroll.midi import Performance
 
 TICKING = 0.35  # how sharply onsets must gather in the file's own beats for these to be believed
 FEWEST = 24  # notes below which nothing can be told
@@ -38,12 +37,12 @@ def find_beat(performance):
         Performance; the same, or one whose times count beats that were found, `by_ear`.
 
     Raises:
-        ValueError: neither the ticks nor the ear find a steady beat.
+        ValueError: no steady beat was found.
 
     Introduced in lesson 01.
     """
     notes = np.concatenate([part.notes for part in performance.parts])
-    if len(notes) < FEWEST or gathering(notes["onset"]) >= TICKING:
+    if len(notes) < FEWEST or _gathering(notes["onset"]) >= TICKING:
         return performance
     times, ends = (_to_seconds(notes[side], performance.tempos) for side in ("onset", "end"))
     beats, cost = _track(*_find_chords(times, notes["pitch"], ends))
@@ -53,24 +52,17 @@ def find_beat(performance):
     return _follow(performance, beats, times.min(), ends.max())
 
 
-def gathering(onsets):
-    """Compute how sharply onsets gather at one place of the quarter or of its parts, 0 to 1.
-
-    Args:
-        onsets: float ndarray, shape (notes,), time steps.
-
-    Returns:
-        float: 1 when all lie on one grid, near 0 when they lie anywhere.
-    """
+def _gathering(onsets):
+    """Compute how sharply onsets gather on one grid: 1 when all lie on it, near 0 for noise."""
     return max(abs(np.exp(2j * np.pi * onsets / unit).mean()) for unit in (24, 12, 8, 6, 4, 3))
 
 
 def _to_seconds(steps, tempos):
     """Return time steps in seconds; tempos: list of (time step, quarters a minute)."""
     at, pace = np.array([(0, 120), *tempos], float).T
-    starts = np.concatenate([[0], np.cumsum(np.diff(at) * 60 / pace[:-1])]) / RESOLUTION
-    place = np.searchsorted(at, steps, side="right") - 1
-    return starts[place] + (steps - at[place]) * 60 / pace[place] / RESOLUTION
+    ends = np.append(at[1:], 1e7)
+    seconds = np.cumsum((ends - at) * 60 / pace / RESOLUTION)
+    return np.interp(steps, np.append(0, ends), np.append(0, seconds))
 
 
 def _find_chords(times, pitches, ends):
@@ -89,13 +81,10 @@ def _find_chords(times, pitches, ends):
     return when, sum(map(_standing_out, signs)) / 2
 
 
-def _standing_out(sign, around=12):
-    """Return each value less the mean of those around it, in standard deviations."""
-    total = np.concatenate([[0], np.cumsum(sign)])
-    first = np.maximum(np.arange(len(sign)) - around, 0)
-    last = np.minimum(np.arange(len(sign)) + around + 1, len(sign))
-    mean = (total[last] - total[first]) / (last - first)
-    return ((sign - mean) / (sign.std() + 1e-3)).clip(-1.5, 1.5)
+def _standing_out(sign):
+    """Return each value less the mean of the 25 around it, in standard deviations."""
+    sums, sizes = (uniform_filter1d(x, 25, mode="constant") for x in (sign, np.ones(len(sign))))
+    return ((sign - sums / sizes) / (sign.std() + 1e-3)).clip(-1.5, 1.5)
 
 
 def _place_costs():
@@ -126,9 +115,8 @@ def _track(when, stress):
             better = cost < best[to, period]
             to, period = to[better], period[better]
             best[to, period] = cost[better]
-            back[to, period] = np.stack(
-                [np.full(len(to), chord), source[period], np.full(len(to), n_beats)], axis=1
-            )
+            steps = np.broadcast_arrays(chord, source[period], n_beats)
+            back[to, period] = np.column_stack(steps)
     return _way_back(when, best + SKIPPED * np.arange(len(when))[::-1, None], back)
 
 
@@ -178,4 +166,5 @@ def _follow(performance, beats, start, stop):
     tempos = [(4 * RESOLUTION * measure, pace) for measure, pace in enumerate(paces.tolist())]
     keys = [(float(count(np.float64(step))), *key) for step, *key in performance.keys]
     flaws = ("played without a click: its beats were found by ear", *performance.flaws)
-    return Performance(parts, [], keys, tempos, performance.text_bytes, flaws, by_ear=True)
+    changes = {"metres": [], "keys": keys, "tempos": tempos, "flaws": flaws, "by_ear": True}
+    return dataclasses.replace(performance, parts=parts, **changes)

@@ -1,9 +1,8 @@
 """From played times to written ones: which grid fits each beat, and how long each note was meant.
 
-Both questions are answered in the same way. List the hypotheses (a beat divided into sixteenths,
-into triplets, …; a note held up to the next one, to the next eighth, …). How well does each explain
-what was played, and how often does this piece use it? The second is learned from the piece itself
-in a few rounds, so that a piece in triplets comes to expect triplets.
+Both are questions between hypotheses (a beat in sixteenths, in triplets, …; a note held up to the
+next one, to the next eighth, …): how well does each explain what was played, and how often does
+this piece use it? The second is learned from the piece itself, in a few rounds.
 """
 
 import dataclasses
@@ -40,7 +39,7 @@ N_ROUNDS = 4
 
 @dataclasses.dataclass
 class Fit:
-    """What the quantiser found: the spread of the onsets, and the share of beats on each grid."""
+    """The spread of the onsets that the quantiser found, and the share of beats on each grid."""
 
     spread: float
     shares: dict
@@ -54,14 +53,11 @@ class Fit:
 
 
 def snap(onsets, positions):
-    """Move each onset to the nearest place of a grid.
+    """Return each onset moved to the nearest place of a grid: int ndarray, shape (notes,).
 
     Args:
         onsets: float ndarray, shape (notes,), time steps.
-        positions: places inside a quarter note, in time steps, from 0 to 23.
-
-    Returns:
-        int ndarray, shape (notes,), time steps.
+        positions: places inside a quarter note, time steps from 0 to 23.
 
     Introduced in lesson 01.
     """
@@ -79,7 +75,7 @@ def weigh(evidence, expected):
         expected: float ndarray, shape (hypotheses,): first guess of how often each holds.
 
     Returns:
-        (log-likelihood of all cases, float ndarray of shape (cases, hypotheses): log beliefs).
+        (log-likelihood of all cases, log beliefs as a float ndarray of the shape of `evidence`).
 
     Introduced in lesson 01.
     """
@@ -99,7 +95,7 @@ def find_grid(onsets):
         onsets: float ndarray, shape (notes,), time steps.
 
     Returns:
-        (int ndarray of shape (notes,): the onsets on their grids, Fit).
+        (int ndarray, shape (notes,): the onsets on their grids; Fit).
 
     Introduced in lesson 01.
     """
@@ -124,15 +120,15 @@ def find_grid(onsets):
 
 
 def find_ends(onsets, lengths, spread):
-    """Find where each note was meant to end, though playing lets go of it earlier.
+    """Return where each note was meant to end, though playing lets go of it earlier.
 
     Args:
-        onsets: int ndarray, shape (notes,), sorted time steps on the grid.
-        lengths: float ndarray, shape (notes,), played lengths in time steps.
-        spread: float, spread of the playing in time steps.
+        onsets: int ndarray, shape (notes,), sorted, on the grid; all in time steps.
+        lengths: float ndarray, shape (notes,), as played.
+        spread: float, of the playing.
 
     Returns:
-        int ndarray, shape (notes,): time steps, each later than its onset.
+        int ndarray, shape (notes,), each end later than its onset.
 
     Introduced in lesson 01.
     """
@@ -173,9 +169,6 @@ def _weigh_ends(onsets, lengths, spread, manner, looseness):
 def keep_apart(onsets, ends, pitches):
     """End a note where its pitch is struck again, and merge what was struck twice at once.
 
-    Args:
-        onsets, ends, pitches: int ndarrays, shape (notes,).
-
     Returns:
         int ndarray, shape (notes, 3): onset, end, pitch, sorted by onset and pitch.
 
@@ -199,8 +192,6 @@ def quantize(performance):
 
     Returns:
         (list of Part whose notes are int ndarrays of onset, end, pitch in time steps, Fit).
-
-    Introduced in lesson 01.
     """
     played = [part.notes for part in performance.parts]
     written, fit = find_grid(np.concatenate([notes["onset"] for notes in played]))

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..pianoroll import RESOLUTION
 from ..pianoroll.midi import TIMED_NOTE
+from ..pianoroll.rolls import join_ties
 
 REACH = 6.0  # time steps that a note may have been moved and still be the same note
 LOST = 12.0  # the cost of a note that is not there
@@ -28,162 +29,117 @@ PLACE_BITS = np.array([min(b for size, b in ((24, 0), (12, 1), (6, 2), (8, 2.5),
 class Check:
     """How a score compares with its performance."""
 
-    n_notes: int
-    n_measures: int
-    n_missing: int
-    n_extra: int
-    length_error: float  # quarter notes by which the score is longer (or, below 0, shorter)
+    notes: int
+    measures: int
+    missing: int
     cost: float
-    n_doubled: int = 0  # struck twice at once, and written once
-
-    def remarks(self):
-        """List in which ways the score holds less, or more, than was played: list of str."""
-        off = self.length_error
-        return [text for text, is_so in (
-            (f"{self.n_missing} notes missing", self.n_missing),
-            (f"{self.n_doubled} struck twice at once, written once", self.n_doubled),
-            (f"{self.n_extra} notes too many", self.n_extra),
-            (f"it ends {abs(off):.1f} quarters {'late' if off > 0 else 'early'}", abs(off) >= 1),
-        ) if is_so]  # fmt: skip
+    remarks: list  # of str: in which ways the score holds less, or more, than was played
 
 
 def read_notes(xml):
     """Read the pitched notes of MusicXML, tied notes joined, grace notes left out.
 
-    Args:
-        xml: bytes from `read_musicxml`.
-
     Returns:
         (ndarray of TIMED_NOTE, shape (notes,), time steps; int number of measures).
     """
-    rows, n_measures = [], 0
-    for part in ElementTree.fromstring(xml).iterfind("part"):
-        start, divisions, tied = 0.0, 1.0, {}
-        measures = part.findall("measure")
-        n_measures = max(n_measures, len(measures))
-        for measure in measures:
-            length, divisions = _read_measure(measure, start, divisions, rows, tied)
-            start += length
-    notes = np.array([tuple(row) for row in rows], TIMED_NOTE)
-    return np.sort(notes), n_measures
+    parts = ElementTree.fromstring(xml).findall("part")
+    rows = [tuple(row) for part in parts for row in join_ties(_heads(part))]
+    n_measures = max((len(part.findall("measure")) for part in parts), default=0)
+    return np.sort(np.array(rows, TIMED_NOTE)), n_measures
 
 
-def _read_measure(measure, start, divisions, rows, tied):
-    """Add the notes of one measure to `rows`; return (its length in time steps, divisions)."""
-    place = longest = onset = 0.0
-    for element in measure:
-        if element.tag == "attributes":
-            divisions = float(element.findtext("divisions") or divisions)
-        if element.tag not in ("note", "backup", "forward") or element.find("grace") is not None:
-            continue
-        steps = float(element.findtext("duration") or 0) * RESOLUTION / divisions
-        if element.find("chord") is None:
-            onset = place
-            place += -steps if element.tag == "backup" else steps
-            longest = max(longest, place)
-        if element.tag == "note":
-            _read_note(element, start + onset, steps, rows, tied)
-    return longest, divisions
+def _heads(part):
+    """Yield (onset, end, pitch, tie) of each pitched note head, in thousandths of time steps."""
+    start, divisions = 0.0, 1.0
+    for measure in part.iterfind("measure"):
+        place = longest = onset = 0.0
+        for element in measure:
+            if element.tag == "attributes":
+                divisions = float(element.findtext("divisions") or divisions)
+            inside = {child.tag: child.text for child in element}
+            if element.tag not in ("note", "backup", "forward") or "grace" in inside:
+                continue
+            steps = float(inside.get("duration") or 0) * RESOLUTION / divisions
+            if "chord" not in inside:
+                onset = place
+                place += -steps if element.tag == "backup" else steps
+                longest = max(longest, place)
+            if "pitch" in inside and "cue" not in inside:
+                times = round(start + onset, 3), round(start + onset + steps, 3)
+                yield *times, _midi_number(element.find("pitch")), _tie(element)
+        start += longest
 
 
-def _read_note(element, onset, steps, rows, tied):
-    """Add a note to `rows`, or lengthen the one that it is tied to."""
-    pitch = element.find("pitch")
-    if pitch is None or element.find("cue") is not None:
-        return
+def _midi_number(pitch):
     semitone = "C D EF G A B".index(pitch.findtext("step"))
     semitone += round(float(pitch.findtext("alter") or 0))
-    number = semitone + 12 * int(pitch.findtext("octave")) + 12
-    kinds = {tie.get("type") for tie in element.iterfind("tie")}
-    row = tied.pop((number, round(onset, 3)), None) if "stop" in kinds else None
-    if row is None:
-        rows.append(row := [onset, onset, number])
-    row[1] = onset + steps
-    if "start" in kinds:
-        tied[number, round(row[1], 3)] = row
+    return semitone + 12 * int(pitch.findtext("octave")) + 12
+
+
+def _tie(note):
+    """Return how a note head is tied, as `join_ties` takes it."""
+    kinds = {tie.get("type") for tie in note.iterfind("tie")}
+    return "continue" if len(kinds) > 1 else next(iter(kinds), None)
 
 
 def check_score(performance, xml):
-    """Compare a score with the performance it was made from.
-
-    Args:
-        performance: Performance.
-        xml: bytes of MusicXML.
-
-    Returns:
-        Check.
-    """
+    """Compare a score (bytes of MusicXML) with the performance it was made from: Check."""
     played = [part.notes for part in performance.parts if not part.is_drum]
     played = np.sort(np.concatenate([np.zeros(0, TIMED_NOTE), *played]))
     written, n_measures = read_notes(xml)
-    partner = match(played, written)
+    partner = _match(played, written)
     found = partner >= 0
-    doubled = find_doubled(played, found)
-    n_missing = int((~found & ~doubled).sum())
+    n_doubled = _count_doubled(played, found)
+    n_missing = int((~found).sum()) - n_doubled
     n_extra = len(written) - int(found.sum())
-    written_end, played_end = (notes["end"].max(initial=0.0) for notes in (written, played))
-    length_error = float(written_end - played_end) / RESOLUTION
+    late = float(written["end"].max(initial=0) - played["end"].max(initial=0)) / RESOLUTION
     cost = LOST * (n_missing + n_extra) / max(len(played), 1) + rhythm_bits(written)
-    cost += END_BITS * min(abs(length_error), LATEST)
+    cost += END_BITS * min(abs(late), LATEST)
     if found.any():
         cost += distance(played[found], written[partner[found]])
-    counts = len(written), n_measures, n_missing, n_extra
-    return Check(*counts, length_error, float(cost), int(doubled.sum()))
+    remarks = [text for text, is_so in (
+        (f"{n_missing} notes missing", n_missing),
+        (f"{n_doubled} struck twice at once, written once", n_doubled),
+        (f"{n_extra} notes too many", n_extra),
+        (f"it ends {abs(late):.1f} quarters {'late' if late > 0 else 'early'}", abs(late) >= 1),
+    ) if is_so]  # fmt: skip
+    return Check(len(written), n_measures, n_missing, float(cost), remarks)
 
 
-def find_doubled(played, found):
-    """Return which missing notes were struck together with a note of their pitch that is there.
+def _line_up(notes):
+    """Return a number for each note by which notes are in order of pitch, then of onset."""
+    return notes["pitch"] * 1e7 + notes["onset"]
 
-    Args:
-        played: ndarray of TIMED_NOTE, sorted.
-        found: bool ndarray, shape (played notes,).
 
-    Returns:
-        bool ndarray, shape (played notes,).
-    """
-    place = played["pitch"] * 1e7 + played["onset"]
+def _count_doubled(played, found):
+    """Count the missing notes that were struck together with one of their pitch that is there."""
+    place = _line_up(played)
     there = np.sort(place[found])
     first, last = np.searchsorted(there, place - TWICE), np.searchsorted(there, place + TWICE)
-    return ~found & (last > first)
+    return int((~found & (last > first)).sum())
 
 
-def match(played, written):
-    """Return for each played note the written one of its pitch, in order and within reach.
-
-    Args:
-        played, written: ndarrays of TIMED_NOTE, sorted.
-
-    Returns:
-        int ndarray, shape (played notes,): places in `written`; -1 where the note is missing.
-    """
-    partner = np.full(len(played), -1)
-    for pitch in np.unique(played["pitch"]):
-        candidates = np.flatnonzero(written["pitch"] == pitch)
-        onsets = written["onset"][candidates]
-        place = 0
-        for i in np.flatnonzero(played["pitch"] == pitch):
-            while place < len(onsets) and onsets[place] < played["onset"][i] - REACH:
-                place += 1
-            if place < len(onsets) and onsets[place] <= played["onset"][i] + REACH:
-                partner[i] = candidates[place]
-                place += 1
+def _match(played, written):
+    """Return for each played note the place of its written one; -1 where none is within reach."""
+    partner, here, there = np.full(len(played), -1), _line_up(played), _line_up(written)
+    candidates, n_passed = np.argsort(there, kind="stable"), 0
+    there = there[candidates]
+    for i in np.argsort(here, kind="stable"):
+        n_passed = max(n_passed, np.searchsorted(there, here[i] - REACH))
+        if n_passed < len(there) and there[n_passed] <= here[i] + REACH:
+            partner[i] = candidates[n_passed]
+            n_passed += 1
     return partner
 
 
 def distance(played, written):
     """Compute how far notes were moved, and how unevenly lengths were changed.
 
-    A player who holds every note for nine tenths of its length holds all of them alike; a note that
-    is written twice as long as meant stands out from the others. Nobody holds all notes for half of
-    their length: then they are written too long.
-
-    Args:
-        played, written: ndarrays of TIMED_NOTE, note for note the same.
+    A player holds all notes for much the same share of their length; a note that is written twice
+    as long as meant stands out. Nobody holds all for half: then they are written too long.
 
     Returns:
         float, time steps and bits a note.
-
-    Introduced in lesson 01.
     """
     moved = np.abs(written["onset"] - played["onset"]).mean()
     lengths = [np.maximum(notes["end"] - notes["onset"], 0.5) for notes in (played, written)]
@@ -193,9 +149,6 @@ def distance(played, written):
 
 def rhythm_bits(written):
     """Compute how odd the places are at which notes begin, and end where no other note begins.
-
-    Args:
-        written: ndarray of TIMED_NOTE.
 
     Returns:
         float, bits a note: 0 if all stand on the beat.

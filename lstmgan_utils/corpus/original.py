@@ -19,13 +19,11 @@ from ..runtime import atomic_path
 MAX_BYTES = 64 * 2**20  # the largest honest song, a list of 2.5 million floats, has 22 MB
 MAX_BUILT = 400 * 2**20  # bytes in memory that a pickle may ask for; that song asks for 112 MB
 OBJECT = 72  # bytes of a new list, tuple or number, and of the place that points to it
-FLOATS = re.compile(rb"(?:G.{8})*+", re.DOTALL)
-OBJECTS = re.compile(rb"(?:[Khq].|M..|J.{4}|[]()aetN\x85-\x89\x94])*+", re.DOTALL)  # ints, lists …
-OTHERS = """PROTO FRAME STOP PUT LONG_BINPUT GET LONG_BINGET LIST INT LONG LONG1 FLOAT
-    STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINBYTES BINBYTES8
-    SHORT_BINBYTES BYTEARRAY8 GLOBAL STACK_GLOBAL REDUCE BUILD"""
-OPCODES = {op.code.encode("latin1"): op for op in pickletools.opcodes if op.name in OTHERS.split()}
-CORE = re.compile(r"numpy\.(_?core)\.(multiarray|numeric)")  # numpy 1 and 2 name it differently
+# Opcodes: floats, then integers, lists, tuples, None and at most 2.5 million places in the memo.
+SIMPLE = re.compile(
+    rb"((?:G.{8})*+)((?:[]()aetN\x85-\x89\x94]|[Khq].|M..|[Jj].{4}|r..[\0-\x25]\0)*+)", re.DOTALL
+)
+OTHERS = b"\x80\x95.X\x8cBC\x96c\x93Rb"  # protocol, frame, stop; text, bytes; names, two calls
 
 
 def read_original(path):
@@ -35,8 +33,7 @@ def read_original(path):
         path: a zip that holds one pickled list or array, (19200, 128) or (128, 19200).
 
     Returns:
-        ndarray, shape (19200, 128), time before pitch: uint8 where all numbers are whole,
-        float32 otherwise.
+        ndarray, (19200, 128), time before pitch: uint8 where all numbers are whole, else float32.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -50,7 +47,7 @@ def read_original(path):
     try:
         data = _unzip(path)
         check_pickle(data)
-        roll = _as_roll(RollUnpickler(io.BytesIO(data), encoding="latin1").load())
+        roll = _as_roll(RollUnpickler(io.BytesIO(data)).load())
     except Exception as error:  # damaged bytes make pickle and zipfile raise nearly anything
         reason = str(error)[:200] or repr(error)  # a hostile file may make it long
         raise ValueError(f"{path} is not a zipped roll: {reason}; leave it out") from error
@@ -58,15 +55,12 @@ def read_original(path):
 
 
 def write_original(roll, path, *, pitch_first=False):
-    """Write a roll as the first attempt stored it: a pickled list of lists of floats in a zip.
+    """Write a roll as the first attempt stored it, a pickled list of lists of floats in a zip.
 
     Args:
         roll: ndarray, shape (time, 128), at most 19,200 steps; padded with silence.
-        path: the zip to make.
+        path: the zip to make; returned as a Path.
         pitch_first: bool, write (128, 19200) as the code did, not (19200, 128) as it was described.
-
-    Returns:
-        Path of the zip.
 
     Raises:
         ValueError: the roll has another shape.
@@ -79,12 +73,8 @@ def write_original(roll, path, *, pitch_first=False):
     full = np.zeros((MAX_STEPS, N_PITCHES))
     full[: len(roll)] = roll
     data = pickle.dumps((full.T if pitch_first else full).tolist())
-    with (
-        atomic_path(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
-    ):
-        archive.writestr(zipfile.ZipInfo(Path(path).stem + ".pkl"), data,
-                         zipfile.ZIP_DEFLATED)  # fmt: skip
+    with atomic_path(path) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{Path(path).stem}.pkl", data)
     return Path(path)
 
 
@@ -93,7 +83,7 @@ class RollUnpickler(pickle.Unpickler):
 
     def find_class(self, module, name):
         """Return a harmless stand-in for each of the few names that arrays need."""
-        module = CORE.sub(r"numpy.core.\2", module)
+        module = module.replace("numpy._core", "numpy.core")  # numpy 2 and 1 name it differently
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"its pickle asks for {module}.{name}, not part of a roll")
         return ALLOWED[module, name]
@@ -107,66 +97,43 @@ def _unzip(path):
             raise ValueError(f"it holds {len(files)} files instead of one")
         if files[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError("it is not compressed by the usual method, deflate; zip it again")
-        with archive.open(files[0]) as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = archive.open(files[0]).read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValueError(f"it unpacks to more than {MAX_BYTES:,} bytes")
     return data
 
 
 def check_pickle(data):
-    """Check a pickle without running it, and add up the memory that it asks for.
+    """Raise ValueError unless a pickle holds what a roll needs and asks for at most 400 MB.
 
-    A pickle has no loops, so this is a bound. A byte may ask for a list of 56, a number that says
-    where to remember an object for gigabytes, and a call may copy the largest piece of data.
-
-    Raises:
-        ValueError: more than 400 MB, or what no roll needs, or no pickle.
+    A pickle has no loops, so adding up is a bound. A byte may ask for a list of 56, and a call may
+    copy the largest piece of data.
     """
-    stream, place, built, largest, op = io.BytesIO(data), 0, 0, 0, None
-    while op is None or op.name != "STOP":
-        middle = FLOATS.match(data, place).end()
-        end = OBJECTS.match(data, middle).end()
-        built += 5 * (middle - place) + OBJECT * (end - middle)  # a float has 9 bytes here
+    stream, place, built, largest, opcode = io.BytesIO(data), 0, 0, 0, b""
+    while opcode != b".":
+        run = SIMPLE.match(data, place)
+        built += 5 * (run.end(1) - place) + OBJECT * (run.end() - run.end(1))  # a float: 9 bytes
+        if run.end() == place:
+            opcode = data[place : place + 1]
+            if opcode not in OTHERS:
+                raise ValueError(f"byte {place:,} of its pickle is nothing that a roll needs")
+            stream.seek(place)
+            next(pickletools.genops(stream))  # moves to the next opcode
+            size = stream.tell() - place
+            largest = max(largest, size)
+            built += OBJECT + 4 * size + largest * (opcode in b"Rb")
         if built > MAX_BUILT:
             raise ValueError(f"it asks for more than {MAX_BUILT:,} bytes of memory (a bomb?)")
-        if data[end : end + 1] == b"G" and end > place:
-            place = end
-            continue
-        op = OPCODES.get(data[end : end + 1])
-        if op is None:
-            raise ValueError(f"byte {end:,} of its pickle is nothing that a roll needs")
-        stream.seek(end + 1)
-        size = _skip_argument(stream, op)
-        place, largest = stream.tell(), max(largest, size)
-        built += OBJECT + 4 * size + largest * (op.name in ("REDUCE", "BUILD"))
-
-
-def _skip_argument(stream, op):
-    """Go to the end of an opcode's argument; return its bytes of data."""
-    start, memo = stream.tell(), 0
-    if op.name == "PUT":
-        memo = int(stream.readline())
-    elif op.arg and op.arg.n == pickletools.UP_TO_NEWLINE:
-        for _ in range(2 if op.name == "GLOBAL" else 1):
-            stream.readline()
-    elif op.arg:
-        argument = op.arg.reader(stream)
-        memo = argument if op.name == "LONG_BINPUT" else 0
-    if memo > MAX_STEPS * N_PITCHES:
-        raise ValueError("its pickle asks for memory to remember more objects than a roll has")
-    return 0 if op.name in ("FLOAT", "INT") else stream.tell() - start
+        place = max(run.end(), stream.tell())
 
 
 def _as_roll(content):
     """Return a list of rows as an array, each row checked before memory is taken for it."""
-    shapes = {MAX_STEPS: N_PITCHES, N_PITCHES: MAX_STEPS}
-    width = shapes.get(len(content))
-    if width is None or any(len(row) != width for row in content):
+    widths = {len(row) for row in content}
+    if len(widths) != 1 or {len(content), *widths} != {MAX_STEPS, N_PITCHES}:
         raise ValueError("its shape is neither (19200, 128) nor (128, 19200)")
-    roll = np.empty((len(content), width), np.float32)
-    for target, row in zip(roll, content, strict=True):
-        target[:] = np.fromiter(row, np.float32, width)  # numbers only: a nested list fails here
+    # numbers only: a nested list fails here
+    roll = np.array([np.fromiter(row, np.float32, len(row)) for row in content])
     whole = roll.astype(np.uint8)
     return whole if np.array_equal(whole, roll) else roll
 

@@ -28,16 +28,15 @@ def row_dtype(widths):
 
 
 def pack_rows(rows):
-    """Return row dictionaries as one structured array, shape (songs,), text as UTF-8.
-
-    What is not Unicode in a text (a file name may hold any bytes) is written out: "caf\\udce9".
-    """
-    text = [[str(row[c]).encode(errors="backslashreplace") for row in rows] for c in TEXT_COLUMNS]
-    packed = np.zeros(len(rows), row_dtype([max(map(len, t), default=1) or 1 for t in text]))
-    for column, values in zip(TEXT_COLUMNS, text, strict=True):
-        packed[column] = values
-    for column in NUMBER_COLUMNS:
-        packed[column] = [row[column] for row in rows]
+    """Return row dictionaries as one structured array, shape (songs,), text as UTF-8."""
+    columns = {c: [row[c] for row in rows] for c in NUMBER_COLUMNS}
+    for c in TEXT_COLUMNS:
+        # a file name may hold bytes that are no text: they are written out, "caf\\udce9"
+        texts = [str(row[c]).encode(errors="backslashreplace") for row in rows]
+        columns[c] = np.array(texts, "S")
+    packed = np.zeros(len(rows), row_dtype([columns[c].itemsize for c in TEXT_COLUMNS]))
+    for c, values in columns.items():
+        packed[c] = values
     return packed
 
 
@@ -50,10 +49,8 @@ def unpack_row(record):
 class Songs:
     """A sequence of note arrays that lie end to end in one array, mostly a memory-mapped one.
 
-    Args:
-        notes: note array of all songs, shape (all notes,).
-        starts, stops: int arrays, shape (songs,), where each song lies in it.
-        rows: structured array, shape (songs,), as `pack_rows` returns it.
+    `starts` and `stops`, int arrays of shape (songs,), say where each song lies in `notes`; `rows`
+    is the table as `pack_rows` returns it.
     """
 
     def __init__(self, notes, starts, stops, rows):
@@ -94,33 +91,21 @@ class Songs:
         return digest.hexdigest()[:16]
 
     def select(self, indices):
-        """Return the Songs at some indices, without copying a note.
-
-        Args:
-            indices: ints, or a boolean mask of shape (songs,).
-        """
-        indices = np.asarray(indices)
-        indices = indices if indices.dtype == bool else indices.astype(np.int64)
-        return Songs(self.notes, self.starts[indices], self.stops[indices], self.rows[indices])
+        """Return the Songs at some indices (or a mask of bools), without copying a note."""
+        chosen = np.arange(len(self))[list(indices)]
+        return Songs(self.notes, self.starts[chosen], self.stops[chosen], self.rows[chosen])
 
     def split(self, seed=0, test_share=0.1):
-        """Return training and test indices; tunes with the same opening stay on one side.
+        """Return training and test indices, two sorted int arrays; a family stays on one side.
 
         Args:
             seed: int.
-            test_share: float, the share of songs to keep for testing, 0 to 1.
-
-        Returns:
-            (training indices, test indices), two sorted int arrays.
-
-        Raises:
-            ValueError: the share is not between 0 and 1.
+            test_share: float, the share of songs to keep for testing, 0 to 1; else ValueError.
         """
         if not 0 <= test_share <= 1:
             raise ValueError(f"test_share={test_share} is not a share; give a number from 0 to 1")
-        families, members, sizes = np.unique(
-            self.rows["family"], return_inverse=True, return_counts=True
-        )
+        column = self.rows["family"]
+        families, members, sizes = np.unique(column, return_inverse=True, return_counts=True)
         order = np.random.default_rng(seed).permutation(len(families))
         # A family goes to the test side only while it fits, so that a large one cannot swamp it.
         in_test, left = np.zeros(len(families), bool), round(test_share * len(self))
@@ -131,12 +116,7 @@ class Songs:
 
 
 def from_arrays(songs, rows=None):
-    """Return the Songs that hold these note arrays.
-
-    Args:
-        songs: iterable of note arrays.
-        rows: list of dicts as `song_row` returns them; None for rows that know only the notes.
-    """
+    """Return the Songs that hold these note arrays; `rows` are dicts as `song_row` returns them."""
     songs = list(songs)
     rows = [song_row(notes) for notes in songs] if rows is None else rows
     notes = np.concatenate([np.empty(0, NOTE_DTYPE), *songs])
@@ -145,19 +125,12 @@ def from_arrays(songs, rows=None):
 
 
 def song_row(notes, info=None, **columns):
-    """Return the row of one song in the table: a dict with a value for every column.
-
-    Args:
-        notes: note array.
-        info: dict from `read_score` or `read_midi`; None for nothing known.
-        columns: values of further columns, such as name="…" or licence="…".
-    """
+    """Return the row of a song, a value for every column; `info` is what its reader found."""
     info = info or {}
-    program = info.get("program")
     row = dict.fromkeys(TEXT_COLUMNS, "") | {
         "metre": info.get("metre", "4/4"),
         "key": info.get("fifths", 0),
-        "program": -1 if program is None else program,
+        "program": -1 if info.get("program") is None else info["program"],
         "n_steps": n_steps(notes),
         "pickup": info.get("pickup", 0),
         "on_grid": 1 - info.get("n_off_grid", 0) / max(len(info.get("whole", notes)), 1),
@@ -167,19 +140,20 @@ def song_row(notes, info=None, **columns):
     return row | columns
 
 
-def whole_song(notes, info, **columns):
+def whole_song(notes, info, *, name, **columns):
     """Return (note array, row dict) of a piece as its file has it, for `split_song`."""
+    if not len(notes):
+        raise ValueError(f"{name} has no pitched notes; leave it out")
     if "whole" in info:
         notes, info = info["whole"], info | {"n_cut": 0}
-    return notes, song_row(notes, info, **columns)
+    return notes, song_row(notes, info, name=name, **columns)
 
 
 def split_song(notes, row):
-    """Split a piece at measure lines into songs of at most 19,200 steps.
+    """Return the songs of at most 19,200 steps that a piece becomes, split at measure lines.
 
-    Each note belongs to the song in which it starts. Its sound ends with that song, and `n_cut`
-    counts the notes that end early. Four measures of silence and more between two songs are left
-    out. All songs of a piece keep its family, so that a split leaves them on one side.
+    Each note belongs to the song in which it starts; `n_cut` counts those that sound past its end.
+    Silence of four measures and more between songs is left out. All songs keep the piece's family.
 
     Args:
         notes: note array of a piece of any length.
@@ -187,8 +161,6 @@ def split_song(notes, row):
 
     Returns:
         list of (note array, row dict), named "piece (1 of 3)" where there are more than one.
-
-    Introduced in lesson 03.
     """
     songs, pickup, measure = [], row["pickup"], max(steps_of(row["metre"]), 1)
     while n_steps(notes) > MAX_STEPS:
@@ -200,10 +172,17 @@ def split_song(notes, row):
         notes, pickup = rest.copy(), 0
         notes["onset"] -= line
     songs += [(notes, pickup, row["n_cut"])] if len(notes) or not songs else []
-    names = [row["name"]] if len(songs) == 1 else [
-        f"{row['name']} ({k} of {len(songs)})" for k in range(1, len(songs) + 1)]  # fmt: skip
-    return [(song, row | {"name": name, "n_steps": n_steps(song), "pickup": pickup, "n_cut": n_cut})
-            for name, (song, pickup, n_cut) in zip(names, songs, strict=True)]  # fmt: skip
+    many, cut = len(songs), sum(n_cut for *_, n_cut in songs)
+    if many > 1 or cut:
+        remark = (f"longer than 800 quarters: split at measure lines into {many} songs, "
+                  f"{cut} of its notes cut short")  # fmt: skip
+        row = row | {"flaws": "; ".join(filter(None, (remark, row["flaws"])))}
+    found = []
+    for number, (song, pickup, n_cut) in enumerate(songs, 1):
+        name = f"{row['name']} ({number} of {many})" if many > 1 else row["name"]
+        facts = {"name": name, "n_steps": n_steps(song), "pickup": pickup, "n_cut": n_cut}
+        found.append((song, row | facts))
+    return found
 
 
 def _split_line(notes, measure, pickup):

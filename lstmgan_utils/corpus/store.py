@@ -5,83 +5,57 @@
     offsets    where each song starts, and the end (n_songs + 1 numbers)
     rows       one fixed-size record a song: name, metre, key ...
 
-While a store is being built its songs wait in a journal beside it (`songs.store.journal`), so
-that an interrupted build goes on where it stopped. Nothing in either file is ever executed, and
-what a stranger wrote into one is checked before it is used.
+While it is being built, each batch of songs waits in a store of its own in `songs.store.parts`, so
+that an interrupted build goes on. What a stranger wrote into a store is checked before it is used.
 """
 
-import json
-import struct
+import contextlib
+import csv
+import hashlib
+import shutil
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from ..pianoroll import MAX_STEPS, NOTE_DTYPE, n_steps, steps_of
-from ..runtime import atomic_path
-from .songs import TEXT_COLUMNS, Songs, pack_rows, row_dtype, unpack_row
+from ..folder_jobs import attempt, run_batches
+from ..pianoroll import MAX_STEPS, NOTE_DTYPE, RESOLUTION, decode, read_midi, read_score
+from ..pianoroll.rolls import list_flaws
+from ..runtime import atomic_path, progress_bar
+from .original import read_original
+from .songs import TEXT_COLUMNS, Songs, from_arrays, row_dtype, split_song, unpack_row, whole_song
 
-MAGIC = b"LSTMGAN songs\n"
-VERSION = 2
-CHECKSUM = struct.Struct("<I")
+MAGIC, VERSION = b"LSTMGAN songs\n", 2
+HEADER = np.dtype([
+    ("magic", "S14"), ("version", "<u2"), ("n_songs", "<u8"), ("n_notes", "<u8"),
+    ("widths", "<u4", len(TEXT_COLUMNS)), ("checksums", "<u4", 3), ("own_checksum", "<u4"),
+])  # fmt: skip
 ALIGNMENT = 128
-RECORD = struct.Struct("<III")  # a journal record: bytes of JSON, bytes of notes, checksum
-MAX_JSON = 2**20  # bytes; a row has a few hundred
-MAX_PIECE = 240_000  # time steps of a piece before it is split: 10,000 quarters
 BLOCK = 2**17  # notes that are checked at once
-# magic, version, songs, notes, widths of the text columns, checksums of the three sections
-HEADER = struct.Struct(f"<14sHQQ{len(TEXT_COLUMNS)}I3I")
+MAX_QUARTERS = 10_000  # of a piece before it is split
+TIMEOUT = 300  # seconds for one song
+FEW = 8  # songs that are read before another process has started
 
 
 def write_store(path, songs):
-    """Write a store in one pass, whole or not at all.
-
-    Args:
-        path: the store to write or replace.
-        songs: iterable of (note array, row dict).
-
-    Raises:
-        ValueError: there is not one song.
-    """
-    rows, lengths = [], []
-
-    def note_chunks():
-        for notes, row in songs:
-            rows.append(row)
-            lengths.append(len(notes))
-            yield np.asarray(notes, NOTE_DTYPE).tobytes()
-
+    """Write (note array, row dict) pairs, one at least, as a store, whole or not at all: Songs."""
+    songs = list(songs)
+    whole = from_arrays(*zip(*songs, strict=True))
+    offsets = np.append(0, whole.stops).astype("<i8")
+    sections = [part.tobytes() for part in (whole.notes, offsets, whole.rows)]
+    widths = [whole.rows.dtype[column].itemsize for column in TEXT_COLUMNS]
+    checksums = [zlib.crc32(section) for section in sections]
+    header = np.array((MAGIC, VERSION, len(songs), whole.n_notes, widths, checksums, 0), HEADER)
+    header["own_checksum"] = zlib.crc32(header.tobytes()[:-4])
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        file.write(b"\0" * ALIGNMENT)
-        checksums = [_write_section(file, note_chunks())]
-        if not rows:
-            raise _empty(path)
-        offsets, packed = np.cumsum([0, *lengths], dtype="<i8"), pack_rows(rows)
-        checksums += [_write_section(file, [part.tobytes()]) for part in (offsets, packed)]
-        widths = [packed.dtype[c].itemsize for c in TEXT_COLUMNS]
-        header = HEADER.pack(MAGIC, VERSION, len(rows), sum(lengths), *widths, *checksums)
-        file.seek(0)
-        file.write(header + CHECKSUM.pack(zlib.crc32(header)))
-
-
-def _write_section(file, chunks):
-    """Write chunks at the next aligned place; return their checksum."""
-    file.write(b"\0" * (-file.tell() % ALIGNMENT))
-    checksum = 0
-    for chunk in chunks:
-        file.write(chunk)
-        checksum = zlib.crc32(chunk, checksum)
-    return checksum
+        for section in (header.tobytes(), *sections):
+            file.write(b"\0" * (-file.tell() % ALIGNMENT))
+            file.write(section)
+    return open_store(path)
 
 
 def open_store(path):
-    """Open a store of songs by memory map, every byte of it checked.
-
-    Args:
-        path: a file that `build_store` wrote.
-
-    Returns:
-        Songs, read-only.
+    """Return the Songs of a store, mapped into memory read-only, every byte of it checked.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -93,73 +67,51 @@ def open_store(path):
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such store; build one with corpus.build_store")
     if path.stat().st_size < ALIGNMENT:
-        raise _no_store(path)
-    content = np.asarray(np.memmap(path, mode="r"))
-    arrays = {}
-    for name, (start, end, dtype, checksum) in _sections(path, content).items():
-        if zlib.crc32(content[start:end]) != checksum:
-            raise _damaged(path, f"its {name} do not match their checksum")
-        arrays[name] = content[start:end].view(dtype)
-    notes, offsets, rows = arrays.values()
-    if offsets[0] or offsets[-1] != len(notes) or (np.diff(offsets) < 0).any():
-        raise _damaged(path, "its songs do not lie end to end")
-    if not are_rows(rows):
-        raise _damaged(path, "its table has numbers that no song has")
-    if not are_notes(notes, offsets):
-        raise _damaged(path, "its notes are not notes, sorted, of at most 19,200 time steps")
+        raise _unusable(path, "not a store of songs")
+    notes, offsets, rows = _read_sections(path, np.asarray(np.memmap(path, mode="r")))
+    in_order = not offsets[0] and offsets[-1] == len(notes) and (np.diff(offsets) >= 0).all()
+    if not (in_order and are_rows(rows) and are_notes(notes, offsets)):
+        raise _unusable(path, "damaged store (its notes or its table are not those of songs)")
     return Songs(notes, offsets[:-1], offsets[1:], rows)
 
 
-def _sections(path, content):
-    """Check the header of a mapped store; return {name: (start, end, dtype, checksum)}."""
-    magic, version, n_songs, n_notes, *numbers = HEADER.unpack_from(content)
-    if magic != MAGIC:
-        raise _no_store(path)
-    if version != VERSION:
-        raise ValueError(f"{path}: store version {version}, but this package reads version "
-                         f"{VERSION}; delete the file and build it again")  # fmt: skip
-    if CHECKSUM.unpack_from(content, HEADER.size)[0] != zlib.crc32(content[: HEADER.size]):
-        raise _damaged(path, "its first bytes do not match their checksum")
-    if not n_songs:
-        raise _empty(path)
-    widths, checksums = numbers[:-3], numbers[-3:]
-    if min(widths) < 1 or (n_songs + 1) * sum(widths) + n_notes > 2 * len(content):
-        raise _damaged(path, "it is cut short")  # before numpy is asked for a type of any size
-    parts = {
-        "notes": (n_notes, NOTE_DTYPE),
-        "offsets": (n_songs + 1, np.dtype("<i8")),
-        "rows": (n_songs, row_dtype(widths)),
-    }
-    sections, end = {}, ALIGNMENT
-    for (name, (count, dtype)), checksum in zip(parts.items(), checksums, strict=True):
+def _read_sections(path, content):
+    """Check the header and checksums of a mapped store; return its notes, offsets and rows."""
+    header = content[: HEADER.itemsize].view(HEADER)[0]
+    if (header["magic"], header["version"]) != (MAGIC, VERSION):
+        raise _unusable(path, f"not a store of songs of version {VERSION}")
+    if header["own_checksum"] != zlib.crc32(header.tobytes()[:-4]):
+        raise _unusable(path, "damaged store (its first bytes do not match their checksum)")
+    n_songs, n_notes, widths = (header[name].tolist() for name in ("n_songs", "n_notes", "widths"))
+    # before numpy is asked for a type of any size
+    if not n_songs or not all(widths) or (n_songs + 1) * sum(widths) + n_notes > 2 * len(content):
+        raise _unusable(path, "damaged store (it is empty or cut short)")
+    parts = (n_notes, NOTE_DTYPE), (n_songs + 1, np.dtype("<i8")), (n_songs, row_dtype(widths))
+    sections, end = [], ALIGNMENT
+    for (count, dtype), checksum in zip(parts, header["checksums"], strict=True):
         start = end + -end % ALIGNMENT
         end = start + count * dtype.itemsize
-        sections[name] = start, end, dtype, checksum
+        sections.append((content[start:end], dtype))
+        if zlib.crc32(sections[-1][0]) != checksum:
+            raise _unusable(path, "damaged store (cut short, or not what its checksums say)")
     if end != len(content):
-        raise _damaged(path, "it is cut short, or has more bytes than it says")
-    return sections
+        raise _unusable(path, "damaged store (it has more bytes than it says)")
+    return [section.view(dtype) for section, dtype in sections]
 
 
-def are_rows(rows, longest=MAX_STEPS):
+def are_rows(rows):
     """Return whether the numbers of all rows are within their bounds."""
     sound = (rows["program"] <= 127) & (rows["on_grid"] >= 0) & (rows["on_grid"] <= 1)
-    sound &= (rows["pickup"] >= 0) & (rows["n_cut"] >= 0) & (rows["n_steps"] <= longest)
+    sound &= (rows["pickup"] >= 0) & (rows["n_cut"] >= 0) & (rows["n_steps"] <= MAX_STEPS)
     return bool(sound.all())
 
 
-def are_notes(notes, starts=(0,), longest=MAX_STEPS):
-    """Return whether these are notes, and in order in each song.
-
-    Args:
-        notes: note array of songs end to end.
-        starts: ints, where the songs start, sorted.
-        longest: time steps of a song at most.
-    """
-    starts = np.asarray(starts)
+def are_notes(notes, starts):
+    """Return whether these are notes, in order in each song, whose starts are given, sorted."""
     for first in range(0, len(notes), BLOCK):
         block = notes[first : first + BLOCK + 1]  # with the first note of the next block
         onset, pitch, duration = (block[c].astype(np.int64) for c in ("onset", "pitch", "duration"))
-        inside = (onset >= 0) & (pitch >= 0) & (duration >= 1) & (onset + duration <= longest)
+        inside = (onset >= 0) & (pitch >= 0) & (duration >= 1) & (onset + duration <= MAX_STEPS)
         rises = np.diff((onset << 23) + (pitch << 15) + duration) >= 0
         begin, end = np.searchsorted(starts, (first + 1, first + len(block)))
         rises[starts[begin:end] - first - 1] = True  # songs need not follow each other
@@ -168,73 +120,126 @@ def are_notes(notes, starts=(0,), longest=MAX_STEPS):
     return True
 
 
-def _no_store(path):
-    return ValueError(f"{path}: not a store of songs; build one with corpus.build_store")
+def _unusable(path, what):
+    return ValueError(f"{path}: {what}; build a new one with corpus.build_store")
 
 
-def _damaged(path, what):
-    return ValueError(f"{path}: damaged store ({what}); delete it and build it again")
+def build_store(files, path, *, source="", licence="", n_jobs=None, progress=True):
+    """Read scores, MIDI files or zipped rolls into one store, and only those not read before.
 
-
-def _empty(path):
-    return ValueError(f"{path}: a store of 0 songs is of no use; build it again with "
-                      "corpus.build_store, from a folder with songs in it")  # fmt: skip
-
-
-class Journal:
-    """Pieces read so far for a store that is still being built, {file hash: (notes, row)}.
+    The CSV beside the store says which files were left out, and why, and which pieces of more than
+    19,200 steps (800 quarters) became several songs.
 
     Args:
-        path: the store that will be built; the journal lies beside it.
+        files: paths of songs: `.mid`, `.zip` (the original format), or any score.
+        path: the store to make or to renew.
+        source, licence: str for the table.
+        n_jobs: int, processes; None for one a core.
+        progress: bool, show a progress bar.
+
+    Returns:
+        Songs, in the order of the files.
+
+    Raises:
+        FileNotFoundError: one of the files does not exist.
+        ValueError: there is not one song in the files.
+
+    Introduced in lesson 03.
     """
-
-    def __init__(self, path):
-        self.path = Path(path).with_name(Path(path).name + ".journal")
-        self.songs = {}
-        if self.path.is_file():
-            self._replay()
-
-    def _replay(self):
-        """Read every whole record, and cut off what an interrupted run left half-written."""
-        content, place = self.path.read_bytes(), 0
-        while place + RECORD.size <= len(content):
-            n_json, n_notes, checksum = RECORD.unpack_from(content, place)
-            end = place + RECORD.size + n_json + n_notes
-            data = content[place + RECORD.size : end]
-            if end > len(content) or zlib.crc32(data) != checksum:
-                break
-            try:
-                notes, row = _read_record(data[:n_json], data[n_json:])
-            except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-                break  # of an earlier version, or forged: its files are read again
-            self.songs[row["file_hash"]] = notes, row
-            place = end
-        with open(self.path, "r+b") as file:
-            file.truncate(place)
-
-    def add(self, notes, row):
-        """Append one piece to the file."""
-        row = unpack_row(pack_rows([row])[0])
-        text, data = json.dumps(row).encode(), np.asarray(notes, NOTE_DTYPE).tobytes()
-        record = RECORD.pack(len(text), len(data), zlib.crc32(text + data)) + text + data
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "ab") as file:
-            file.write(record)
-        self.songs[row["file_hash"]] = np.frombuffer(data, NOTE_DTYPE), row
-
-    def remove(self):
-        """Delete the journal, once its songs are in the store."""
-        self.path.unlink(missing_ok=True)
+    path, jobs, report = Path(path), {}, []
+    for file in map(Path, files):
+        file_hash = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        if file_hash in jobs:
+            report.append((file.name, "left out", f"the same bytes as {jobs[file_hash][0].name}"))
+        jobs.setdefault(file_hash, (file, source, licence))
+    songs, reasons = fill_store(path, jobs.items(), read_song, n_jobs=n_jobs, progress=progress)
+    rows = map(unpack_row, songs.rows if songs else [])
+    remarks = reasons | {row["file_hash"]: row["flaws"] for row in rows}
+    for key, (file, *_) in jobs.items():
+        status = "left out" if key in reasons else "stored"
+        report.append((file.name, status, remarks[key].replace(str(file), file.name)))
+    report_path, text = path.with_suffix(".csv"), {"encoding": "utf-8", "newline": ""}
+    with atomic_path(report_path) as new, open(new, "w", errors="backslashreplace", **text) as file:
+        csv.writer(file).writerows([("file", "status", "reason"), *sorted(report)])
+    if songs is None:
+        raise ValueError(f"{path} would hold 0 songs: none of the {len(jobs)} files listed can be "
+                         f"used; choose others ({report_path} says why, each)")  # fmt: skip
+    return songs
 
 
-def _read_record(text, data):
-    """Return (note array, row dict) of a journal record; raise if it is not what `add` wrote."""
-    if len(text) > MAX_JSON:
-        raise ValueError("too long a row")
-    notes, row = np.frombuffer(data, NOTE_DTYPE), json.loads(text)
-    packed = pack_rows([row])
-    sound = are_rows(packed, MAX_PIECE) and are_notes(notes, longest=MAX_PIECE)
-    if not sound or unpack_row(packed[0]) != row or row["n_steps"] != n_steps(notes):
-        raise ValueError("not the notes and the row of a piece")
-    steps_of(row["metre"])
+def read_song(file, source, licence):
+    """Read one file of any kind that the course knows: (note array of any length, row dict)."""
+    suffix = file.suffix.lower()
+    if suffix == ".zip":
+        notes, info = decode(read_original(file)), {}
+    else:
+        read = read_midi if suffix in (".mid", ".midi") else read_score
+        notes, info = read(file, with_info=True)
+    notes, row = whole_song(notes, info, name=file.stem, source=source, licence=licence)
+    row["flaws"] = "; ".join(list_flaws(info)) if "n_beyond" in info else ""
+    if row["n_steps"] > MAX_QUARTERS * RESOLUTION:
+        raise ValueError(f"{file} lasts longer than {MAX_QUARTERS:,} quarters (a gap, or a note "
+                         "without an end?); cut it in an editor")  # fmt: skip
     return notes, row
+
+
+def fill_store(path, jobs, read, *, unique=False, n_jobs=None, progress=True):
+    """Read what a store lacks, on all cores, and write the store anew.
+
+    Args:
+        jobs: list of (file hash, arguments of `read`), the hashes all different.
+        read: function that returns (note array of any length, row dict), or raises ValueError.
+        unique: bool, keep one of the songs that equal each other but for the key.
+
+    Returns:
+        (Songs, or None where there are none; dict of file hash to the reason why it is missing).
+    """
+    path, reasons = Path(path), {}
+    parts = path.with_name(path.name + ".parts")
+    known = _songs_of(path, *parts.glob("*.store"))
+    missing = [job for job in jobs if job[0] not in known]
+    n_jobs = 1 if len(missing) < FEW else n_jobs
+    with progress_bar(total=len(missing), description="reading songs", progress=progress) as bar:
+        for batch in run_batches(_read_batch, missing, (read, parts), n_jobs):
+            reasons |= {key: reason for key, reason in batch if reason}
+            bar.update(len(batch))
+    known |= _songs_of(*parts.glob("*.store"))
+    songs = [song for key, _ in jobs for song in known.get(key, [])]
+    if unique:
+        songs = drop_duplicates(songs)
+    found = write_store(path, songs) if songs else None
+    shutil.rmtree(parts, ignore_errors=True)
+    return found, reasons
+
+
+def _songs_of(*stores):
+    """Return the songs of each file, {file hash: [(notes, row)]}; none of a damaged store."""
+    found = {}
+    for path in stores:
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            songs, here = open_store(path), {}
+            for row, notes in zip(map(unpack_row, songs.rows), songs, strict=True):
+                here.setdefault(row["file_hash"], []).append((notes, row))
+            found |= here
+    return found
+
+
+def _read_batch(jobs, read, parts):
+    """Read some files into a store of their own; return [(key, why not, or "")]."""
+    songs, reasons = [], []
+    for key, arguments in jobs:
+        song, reason, _ = attempt(TIMEOUT, read, *arguments)
+        reasons.append((key, reason))
+        songs += split_song(song[0], song[1] | {"file_hash": key}) if song else []
+    if songs:
+        write_store(parts / f"{songs[0][1]['file_hash']}.store", songs)
+    return reasons
+
+
+def drop_duplicates(songs):
+    """Return the (note array, row dict) without those whose notes equal others', in any key."""
+    unique = {}
+    for notes, row in songs:
+        steps = np.diff(notes["onset"]), np.diff(notes["pitch"]), notes["duration"]
+        unique.setdefault(b"".join(part.tobytes() for part in steps), (notes, row))
+    return list(unique.values())

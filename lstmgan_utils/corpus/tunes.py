@@ -4,7 +4,6 @@
 notebook is a machine of its own, so `outputs/` starts empty there.
 """
 
-import csv
 import hashlib
 import os
 import re
@@ -15,17 +14,13 @@ import numpy as np
 from .. import filtering, runtime
 from ..conversion.engines import convert_folder
 from ..pianoroll import NOTE_DTYPE
-from ..pianoroll.abc_notation import decode_abc, read_abc
-from .building import build_store, fill_store
+from ..pianoroll.scores import decode_abc, read_abc
 from .songs import song_row, whole_song
-from .store import open_store, write_store
+from .store import build_store, fill_store, open_store, write_store
 
-COLLECTIONS = {
-    "oneills1850": "O'Neill's Music of Ireland, 1903",
-    "airdsAirs": "Aird's Airs, 1778-1801",
-    "ryansMammoth": "Ryan's Mammoth Collection, 1883",
-    "miscFolk": "American fife tunes; Northumbrian Minstrelsy, 1882",
-}
+# O'Neill's Music of Ireland, 1903; Aird's Airs, 1778-1801; Ryan's Mammoth Collection, 1883;
+# American fife tunes and the Northumbrian Minstrelsy, 1882
+COLLECTIONS = ("oneills1850", "airdsAirs", "ryansMammoth", "miscFolk")
 LICENCE = "tune in the public domain; encoding: see license.txt of the music21 corpus"
 PIANO = Path(__file__).parent / "piano"
 
@@ -33,13 +28,11 @@ PIANO = Path(__file__).parent / "piano"
 def builtin_tunes(cache=None, *, n_jobs=None, progress=True):
     """Read the single-instrument tunes of music21's corpus once, and reopen them from then on.
 
-    The tunes are taken as written, repeats not played out. A tune whose notes equal another's,
-    whatever the key, is taken once.
+    They are taken as written, repeats not played out, and tunes with equal notes only once.
 
     Args:
         cache: folder for the store; None for $LSTMGAN_CACHE or else ~/.cache/lstmgan.
-        n_jobs: int, processes; None for one a core.
-        progress: bool, show a progress bar.
+        n_jobs, progress: as for `build_store`.
 
     Returns:
         Songs, about 4,300.
@@ -49,26 +42,29 @@ def builtin_tunes(cache=None, *, n_jobs=None, progress=True):
 
     Introduced in lesson 03.
     """
-    path = _cached(cache, "builtin_tunes.store")
+    return _cached(cache, "builtin_tunes.store", lambda path: fill_store(
+        path, list_tunes(), read_tune, unique=True, n_jobs=n_jobs, progress=progress)[0]
+    )  # fmt: skip
+
+
+def _cached(cache, name, build):
+    """Open the store of this name in the cache; build it where there is none that is sound."""
+    folder = cache or os.environ.get("LSTMGAN_CACHE") or "~/.cache/lstmgan"
+    path = Path(folder).expanduser() / name
     try:
         return open_store(path)
     except (FileNotFoundError, ValueError):  # none yet, or one of an earlier version
-        return fill_store(path, list_tunes(), read_tune, unique=True,
-                          n_jobs=n_jobs, progress=progress)[0]  # fmt: skip
+        return build(path)
 
 
 def list_tunes():
-    """Return [(file hash, (source, name, ABC text))] of the four collections, sorted by file.
-
-    Raises:
-        FileNotFoundError: this music21 came without its corpus.
-    """
+    """Return [(file hash, (source, name, ABC text))] of the four collections, sorted by file."""
     from music21 import corpus
 
     jobs, folder = {}, Path(corpus.__file__).parent
     for source in COLLECTIONS:
         for file in sorted((folder / source).glob("*.abc")):
-            for text in split_tunes(decode_abc(file.read_bytes())):
+            for text in re.split(r"(?m)^(?=X:)", decode_abc(file.read_bytes()))[1:]:
                 title = re.search(r"(?m)^T:[ \t]*(.+?)\s*$", text)
                 name = title[1] if title else file.stem
                 file_hash = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -79,83 +75,42 @@ def list_tunes():
     return list(jobs.items())
 
 
-def split_tunes(text):
-    """Split the text of an ABC file at its X: fields into one text a tune."""
-    return [tune for tune in re.split(r"(?m)^(?=X:)", text) if tune.startswith("X:")]
-
-
 def read_tune(source, name, text):
-    """Read one ABC tune: (note array of any length, row dict).
-
-    Raises:
-        ValueError: the tune has more than one voice, or no note, or music21 cannot read it.
-    """
+    """Read one ABC tune of one voice: (note array of any length, row dict)."""
     try:
         notes, info = read_abc(text)
     except Exception as error:  # music21 raises its own kinds and many built-in ones
         raise ValueError(f"{name}: music21 cannot read it ({error!r})") from error
-    if not len(notes):
-        raise ValueError(f"{name}: no notes")
     return whole_song(notes, info, name=name, source=source, licence=LICENCE, mode=info["mode"])
 
 
 def builtin_piano(cache=None):
-    """Read the piano parts of the songs in OpenScore Lieder (CC0), which come with the package.
+    """Return the piano parts of OpenScore Lieder (CC0), which come with the package: 1,403 Songs.
 
-    The songs of one cycle share a family, so that `Songs.split` keeps them on one side.
-
-    Args:
-        cache: folder for the store; None for $LSTMGAN_CACHE or else ~/.cache/lstmgan.
-
-    Returns:
-        Songs, 1,403 of them.
+    The songs of one cycle share a family, so that `Songs.split` keeps them on one side. `cache` is
+    as for `builtin_tunes`.
     """
-    path = _cached(cache, "builtin_piano.store")
-    try:
-        return open_store(path)
-    except (FileNotFoundError, ValueError):  # none yet, or one of an earlier version
-        write_store(path, read_piano(PIANO))
-        return open_store(path)
-
-
-def _cached(cache, name):
-    folder = cache or os.environ.get("LSTMGAN_CACHE") or "~/.cache/lstmgan"
-    return Path(folder).expanduser() / name
+    return _cached(cache, "builtin_piano.store", lambda path: write_store(path, read_piano(PIANO)))
 
 
 def read_piano(folder):
-    """Return the [(note array, row dict)] that `benchmarks.make_piano` wrote into a folder."""
-    with np.load(folder / "notes.npz") as columns:
-        starts = np.cumsum(columns["lengths"])[:-1]
-        waits, durations, pitches = (
-            np.split(columns[name], starts) for name in ("wait", "duration", "pitch")
-        )
-    with open(folder / "manifest.csv", newline="", encoding="utf-8") as file:
-        table = list(csv.DictReader(file))
-    songs = []
-    for wait, duration, pitch, facts in zip(waits, durations, pitches, table, strict=True):
+    """Yield the (note array, row dict) that `benchmarks.make_piano` wrote into a folder."""
+    import pandas as pd
+
+    with np.load(folder / "notes.npz") as file:
+        starts = np.cumsum(file["lengths"])[:-1]
+        columns = [np.split(file[name], starts) for name in ("wait", "duration", "pitch")]
+    table = pd.read_csv(folder / "manifest.csv", keep_default_na=False).to_dict("records")
+    for wait, duration, pitch, facts in zip(*columns, table, strict=True):
         notes = np.empty(len(wait), NOTE_DTYPE)
         notes["onset"], notes["duration"], notes["pitch"] = np.cumsum(wait), duration, pitch
-        songs.append((notes, _piano_row(notes, facts)))
-    return songs
-
-
-def _piano_row(notes, facts):
-    """Return the row of a song; its family is its composer and cycle, or itself without one."""
-    cycle = "\n".join((facts["composer"], facts["set"] or facts["name"]))
-    digest = hashlib.blake2b(cycle.encode(), digest_size=8).digest()
-    return song_row(
-        notes,
-        name=f"{facts['composer']}: {facts['title']}",
-        source="OpenScore Lieder",
-        licence="CC0 1.0",
-        metre=facts["metre"],
-        key=int(facts["key"]),
-        program=0,
-        pickup=int(facts["pickup"]),
-        on_grid=float(facts["on_grid"]),
-        family=int.from_bytes(digest, "little"),
-    )
+        # the songs of a cycle are a family, and so is a song of its own
+        cycle = f"{facts['composer']}\n{facts['set'] or facts['name']}".encode()
+        family = int.from_bytes(hashlib.blake2b(cycle, digest_size=8).digest(), "little")
+        name = f"{facts['composer']}: {facts['title']}"
+        known = {column: facts[column] for column in ("metre", "key", "pickup", "on_grid")}
+        yield notes, song_row(notes, name=name, source="OpenScore Lieder", licence="CC0 1.0",
+                              program=0, family=family, **known)  # fmt: skip
 
 
 def need_scores(mxl_folder, midi_folder="data_sample/midi"):
@@ -170,8 +125,7 @@ def need_scores(mxl_folder, midi_folder="data_sample/midi"):
     mxl_folder = Path(mxl_folder)
     if not any(path.suffix.lower() in filtering.SUFFIXES for path in mxl_folder.rglob("*")):
         print(f"No scores in {mxl_folder.name}/ yet: the quick engine converts {midi_folder}.")
-        midi_folder = runtime.locate(midi_folder)
-        convert_folder(midi_folder, mxl_folder, engine="python", progress=False)
+        convert_folder(runtime.locate(midi_folder), mxl_folder, engine="python", progress=False)
     kinds = (".mxl", ".musicxml", ".xml")
     return sorted(path for path in mxl_folder.rglob("*") if path.suffix.lower() in kinds)
 
@@ -179,8 +133,7 @@ def need_scores(mxl_folder, midi_folder="data_sample/midi"):
 def need_kept(mxl_folder, midi_folder="data_sample/midi"):
     """Return the scores that lesson 02 kept, list of Path; filter the folder first if need be.
 
-    Args:
-        mxl_folder, midi_folder: as for `need_scores`.
+    The arguments are those of `need_scores`.
 
     Introduced in lesson 03.
     """

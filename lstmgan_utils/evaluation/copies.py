@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from ..sampling import blend, draw_latent, sample_latents
+from ..sampling import draw_latent, morph, sample_latents
 from .descriptors import melody
 
 RESULT = np.dtype([("run", "<i4"), ("tune", "<i4"), ("start", "<i4"), ("tune_start", "<i4")])
@@ -17,11 +17,9 @@ STEPS = tuple(2.0**-k for k in range(8, -1, -1))  # parts of the way from one so
 
 
 def tokens(notes):
-    """Return a number for each step of a melody: the length of its note, the interval to the next.
+    """Return a number for each step of a melody, from length and interval: int64 ndarray.
 
-    It is an int64 ndarray, shape (onsets − 1,), or empty.
-
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     line = melody(notes)
     interval = np.diff(line["pitch"].astype(np.int64))
@@ -31,18 +29,15 @@ def tokens(notes):
 def novelty(generated, training):
     """Return, for each piece, the longest run of notes that it shares with a training tune.
 
-    Runs grow note by note, those that both sides have: a thousand pieces take seconds.
-
     Args:
-        generated: list of note arrays.
-        training: list of note arrays, or Songs.
+        generated, training: lists of note arrays, or Songs.
 
     Returns:
         structured ndarray, shape (pieces,): run, notes whose intervals and durations agree one
         after the other (0 where none do); tune, the index of the first such training tune (−1 for
         none); start and tune_start, where the run starts in the melody of each, counted in notes.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     sequences = [tokens(notes) for notes in (*training, *generated)]
     n_tunes, lengths = len(training), np.array([len(one) + 1 for one in sequences], int)
@@ -71,16 +66,12 @@ def novelty(generated, training):
 
 
 def shared_notes(first, second):
-    """Return the share of their notes that two pieces have in common.
-
-    It is twice the number of common notes over the number of all (Dice 1945), 0 to 1; a note is
-    common where onset and pitch are. NaN where both are silent.
-    """
+    """Return the share of notes (onset and pitch) that two pieces have in common (Dice 1945)."""
     a, b = ({(onset, pitch) for onset, _, pitch in one.tolist()} for one in (first, second))
     return 2 * len(a & b) / ((len(a) + len(b)) or float("nan"))
 
 
-def blend_continuity(generator, seeds, measures=8, starts=(0.0, 0.25, 0.5)):
+def blend_continuity(generator, seeds, measures=8, starts=(0.0, 0.25, 0.5), mix=morph):
     """Return how many notes two songs share that lie so far apart on the way between two seeds.
 
     Args:
@@ -88,19 +79,20 @@ def blend_continuity(generator, seeds, measures=8, starts=(0.0, 0.25, 0.5)):
         seeds: ints; each song is blended with the next one's.
         measures: int, length of the songs.
         starts: floats, the places on the way from which steps are taken.
+        mix: function of two latents and an amount, `sampling.morph` or `sampling.blend`.
 
     Returns:
         DataFrame with shared (mean share of common notes) for each step (part of the way, 1 is
         the whole of it).
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     latents = [draw_latent(seed, measures) for seed in seeds]
     ways = list(zip(latents, latents[1:], strict=False))
 
     @cache
     def play(amount):
-        return sample_latents(generator, np.stack([blend(a, b, amount) for a, b in ways]))
+        return sample_latents(generator, np.stack([mix(a, b, amount) for a, b in ways]))
 
     shared = {
         str(Fraction(step)): np.nanmean([

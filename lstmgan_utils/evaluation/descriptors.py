@@ -1,10 +1,11 @@
-"""Descriptors of one piece: counts of notes, time, pitch and form, with formula and source of each.
+"""Descriptors of pieces: counts of notes, time, pitch and form; formula and source in glossary.csv.
 
-A *phrase* is 1, 2, 4 or 8 whole measures. All of it is counted on note arrays, in numpy.
+A *phrase* is 1, 2, 4 or 8 whole measures.
 """
 
 import itertools
 import math
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ MAX_INTERVAL = 24  # semitones
 QUALIFIED = 3  # time steps: a 32nd note, as in MuseGAN
 # unit, range, value on silence, formula and source of each descriptor
 GLOSSARY = pd.read_csv(Path(__file__).with_name("glossary.csv"), index_col=0, keep_default_na=False)
+# What `describe` returns of a piece of 8 measures, without synonyms.
+FEATURES = list(GLOSSARY.index.drop(["n_notes", "tone_span", "repetition_8", "similarity_8"]))
 MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)  # the natural minor scale has the same notes, from its sixth
 # How well each note fits a key, from the tonic upwards (Krumhansl & Kessler 1982, ratings).
 MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
@@ -32,30 +35,27 @@ def describe(notes, n_steps=None, *, steps_per_measure=STEPS_PER_MEASURE):
 
     Args:
         notes: note array.
-        n_steps: int, length of the piece in time steps, final silence included; None for the end
-            of the last note, rounded up to a whole measure.
+        n_steps: int, length in time steps with the final silence; None for that of the measures
+            that hold a note.
         steps_per_measure: int, 96 for 4/4.
 
     Returns:
-        dict: a float for each name in `GLOSSARY`, then the histograms, float ndarrays that sum to
-        1 (NaN on silence): length_histogram (96,), onset_histogram (steps_per_measure,),
-        beat_histogram (24,), interval_histogram (49,), pitch_class_histogram (12,).
+        dict: a float for each name in `GLOSSARY`, then the `histograms`.
 
     Raises:
         ValueError: the notes last longer than `n_steps`.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     end = end_of(notes)
     if n_steps is None:
         n_steps = math.ceil(end / steps_per_measure) * steps_per_measure
     if end > n_steps:
         raise ValueError(f"the notes end at step {end}, past n_steps={n_steps}; crop them first")
-    found = describe_time(notes, n_steps, steps_per_measure) | describe_pitch(notes)
-    found |= describe_form(notes, n_steps, steps_per_measure)
-    return {name: float(found[name]) for name in GLOSSARY.index} | histograms(
-        notes, steps_per_measure
-    )
+    length = n_steps, steps_per_measure
+    found = describe_time(notes, *length) | describe_pitch(notes) | describe_form(notes, *length)
+    described = {name: float(found[name]) for name in GLOSSARY.index}
+    return described | histograms(notes, steps_per_measure)
 
 
 def _ratio(part, whole):
@@ -63,7 +63,7 @@ def _ratio(part, whole):
 
 
 def describe_time(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Return the descriptors of notes, durations and silence: dict, see `GLOSSARY`."""
+    """Return the descriptors of notes, durations and silence: dict."""
     duration, n_notes = notes["duration"].astype(int), len(notes)
     first = np.repeat(notes["onset"] - np.cumsum(duration) + duration, duration)
     step = first + np.arange(len(first))  # each time step of each note
@@ -115,28 +115,44 @@ def describe_form(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
 
 
 def histograms(notes, steps_per_measure=STEPS_PER_MEASURE):
-    """Return the share of the notes with each length, onset, interval and pitch class: dict.
+    """Return the shares of the notes by length, onset, interval and pitch class.
 
-    Bin i of length_histogram is i + 1 steps (the last bin also holds what is longer), bin i of
-    interval_histogram is i − 24 semitones.
+    They are a dict of float ndarrays that sum to 1, NaN on silence. Bin i of length_histogram is
+    i + 1 steps, bin i of interval_histogram i − 24 semitones; the ends hold what is larger.
     """
-    steps = np.clip(intervals(notes), -MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
-    length = np.minimum(notes["duration"], STEPS_PER_MEASURE) - 1
-    events = {
-        "length_histogram": (length, STEPS_PER_MEASURE),
-        "onset_histogram": (notes["onset"] % steps_per_measure, steps_per_measure),
-        "beat_histogram": (notes["onset"] % RESOLUTION, RESOLUTION),
-        "interval_histogram": (steps, 2 * MAX_INTERVAL + 1),
+    found, step = events(notes), notes["onset"] % steps_per_measure
+    binned = {
+        "length_histogram": (found["note length"] - 1, STEPS_PER_MEASURE),
+        "onset_histogram": (step, steps_per_measure),
+        "beat_histogram": (found["onset in the beat"], RESOLUTION),
+        "interval_histogram": (found["melodic interval"], 2 * MAX_INTERVAL + 1),
         "pitch_class_histogram": (notes["pitch"] % 12, 12),
     }
-    return {name: np.bincount(found, minlength=n) / (len(found) or math.nan)
-            for name, (found, n) in events.items()}  # fmt: skip
+    return {name: np.bincount(bins, minlength=n) / (len(bins) or math.nan)
+            for name, (bins, n) in binned.items()}  # fmt: skip
+
+
+def events(notes):
+    """Return the events of a piece as numbers, for notes, intervals, pairs and chords: dict."""
+    length, top = (np.minimum(line["duration"], STEPS_PER_MEASURE).astype(int)
+                   for line in (notes, melody(notes)))  # fmt: skip
+    step = np.clip(intervals(notes), -MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
+    place = notes["onset"] % STEPS_PER_MEASURE
+    return {
+        "note length": length,
+        "onset in the beat": notes["onset"] % RESOLUTION,
+        "melodic interval": step,
+        "length, next length": top[:-1] * 100 + top[1:],
+        "interval, next interval": step[:-1] * 100 + step[1:],
+        "pitch class, place in measure": notes["pitch"].astype(int) % 12 * 100 + place,
+        "chord": chords(notes),
+    }
 
 
 def melody(notes):
-    """Return the highest note of each onset, a note array: the line that is heard as the melody.
+    """Return the highest note of each onset, which is heard as the melody: note array.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     last = np.diff(notes["onset"], append=-1) != 0  # sorted by onset, then pitch
     return notes[last]
@@ -145,16 +161,13 @@ def melody(notes):
 def intervals(notes):
     """Return the melodic intervals in semitones, positive upwards: int ndarray.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     return np.diff(melody(notes)["pitch"].astype(int))
 
 
 def chords(notes):
-    """Return which pitch classes sound at each onset, begun or held: int ndarray, shape (onsets,).
-
-    Bit c of a number is 1 where pitch class c sounds.
-    """
+    """Return what sounds at each onset: int ndarray, shape (onsets,), bit c for pitch class c."""
     onsets, first = np.unique(notes["onset"], return_inverse=True)
     last = np.searchsorted(onsets, notes["onset"] + notes["duration"])
     sounding = np.zeros((len(onsets), 12), int)
@@ -166,29 +179,23 @@ def chords(notes):
 def entropy(counts):
     """Return the entropy of counts, in bits; NaN without counts.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     share = counts[counts > 0] / max(counts.sum(), 1)
     return float((share * np.log2(1 / share)).sum()) if len(share) else math.nan
 
 
 def groove_consistency(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Return the groove consistency of Wu & Yang 2020: neighbouring measures with equal onsets.
-
-    Beware: most steps of any two measures agree in having no onset, so that four random onsets a
-    measure score 0.92, and silence beside four notes 0.96.
-    """
+    """Return the groove consistency of Wu & Yang 2020; even random notes score above 0.9."""
     grid = np.zeros((math.ceil(n_steps / steps_per_measure), steps_per_measure), bool)
     grid.flat[notes["onset"]] = True
     return 1 - (grid[1:] != grid[:-1]).mean() if len(grid) > 1 and grid.any() else math.nan
 
 
 def number_measures(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Return a number for each measure, equal where the notes are: int ndarray, shape (measures,).
+    """Return a number for each measure, equal where the notes are; 0 where no note starts.
 
-    0 is a measure in which no note starts.
-
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     measure = notes["onset"] // steps_per_measure
     local = notes.copy()
@@ -200,12 +207,11 @@ def number_measures(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
 
 
 def repetition(measures, size):
-    """Return the share of phrases that came before, among those that could have.
+    """Return the share of phrases of `size` measures that came before, among those that could have.
 
-    Phrases are `size` measures, as numbers from `number_measures`. NaN where none sounds after the
-    first `size` measures.
+    NaN where none sounds after the first `size` measures, which are from `number_measures`.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     phrases = [tuple(measures[i : i + size]) for i in range(len(measures) - size + 1)]
     came_before = [
@@ -215,12 +221,12 @@ def repetition(measures, size):
 
 
 def similarity(notes, lag, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Return how alike measures are that lie `lag` apart: shared notes / notes of either, 0 to 1.
+    """Return the mean similarity of measures `lag` apart: shared notes / notes of either, 0 to 1.
 
-    After Wu & Yang 2020 (SI); a note is the same when its place in the measure and its pitch are.
-    It is the mean over the pairs of measures in which a note starts; NaN without such a pair.
+    After Wu & Yang 2020 (SI); shared notes have the same pitch and place in the measure. NaN
+    where no note starts in any pair.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     n_pairs = math.ceil(n_steps / steps_per_measure) - lag
     if n_pairs < 1:
@@ -235,10 +241,7 @@ def similarity(notes, lag, n_steps, steps_per_measure=STEPS_PER_MEASURE):
 
 
 def tonic(notes):
-    """Return the tonic by the best-fitting key profile (Krumhansl & Kessler 1982).
-
-    It is an int from 0 (C) to 11 (B), or None where no key fits better than another.
-    """
+    """Return the tonic of the key that fits best, 0 (C) to 11 (B); None where all fit alike."""
     weight = np.bincount(notes["pitch"].astype(int) % 12, weights=notes["duration"], minlength=12)
     return int(np.argmax(KEYS @ weight)) % 12 if np.ptp(weight) else None
 
@@ -255,16 +258,16 @@ def endings(notes, phrase_steps):
 def cut_measures(notes, n_measures):
     """Return each measure of 4/4 as a note array of its own; notes over a line are cut there.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     starts = range(0, n_measures * STEPS_PER_MEASURE, STEPS_PER_MEASURE)
     return [crop(notes, start, start + STEPS_PER_MEASURE) for start in starts]
 
 
 def join_measures(measures):
-    """Return one note array of measures, one after the other.
+    """Return measures one after the other: note array.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     moved = [measure.copy() for measure in measures]
     for place, measure in enumerate(moved):
@@ -275,8 +278,42 @@ def join_measures(measures):
 def shuffle_measures(notes, n_steps, seed=0):
     """Return the measures of a piece in random order: note array.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     measures = cut_measures(notes, math.ceil(n_steps / STEPS_PER_MEASURE))
     order = np.random.default_rng(seed).permutation(len(measures))
     return join_measures([measures[i] for i in order])
+
+
+class PieceSet:
+    """Hold note arrays of equal length in time steps, described once; ValueError for none.
+
+    Introduced in lesson 10.
+    """
+
+    def __init__(self, pieces, n_steps=8 * STEPS_PER_MEASURE):
+        self.pieces, self.n_steps = list(pieces), n_steps
+        if not self.pieces:
+            raise ValueError("a set without pieces cannot be compared; give some note arrays")
+
+    def __len__(self):
+        return len(self.pieces)
+
+    @cached_property
+    def table(self):
+        """DataFrame of what `describe` returns, a row a piece."""
+        return pd.DataFrame([describe(piece, self.n_steps) for piece in self.pieces])
+
+    @cached_property
+    def events(self):
+        """DataFrame of what `events` returns, a row a piece."""
+        return pd.DataFrame([events(piece) for piece in self.pieces])
+
+    def values(self, name):
+        """ndarray, shape (pieces,), or (pieces, bins) for a histogram."""
+        return np.stack(self.table[name])
+
+    @cached_property
+    def features(self):
+        """float ndarray, shape (pieces, features); what is NaN is −1, outside every range."""
+        return np.ascontiguousarray(self.table[FEATURES].fillna(-1.0))

@@ -1,16 +1,13 @@
 """Distances between sets of pieces; the reference is real music.
 
-Here features are float ndarrays of shape (pieces, features) and of like scale, and an interval is
-(value, low, high), the value with the middle 95 % of `n_bootstrap` draws of pieces.
-
-scipy and scikit-learn compute what they have. Ours are the Fréchet distance, for scipy's `sqrtm`
-fails on covariances without full rank, and the kernel density, for scipy's needs minutes where
-binned distances need a second.
+Features are float ndarrays of shape (pieces, features). An interval is (value, low, high), the
+value with the middle 95 % of `n_bootstrap` draws of pieces.
 """
 
 import math
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.distance import cdist, pdist
 from scipy.special import rel_entr
 
@@ -21,26 +18,14 @@ LIMIT = 5  # standard deviations
 def overlap(shares, other):
     """Return the overlap of histograms that each sum to 1: Σ min(p, q), from 0 (disjoint) to 1.
 
-    Args:
-        shares, other: float ndarrays, shape (…, bins).
-
-    Returns:
-        float or ndarray, shape (…).
-
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     return np.minimum(shares, other).sum(axis=-1)
 
 
 def event_overlap(generated, reference, name, n_bootstrap=200, seed=0):
-    """Return the interval of the overlap of events, all pieces of a PieceSet counted together.
-
-    Args:
-        generated, reference: PieceSet.
-        name: str, one of `clipping.SINGLES` or `clipping.PAIRS`, or `clipping.CHORD`.
-        n_bootstrap, seed: int.
-    """
-    sets = [[found[name] for found in one.events] for one in (generated, reference)]
+    """Return the interval of the overlap of one kind of `events`, all pieces counted together."""
+    sets = [one.events[name] for one in (generated, reference)]
     bins = np.unique(np.concatenate([*sets[0], *sets[1]]))
     counts = [np.array([np.bincount(np.searchsorted(bins, found), minlength=len(bins))
                         for found in one], np.float32) for one in sets]  # fmt: skip
@@ -61,14 +46,11 @@ def _draws(rng, n, n_bootstrap):
 
 
 def interval(value, drawn):
-    """Return the interval of a value and its draws; without draws, low and high are NaN.
-
-    Drawing pieces anew makes two sets look less alike than they are, so the draws are moved until
-    their mean lies on the value.
-    """
+    """Return the interval of a value and its draws; without draws, low and high are NaN."""
     drawn = np.asarray(drawn)
     if not len(drawn):
         return value, math.nan, math.nan
+    # Sets drawn anew look less alike than they are, so the mean of the draws is left out.
     low, high = np.quantile(drawn - drawn.mean(), (0.025, 0.975))
     return value, float(value + low), float(value + high)
 
@@ -85,46 +67,37 @@ def mean_interval(values, n_bootstrap=200, seed=0):
 
 def share_interval(values, n_bootstrap, rng):
     """Return the interval of the mean of values, shape (pieces,), none of them NaN."""
-    drawn = values[rng.integers(len(values), size=(n_bootstrap, len(values)))].mean(axis=1)
+    drawn = rng.choice(values, (n_bootstrap, len(values))).mean(axis=1)
     return interval(float(values.mean()), drawn)
 
 
 def impossible_durations(pieces, reference):
-    """Return which pieces hold a note whose duration occurs nowhere in real music: bool ndarray.
+    """Return which pieces hold a note of a duration that no real note has: bool ndarray.
 
-    Args:
-        pieces, reference: lists of note arrays, or Songs; the mean is the share of such pieces.
+    `pieces` and `reference` are lists of note arrays, or Songs.
     """
     known = np.unique(np.concatenate([notes["duration"] for notes in reference]))
     return np.array([not np.isin(piece["duration"], known).all() for piece in pieces])
 
 
 def smooth_density(values, grid):
-    """Return the Gaussian kernel density with Scott's width, on a grid of equal steps; sum 1.
+    """Return the Gaussian kernel density with Scott's width on an even grid, sum 1.
 
-    Equal values give a peak of one grid step.
+    Values are binned first: scipy's gaussian_kde takes minutes for what takes a second here.
     """
     step = grid[1] - grid[0]
-    counts = np.histogram(values, np.append(grid, grid[-1] + step) - step / 2)[0]
+    counts = np.histogram(values, np.append(grid, grid[-1] + step) - step / 2)[0].astype(float)
     width = max(values.std() * len(values) ** -0.2, step / 10)
-    offsets = step * np.arange(1 - len(grid), len(grid))  # from any point of the grid to any other
-    smooth = np.convolve(np.exp(-0.5 * (offsets / width) ** 2), counts, mode="valid")
+    smooth = gaussian_filter1d(counts, width / step, mode="constant", radius=len(grid) - 1)
     return smooth / smooth.sum()
 
 
 def spread_overlap(generated, reference, n_points=1001):
     """Return the overlapped area and the divergence of Yang & Lerch (2020) for one descriptor.
 
-    The distances inside the reference set (intra) are compared with those between the sets
-    (inter). Both densities are read on the same grid; the published code gives each its own.
-
-    Args:
-        generated, reference: float ndarrays, shape (pieces,).
-        n_points: int, odd, points of the grid.
-
-    Returns:
-        (overlapped area 0 to 1, Kullback-Leibler divergence of intra from inter in nats), NaN
-        where fewer than two real pieces, or none of the others, have a value.
+    They compare distances inside the reference (intra) with those between the sets (inter), on
+    one grid: overlapped area, 0 to 1, and Kullback-Leibler divergence of intra from inter in nats.
+    Both are NaN where fewer than two real pieces, or none of the others, have a value.
     """
     generated, reference = (one[~np.isnan(one)][:, None] for one in (generated, reference))
     if len(reference) < 2 or not len(generated):
@@ -140,10 +113,9 @@ def spread_overlap(generated, reference, n_points=1001):
 def standardise(features, reference):
     """Return features in standard deviations of the reference, from its mean, at most 5.
 
-    The limit keeps one odd piece, in a feature that hardly varies, from outweighing all others;
-    a feature that never varies keeps its unit.
+    The limit keeps one odd piece from outweighing all others.
 
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
     spread = reference.std(axis=0)
     scaled = (features - reference.mean(axis=0)) / np.where(spread > 1e-9, spread, 1)
@@ -151,19 +123,13 @@ def standardise(features, reference):
 
 
 def manifold_scores(generated, reference, n_bootstrap=200, seed=0, *, k=N_NEIGHBOURS):
-    """Return precision, recall (Kynkäänniemi 2019), density and coverage (Naeem 2020).
+    """Return precision, recall (Kynkäänniemi 2019), density and coverage (Naeem 2020): intervals.
 
     A ball around each point reaches to its k-th nearest neighbour in its own set.
     precision: generated pieces inside a ball of a real one / generated pieces;
     recall: real pieces inside a ball of a generated one / real pieces;
     density: balls of real pieces that hold a generated one / (k · generated pieces);
     coverage: real pieces whose ball holds a generated one / real pieces.
-
-    Returns:
-        dict of name to interval. They depend on the numbers of pieces: give as many of each.
-
-    Raises:
-        ValueError: fewer than k + 1 pieces in a set.
     """
     if min(len(generated), len(reference)) <= k:
         raise ValueError(f"{k} neighbours need sets of {k + 1} pieces; generate more")
@@ -180,16 +146,15 @@ def manifold_scores(generated, reference, n_bootstrap=200, seed=0, *, k=N_NEIGHB
 def frechet_distance(generated, reference):
     """Return the Fréchet distance between Gaussians fitted to two sets of features (Heusel 2017).
 
-    |μ₁ − μ₂|² + tr(S₁ + S₂ − 2 (S₁ S₂)^½), in squared units of the features: 0 for equal means
-    and covariances.
+    |μ₁ − μ₂|² + tr(S₁ + S₂ − 2 (S₁ S₂)^½), in squared units of the features.
     """
-    means = [one.mean(axis=0) for one in (generated, reference)]
+    gap = generated.mean(axis=0) - reference.mean(axis=0)
     first, second = (np.atleast_2d(np.cov(one, rowvar=False)) for one in (generated, reference))
-    values, vectors = np.linalg.eigh(first)
+    values, vectors = np.linalg.eigh(first)  # scipy's sqrtm fails without full rank
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
     # tr (S₁ S₂)^½ is the sum of the roots of the eigenvalues of the symmetric S₁^½ S₂ S₁^½.
     cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ second @ root), 0)).sum()
-    return float(((means[0] - means[1]) ** 2).sum() + np.trace(first + second) - 2 * cross)
+    return float((gap**2).sum() + np.trace(first + second) - 2 * cross)
 
 
 def frechet_interval(generated, reference, n_bootstrap=200, seed=0):
@@ -204,11 +169,8 @@ def frechet_interval(generated, reference, n_bootstrap=200, seed=0):
 def classifier_accuracy(generated, reference, n_bootstrap=200, seed=0, *, n_folds=5):
     """Return how well classifiers tell real pieces from generated ones they have not seen.
 
-    Logistic regression draws one straight border, a random forest any border. 0.5 is chance: the
-    pieces, as many of each, cannot be told apart by their descriptors.
-
-    Returns:
-        dict of the classifier's name to the interval of its accuracy.
+    Logistic regression draws one straight border, a random forest any border. The value is a dict
+    of name to interval of the accuracy, 0.5 by chance if there are as many pieces of each.
     """
     from sklearn import ensemble, linear_model, model_selection, pipeline, preprocessing
 

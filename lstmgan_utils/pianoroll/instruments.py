@@ -1,8 +1,7 @@
 """Which instruments sound in a score, how many notes it has, and one instrument's part alone.
 
-The part list names instruments as General MIDI programs. music21 goes by their names, takes a piano
-that is called "Violin" for a violin, and knows only the first instrument of a part. So programs are
-read here, and music21 reads the notes.
+music21 goes by an instrument's name (a piano called "Violin" is a violin) and knows only the first
+of a part. So General MIDI programs are read here from the part list, and music21 reads the notes.
 """
 
 import warnings
@@ -10,21 +9,14 @@ import xml.etree.ElementTree as ElementTree
 
 from .musicxml import FAMILIES
 
-PERCUSSION = "percussion"
-PERCUSSION_CHANNEL = "10"
+PERCUSSION, PERCUSSION_CHANNEL = "percussion", "10"
 PROGRAMS = {str(number) for number in range(1, 129)}  # MusicXML counts from 1
 
 
 def find_players(xml):
-    """Return the instruments that sound in a score.
+    """Return the instruments that sound in a score (bytes of MusicXML), grace notes left out.
 
-    Args:
-        xml: bytes of MusicXML.
-
-    Returns:
-        set of General MIDI programs (int), PERCUSSION, or the names of parts without a program
-        (str). What has nothing but rests and grace notes is not in it.
-
+    A set of General MIDI programs (int), PERCUSSION, or the names of parts without a program (str).
     Introduced in lesson 02.
     """
     root = ElementTree.fromstring(xml)
@@ -46,14 +38,7 @@ def find_players(xml):
 
 
 def name_parts(listing):
-    """Return a name for each part, used where it has no program; braced staves share one.
-
-    Args:
-        listing: Element, the part list; None where a score has none.
-
-    Returns:
-        dict of str (the part's id) to str.
-    """
+    """Return names for parts without a program, {id: name}; braced staves share one."""
     names, brace = {}, None
     for entry in [] if listing is None else listing:
         if entry.tag == "part-group":
@@ -66,17 +51,7 @@ def name_parts(listing):
 
 
 def identify(instrument, name):
-    """Return the program of a `midi-instrument`, or that it is percussion.
-
-    Args:
-        instrument: Element.
-        name: str, for one that has no program.
-
-    Returns:
-        int, PERCUSSION, or the name.
-
-    Introduced in lesson 02.
-    """
+    """Return an instrument's program, PERCUSSION or else the name. Introduced in lesson 02."""
     program = instrument.findtext("midi-program", "").strip()
     if instrument.findtext("midi-channel", "").strip() == PERCUSSION_CHANNEL:
         return PERCUSSION
@@ -84,25 +59,13 @@ def identify(instrument, name):
 
 
 def player_id(note, part):
-    """Return the id of the instrument that plays a note; the part's own where none is named.
-
-    Introduced in lesson 02.
-    """
+    """Return the id of what plays a note: its instrument or part. Introduced in lesson 02."""
     instrument = note.find("instrument")
     return str(part.get("id") if instrument is None else instrument.get("id"))
 
 
 def parse(xml):
-    """Parse MusicXML that `read_musicxml` found safe, with music21.
-
-    Args:
-        xml: bytes.
-
-    Returns:
-        music21.stream.Score.
-
-    Introduced in lesson 02.
-    """
+    """Return the music21 Score of MusicXML (bytes) that `read_musicxml` found safe."""
     from music21 import converter
 
     with warnings.catch_warnings():
@@ -113,25 +76,14 @@ def parse(xml):
 def is_sounding(element):
     """Return whether a music21 element is a note or a chord that sounds for some time.
 
-    Chord symbols are chords to music21, and grace notes are notes; neither lasts.
-
-    Introduced in lesson 02.
+    Chord symbols and grace notes do not. Introduced in lesson 02.
     """
     is_note = "NotRest" in element.classes and "ChordSymbol" not in element.classes
     return is_note and not element.duration.isGrace
 
 
 def count_notes(score):
-    """Count the notes of a score, tied ones once, and find where the last one ends.
-
-    Args:
-        score: music21.stream.Score.
-
-    Returns:
-        (int notes, float quarter notes).
-
-    Introduced in lesson 02.
-    """
+    """Count notes, tied ones once: (int, float quarters to the end). Introduced in lesson 02."""
     n_notes, end = 0, 0.0
     for element in filter(is_sounding, score.recurse()):
         heads = getattr(element, "notes", (element,))
@@ -141,7 +93,7 @@ def count_notes(score):
 
 
 def list_semitones(score):
-    """Return the pitches of a music21 score as MIDI numbers, list of float; tied notes once."""
+    """Return the pitches of a music21 Score as MIDI numbers, list of float; tied notes once."""
     return [
         head.pitch.ps
         for element in filter(is_sounding, score.recurse())
@@ -151,31 +103,17 @@ def list_semitones(score):
 
 
 def name_programs(programs):
-    """Return programs as text such as "0 (piano), 40 (strings)"; no more than four of them.
-
-    The words are General MIDI's families: music21's names of instruments collide.
-    """
-    names = [
-        f"{program} ({FAMILIES[program // 8].lower()})" if isinstance(program, int) else program
-        for program in sorted(programs, key=lambda program: (isinstance(program, str), program))
-    ]
+    """Return programs, with their families, as text: "0 (piano), 40 (strings)"; four at most."""
+    numbers = sorted(program for program in programs if isinstance(program, int))
+    names = [f"{program} ({FAMILIES[program // 8].lower()})" for program in numbers]
+    names += sorted(program for program in programs if isinstance(program, str))
     return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
 
 
 def take_part(xml, part):
-    """Return a score with one instrument's parts only.
+    """Return a score (bytes of MusicXML) with one instrument's parts only; ValueError if none.
 
-    Args:
-        xml: bytes of MusicXML.
-        part: int, General MIDI program; or str, a piece of the part's or the instrument's name.
-
-    Returns:
-        bytes of MusicXML with those parts only.
-
-    Raises:
-        ValueError: no part of that instrument.
-
-    Introduced in lesson 02.
+    The part is a General MIDI program, or a piece of the part's or the instrument's name.
     """
     root = ElementTree.fromstring(xml)
     listing, parts = root.find("part-list"), root.findall("part")
@@ -202,9 +140,10 @@ def _put_tempos(measures, tempos):
 
 def _plays(entry, part):
     """Return whether an entry of the part list is a pitched part of this program or name."""
-    if entry.find("midi-instrument/midi-unpitched") is not None:
+    players = [identify(instrument, "") for instrument in entry.iterfind("midi-instrument")]
+    if PERCUSSION in players:
         return False
-    if isinstance(part, str):
-        names = (entry.findtext("part-name"), entry.findtext("score-instrument/instrument-name"))
-        return any(part.strip().casefold() in (name or "").casefold() for name in names)
-    return any(int(e.text or 0) - 1 == part for e in entry.iterfind("midi-instrument/midi-program"))
+    if isinstance(part, int):
+        return part in players
+    names = (entry.findtext("part-name"), entry.findtext("score-instrument/instrument-name"))
+    return any(part.strip().casefold() in (name or "").casefold() for name in names)

@@ -1,13 +1,14 @@
 """MIDI files: read as performed or as a note array, and written.
 
-Collections hold files that general MIDI libraries reject (a key of nine sharps, unknown chunks, a
-missing end of track) and files made to choke a program (a gap of 2^28 ticks). So reading is our
-own: one pass over the bytes that matter, within fixed bounds, one plain reason where it fails.
+Collections hold files that MIDI libraries reject (a key of nine sharps, unknown chunks) and files
+made to choke a program (a gap of 2^28 ticks). So reading is our own, within fixed bounds.
 """
 
 import bisect
 import dataclasses
 import struct
+from collections import Counter, defaultdict
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ MAX_QUARTERS = 10_000  # 83 minutes at 120 quarters a minute
 LONGEST = 4  # quarters that a note without end may sound on when all others are over
 TIMED_NOTE = np.dtype([("onset", "f8"), ("end", "f8"), ("pitch", "i2")])  # fractions of steps
 TICKS_PER_QUARTER = 480  # of the files written
+NOTE_OFF, NOTE_ON, PROGRAM_CHANGE, SYSTEM = 0x8, 0x9, 0xC, 0xF  # kinds of events
+NAME, PORT, END, TEMPO, METRE, KEY = -0x03, -0x21, -0x2F, -0x51, -0x58, -0x59  # of meta events
 
 
 @dataclasses.dataclass
@@ -54,55 +57,35 @@ class Performance:
 
 
 def read_midi(path, *, with_info=False):
-    """Read the pitched notes of a MIDI file, their times rounded to the grid of 24 a quarter.
+    """Read the pitched notes of a MIDI file (type 0 or 1), rounded to the grid of 24 a quarter.
 
-    Args:
-        path: a Standard MIDI File of type 0 or 1.
-        with_info: bool, also return what was found.
-
-    Returns:
-        note array, or (note array, dict with n_notes, n_off_grid, n_cut, programs, n_drums, and
-        where the file names them its first metre, fifths and program, as `read_score` does).
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file cannot be read, as `read_performance` says.
-
-    Introduced in lesson 01.
+    Returns the note array, or with `with_info` (note array, dict as `on_grid` returns it, with
+    metre, fifths and program as `read_score` returns them, where the file names them). Raises
+    FileNotFoundError, or ValueError with one plain reason. Introduced in lesson 01.
     """
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist; check the name")
     try:
         performance = read_performance(path)
     except ValueError as error:
         raise ValueError(f"{path} is not a readable MIDI file: {error}") from error
-    pitched = [part for part in performance.parts if not part.is_drum]
-    rows = np.concatenate([np.empty(0, TIMED_NOTE), *(part.notes for part in pitched)])
+    parts = performance.parts
+    pitched = [part.notes for part in parts if not part.is_drum]
+    rows = np.concatenate([np.empty(0, TIMED_NOTE), *pitched])
     notes, info = on_grid(np.column_stack([rows["onset"], rows["end"]]), rows["pitch"])
-    info["programs"] = sorted({part.program for part in pitched})
-    info["n_drums"] = sum(len(part.notes) for part in performance.parts if part.is_drum)
     if performance.metres:
         info["metre"] = "{}/{}".format(*performance.metres[0][1:])
     if performance.keys:
         info["fifths"] = performance.keys[0][1]
-    if performance.parts and not performance.parts[0].is_drum:
-        info["program"] = performance.parts[0].program
+    if parts and not parts[0].is_drum:
+        info["program"] = parts[0].program
     return (notes, info) if with_info else notes
 
 
 def write_midi(notes, path, tempo=120, program=0):
-    """Write a note array as a MIDI file.
+    """Write a note array as a MIDI file, whole or not at all; return its Path.
 
-    Args:
-        notes: note array.
-        path: the file to make, replaced whole or not at all.
-        tempo: float, quarter notes a minute.
-        program: int, General MIDI program 0 to 127.
-
-    Returns:
-        Path of the file.
-
+    The tempo is in quarter notes a minute, the program one of General MIDI, 0 to 127.
     Introduced in lesson 03.
     """
     import mido
@@ -123,18 +106,10 @@ def write_midi(notes, path, tempo=120, program=0):
 
 
 def read_performance(path):
-    """Read who plays what and when, without rounding anything.
+    """Read who plays what and when in a MIDI file, nothing rounded: Performance.
 
-    Args:
-        path: a Standard MIDI File of type 0 or 1.
-
-    Returns:
-        Performance; silent tracks are not in it.
-
-    Raises:
-        ValueError: the file cannot become a score; the message is one plain reason.
-
-    Introduced in lesson 01.
+    Silent tracks are not in it. Raises ValueError, one plain reason, where the file (of type 0 or
+    1) cannot become a score. Introduced in lesson 01.
     """
     kind, division, tracks = _split_chunks(read_regular_file(path, MAX_BYTES))
     if kind > 1:
@@ -143,10 +118,17 @@ def read_performance(path):
         raise ValueError("it counts time in SMPTE frames, not in beats; export it with beats")
     if division == 0:
         raise ValueError("it has 0 ticks per quarter note; export it again")
-    events = _Events(division)
-    for number, track in enumerate(tracks):
-        events.read_track(number, track)
-    return events.performance()
+    events = [(n, *event) for n, track in enumerate(tracks) for event in _read_events(track)]
+    if max((tick for _, tick, *_ in events), default=0) > MAX_QUARTERS * division:
+        raise ValueError(f"it lasts longer than {MAX_QUARTERS:,} quarters (a gap or a note "
+                         "without end); cut it in an editor")  # fmt: skip
+    flaws = Counter()
+    parts = _split_parts(_pair_notes(events, division, flaws), events, division, flaws)
+    maps = [[(tick * RESOLUTION / division, *values) for tick, *values in sorted(rows)]
+            for rows in _read_maps(events)]  # fmt: skip
+    text_bytes = sum(len(body) for *_, kind, _, body in events if -16 < kind < 0)
+    flaws = tuple(f"{count} {words}" for words, count in sorted(flaws.items()))
+    return Performance(parts, *maps, text_bytes, flaws)
 
 
 def _split_chunks(data):
@@ -172,123 +154,30 @@ def _split_chunks(data):
     return kind, division, tracks
 
 
-class _Events:
-    """Collects the events of all tracks; which program plays a note is known only at the end."""
-
-    def __init__(self, division):
-        self.division = division  # ticks a quarter
-        self.notes = []  # (start tick, end tick, pitch, track, channel)
-        self.programs = {}  # channel -> [(tick, program)]
-        self.names, self.metres, self.keys, self.tempos = {}, [], [], []
-        self.text_bytes = self.clipped = self.unclosed = self.silent = self.unheard = 0
-
-    def read_track(self, number, data):
-        """Read one track."""
-        place = tick = status = port = 0
-        sounding, before = {}, len(self.notes)  # (channel, pitch) -> ticks of its open notes
-        while place < len(data):
-            delta, place = _take_number(data, place)
-            tick += delta
-            if tick > MAX_QUARTERS * self.division:
-                raise ValueError(f"it lasts longer than {MAX_QUARTERS:,} quarters (a gap or a "
-                                 "note without end); cut it in an editor")  # fmt: skip
-            if place >= len(data):
-                break
-            if data[place] & 0x80:  # otherwise the status of the last event goes on
-                status, place = data[place], place + 1
-            if status < 0x80:
-                raise ValueError(f"track {number + 1} is damaged: data where an event must begin")
-            if status >= 0xF0:
-                port, place = self._meta_or_system(number, tick, status, port, data, place)
-            else:
-                values, place = _take(data, place, 1 if 0xC0 <= status < 0xE0 else 2)
-                channel = port * 16 + (status & 15)
-                self._channel_event(number, tick, status >> 4, channel, values, sounding)
-        last = max((end for _, end, *_ in self.notes[before:]), default=0)
-        self._close_all(number, tick, sounding, last)
-
-    def _channel_event(self, number, tick, kind, channel, values, sounding):
-        """Take in one event of a channel: a note starts or ends, or its program changes."""
-        if max(values) > 127:
-            self.clipped += 1
-        elif kind == 0xC:
-            self.programs.setdefault(channel, []).append((tick, values[0]))
-        elif kind == 0x9 and values[1]:
-            sounding.setdefault((channel, values[0]), []).append(tick)
-        elif kind in (0x8, 0x9) and sounding.get((channel, values[0])):
-            start = sounding[channel, values[0]].pop(0)
-            self._add(start, tick, values[0], number, channel)
-
-    def _add(self, *note):
-        if len(self.notes) >= MAX_NOTES:
-            raise ValueError(f"it has over {MAX_NOTES:,} notes, too many for a score; split it")
-        self.notes.append(note)
-
-    def _close_all(self, number, tick, sounding, last):
-        """End the notes that were never ended where the music does, or the track before it."""
-        quarter = self.division
-        for (channel, pitch), starts in sounding.items():
-            for start in starts:
-                self.unclosed += 1
-                end = min(max(tick, start + quarter), max(last, start + LONGEST * quarter))
-                self._add(start, end, pitch, number, channel)
-
-    def _meta_or_system(self, number, tick, status, port, data, place):
-        """Take in one meta event, or skip a system event; return (port, next place)."""
-        kind = -1
+def _read_events(data):
+    """Yield (tick, kind, channel, body) of each event of a track; meta event n is kind -n."""
+    place = tick = status = port = 0
+    while place < len(data):
+        delta, place = _take_number(data, place)
+        tick += delta
+        if place == len(data):
+            return
+        if data[place] & 0x80:  # otherwise the status of the last event goes on
+            status, place = data[place], place + 1
+        if status < 0x80:
+            raise ValueError("a track of it is damaged: data where an event must begin")
+        kind, size = status >> 4, 1 if 0xC0 <= status < 0xE0 else 2
         if status == 0xFF:
-            (kind,), place = _take(data, place, 1)
-        size, place = _take_number(data, place)
+            (number,), place = _take(data, place, 1)
+            kind = -number
+        if status >= 0xF0:
+            size, place = _take_number(data, place)
         body, place = _take(data, place, size)
-        if 0x01 <= kind <= 0x0F:
-            self.text_bytes += size
-        if kind == 0x03:
-            self.names.setdefault(number, body[:60].decode("latin-1").strip())
-        elif kind == 0x21 and size:
+        if kind == PORT and size:
             port = body[0] & 15
-        elif kind == 0x2F and place < len(data):
-            self.unheard += 1
-            place = len(data)
-        elif kind == 0x51 and size == 3 and any(body):
-            self.tempos.append((tick, 60_000_000 / int.from_bytes(body, "big")))
-        elif kind == 0x58 and size >= 2 and 1 <= body[0] <= 32 and body[1] <= 5:
-            self.metres.append((tick, body[0], 2 ** body[1]))
-        elif kind == 0x59 and size == 2:
-            fifths = int.from_bytes(body[:1], "big", signed=True)
-            self.keys += [(tick, fifths)] if abs(fifths) <= 7 else []
-        return port, place
-
-    def performance(self):
-        """Sort the notes into parts, by track, channel and the program in force at their start."""
-        parts = {}
-        for changes in self.programs.values():
-            changes.sort(key=lambda change: change[0])
-        for *note, number, channel in self.notes:
-            is_drum = channel % 16 == DRUM_CHANNEL
-            changes = self.programs.get(channel, [])
-            place = bisect.bisect_right(changes, note[0], key=lambda change: change[0])
-            program = changes[place - 1][1] if place and not is_drum else 0
-            parts.setdefault((number, channel, program, is_drum), []).append(note)
-        found = [self._part(key, rows) for key, rows in sorted(parts.items())]
-        maps = [[(tick * RESOLUTION / self.division, *values) for tick, *values in sorted(rows)]
-                for rows in (self.metres, self.keys, self.tempos)]  # fmt: skip
-        flaws = [f"{count} {what}" for count, what in (
-            (self.unclosed, "notes were never ended"),
-            (self.clipped, "events had values over 127 and were skipped"),
-            (self.unheard, "tracks went on after their end and were cut there"),
-            (self.silent, "ornaments without length were left out"),
-        ) if count]  # fmt: skip
-        return Performance(found, *maps, self.text_bytes, tuple(flaws))
-
-    def _part(self, key, rows):
-        number, _, program, is_drum = key
-        notes = np.zeros(len(rows), TIMED_NOTE)
-        start, end, notes["pitch"] = np.array(rows, float).T
-        notes["onset"], notes["end"] = np.array([start, end]) * RESOLUTION / self.division
-        sounds = end > start
-        if not is_drum and sounds.mean() > 0.5:  # the others are ornaments
-            notes, self.silent = notes[sounds], self.silent + int((~sounds).sum())
-        return Part(program, is_drum, self.names.get(number, ""), np.sort(notes))
+        if kind == END:  # its body here: what the track holds after its end
+            body, place = data[place:], len(data)
+        yield tick, kind, port * 16 + (status & 15), body
 
 
 def _take(data, place, size):
@@ -307,3 +196,73 @@ def _take_number(data, place):
             return value, place + count
     _take(data, place, 4)
     raise ValueError("it is damaged: a time of more than four bytes")
+
+
+def _read_maps(events):
+    """Return the metres, keys and tempos that are possible: lists of (tick, value…)."""
+    metres, keys, tempos = [], [], []
+    for _, tick, kind, _, body in events:
+        if kind == METRE and len(body) >= 2 and 1 <= body[0] <= 32 and body[1] <= 5:
+            metres.append((tick, body[0], 2 ** body[1]))
+        elif kind == KEY and len(body) == 2 and (fifths := (body[0] + 7) % 256 - 7) <= 7:
+            keys.append((tick, fifths))
+        elif kind == TEMPO and len(body) == 3 and any(body):
+            tempos.append((tick, 60_000_000 / int.from_bytes(body, "big")))
+    return metres, keys, tempos
+
+
+def _pair_notes(events, division, flaws):
+    """Pair strikes and releases: list of (start tick, end tick, pitch, track, channel)."""
+    notes, sounding, ends, lasts = [], defaultdict(list), {}, Counter()
+    for track, tick, kind, channel, body in events:
+        ends[track] = tick
+        if kind == END and body:
+            flaws["tracks went on after their end and were cut there"] += 1
+        elif 0 < kind < SYSTEM and max(body) > 127:
+            flaws["events had values over 127 and were skipped"] += 1
+        elif kind == NOTE_ON and body[1]:
+            sounding[track, channel, body[0]].append(tick)
+        elif kind in (NOTE_ON, NOTE_OFF) and (starts := sounding[track, channel, body[0]]):
+            notes.append((starts.pop(0), tick, body[0], track, channel))
+            lasts[track] = tick
+    for (track, channel, pitch), starts in sounding.items():
+        for start in starts:  # never ended: it ends with the music, or the track
+            flaws["notes were never ended"] += 1
+            longest = max(lasts[track], start + LONGEST * division)
+            end = min(max(ends[track], start + division), longest)
+            notes.append((start, end, pitch, track, channel))
+    if len(notes) > MAX_NOTES:
+        raise ValueError(f"it has over {MAX_NOTES:,} notes, too many for a score; split it")
+    return notes
+
+
+def _split_parts(notes, events, division, flaws):
+    """Sort notes into parts, by track, channel and the program in force at their start."""
+    programs, names, parts = defaultdict(list), {}, defaultdict(list)
+    for track, tick, kind, channel, body in sorted(events, key=itemgetter(1)):
+        if kind == PROGRAM_CHANGE and body[0] < 128:
+            programs[channel].append((tick, body[0]))
+        elif kind == NAME:
+            names.setdefault(track, body[:60].decode("latin-1").strip())
+    for *note, track, channel in notes:
+        is_drum = channel % 16 == DRUM_CHANNEL
+        changes = programs[channel]
+        place = bisect.bisect_right(changes, note[0], key=itemgetter(0))
+        program = changes[place - 1][1] if place and not is_drum else 0
+        parts[track, channel, program, is_drum].append(note)
+    return [
+        Part(program, is_drum, names.get(track, ""), _timed_notes(rows, is_drum, division, flaws))
+        for (track, _, program, is_drum), rows in sorted(parts.items())
+    ]
+
+
+def _timed_notes(rows, is_drum, division, flaws):
+    """Return rows of (start tick, end tick, pitch) as TIMED_NOTE, ornaments left out."""
+    notes = np.zeros(len(rows), TIMED_NOTE)
+    start, end, notes["pitch"] = np.array(rows, float).T
+    notes["onset"], notes["end"] = np.array([start, end]) * RESOLUTION / division
+    sounds = end > start
+    if not is_drum and 0.5 < sounds.mean() < 1:
+        flaws["ornaments without length were left out"] += int((~sounds).sum())
+        notes = notes[sounds]
+    return np.sort(notes)

@@ -1,18 +1,20 @@
-"""Written notes to MusicXML: measures, staves, voices, ties, triplets and beams, as text.
+"""Notes to MusicXML: measures, staves, voices, ties, triplets and beams, as text.
 
-music21 can do this too, and far more; for a folder of 130,000 files its objects cost most of the
-time. What is written here reads back, through music21 or MuseScore, note for note.
+music21 can do this too; for a folder of 130,000 files its objects cost most of the time.
 """
 
 import bisect
 import itertools
 import zipfile
 from operator import itemgetter
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 import numpy as np
 
-from .rolls import RESOLUTION
+from .. import runtime
+from .midi import Part
+from .rolls import RESOLUTION, steps_of
 from .safe_reading import MAX_HEADS, MAX_MEASURES
 
 FAMILIES = (
@@ -22,64 +24,79 @@ FAMILIES = (
 )  # fmt: skip
 MIDDLE_C = 60
 SHARPS, FLATS = "CCDDEFFGGAAB", "CDDEEFGGAABB"  # the letters of the twelve pitch classes
-NATURALS = "C.D.EF.G.A.B"
-MIXED = "CCDEEFFGGABB"  # where the key says nothing
+NATURALS, MIXED = "C.D.EF.G.A.B", "CCDEEFFGGABB"  # MIXED: where the key says nothing
 CLEF = "<clef{}><sign>{}</sign><line>{}</line></clef>"
-CONTAINER = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<container><rootfiles>'
-    '<rootfile full-path="score.xml" media-type="application/vnd.recordare.musicxml+xml"/>'
-    "</rootfiles></container>\n"
-)
-NOTE_TYPES = {  # time steps of a plain note -> its type in MusicXML
-    384: "long", 192: "breve", 96: "whole", 48: "half",
-    24: "quarter", 12: "eighth", 6: "16th", 3: "32nd", 1.5: "64th",
-}  # fmt: skip
+CONTAINER = ('<?xml version="1.0" encoding="UTF-8"?>\n<container><rootfiles><rootfile '
+             'full-path="score.xml" media-type="application/vnd.recordare.musicxml+xml"/>'
+             "</rootfiles></container>\n")  # fmt: skip
 IN_TRIPLET = ("<time-modification><actual-notes>3</actual-notes>"
               "<normal-notes>2</normal-notes></time-modification>")  # fmt: skip
-TRIPLETS = {int(steps * 2 / 3): (name, IN_TRIPLET) for steps, name in NOTE_TYPES.items()
-            if steps <= RESOLUTION}  # fmt: skip
-PLAIN = {steps: (name, "") for steps, name in NOTE_TYPES.items() if steps >= 3}
-DOTTED = {steps * 3 // 2: (name, "<dot/>") for steps, (name, _) in PLAIN.items() if steps > 3}
-# The lengths of one note head, longest first: time steps -> (type, what MusicXML adds to it).
-SHAPES = dict(sorted((PLAIN | DOTTED | TRIPLETS).items(), reverse=True))
-FLAGS = {"eighth": 1, "16th": 2, "32nd": 3, "64th": 4}
-N_FLAGS = {length: FLAGS.get(name, 0) for length, (name, _) in SHAPES.items()}
+# The lengths of one note head: time steps -> (type, what MusicXML adds to it).
+PLAIN = {384: "long", 192: "breve", 96: "whole", 48: "half", 24: "quarter", 12: "eighth",
+         6: "16th", 3: "32nd"}  # fmt: skip
+TRIPLETS = {16: "quarter", 8: "eighth", 4: "16th", 2: "32nd", 1: "64th"}
+SHAPES = {steps: (name, "") for steps, name in PLAIN.items()}
+SHAPES |= {steps * 3 // 2: (name, "<dot/>") for steps, name in PLAIN.items() if steps > 3}
+SHAPES |= {steps: (name, IN_TRIPLET) for steps, name in TRIPLETS.items()}
+SHAPES = dict(sorted(SHAPES.items(), reverse=True))  # longest first
+FLAGGED = ("eighth", "16th", "32nd", "64th")
+
+
+def to_musicxml(notes, tempo=120, program=0, metre="4/4", pickup=0):
+    """Return a note array as MusicXML: str, one part, on two staves where it needs them.
+
+    The tempo is in quarter notes a minute, the program one of General MIDI, 0 to 127, and the
+    pickup in time steps before the first full measure.
+    """
+    from music21 import instrument
+
+    opening = -pickup % steps_of(metre)
+    rows = np.array([(on, on + d, p) for on, d, p in notes.tolist()], int).reshape(-1, 3)
+    rows[:, :2] += opening
+    name = instrument.instrumentFromMidiProgram(program).instrumentName
+    least = steps_of(metre) + 1 if opening else 1  # a pickup is one before a full measure only
+    lines = measure_lines([(0, *map(int, metre.split("/")))], rows[:, 1].max(initial=least))
+    return score_text([Part(program, False, name, rows)], lines, [], [(0, tempo)], opening)
+
+
+def to_score(notes, tempo=120, program=0, metre="4/4", pickup=0):
+    """Return a note array as a music21 Score. Arguments: see `to_musicxml`."""
+    from music21 import converter
+
+    text = to_musicxml(notes, tempo, program, metre, pickup)
+    return converter.parseData(text, format="musicxml")
+
+
+def write_score(notes, path, tempo=120, program=0, metre="4/4", pickup=0):
+    """Write a note array as `.mxl` or `.musicxml`, whole or not at all: Path. See `to_musicxml`."""
+    text = to_musicxml(notes, tempo, program, metre, pickup)
+    with runtime.atomic_path(path) as temporary:
+        if Path(path).suffix == ".mxl":
+            zip_score(text, temporary)
+        else:
+            temporary.write_text(text, encoding="utf-8")
+    return Path(path)
 
 
 def write_mxl(parts, performance, path):
-    """Write parts as compressed MusicXML.
-
-    Args:
-        parts: list of Part with int notes (onset, end, pitch), from `quantize`.
-        performance: the Performance they come from, for its metres, keys and tempos.
-        path: the `.mxl` file to make.
-
-    Returns:
-        int, the number of measures.
-    """
-    n_steps = max(int(part.notes[:, 1].max()) for part in parts)
-    lines = measure_lines(performance.metres, n_steps)
+    """Write parts from `quantize` as MXL, with metres, keys and tempos of their Performance."""
+    lines = measure_lines(performance.metres, max(part.notes[:, 1].max() for part in parts))
     zip_score(score_text(parts, lines, performance.keys, performance.tempos), path)
-    return len(lines)
 
 
 def zip_score(text, path):
     """Write MusicXML (str or bytes) as MXL: a zip with a container that names it."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, content in (("META-INF/container.xml", CONTAINER), ("score.xml", text)):
             entry = zipfile.ZipInfo(name)  # without the time of day: equal music, equal bytes
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, content)
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
 
 
 def score_text(parts, lines, keys, tempos, opening=0):
-    """Write the MusicXML of a whole score: str.
+    """Return the MusicXML of a whole score: str.
 
-    Args:
-        parts: list of Part with int notes (onset, end, pitch).
-        lines: list from `measure_lines`.
-        keys, tempos: lists of (time step, value).
-        opening: int, silent time steps to leave off the first measure: then it is a pickup.
+    The parts hold int notes (onset, end, pitch), keys and tempos (time step, value); the lines come
+    from `measure_lines`. Silent time steps left off the first measure (`opening`) make a pickup.
     """
     listed, bodies = "", ""
     for number, part in enumerate(parts, 1):
@@ -97,7 +114,7 @@ def _part_entry(number, part):
     name = escape("".join(c for c in part.name if c.isprintable()) or family)
     channel = 10 if part.is_drum else (number - 1) % 9 + 1
     instruments = midi = ""
-    for sound in sorted(set(part.notes[:, 2].tolist())) if part.is_drum else [None]:
+    for sound in np.unique(part.notes[:, 2]).tolist() if part.is_drum else [None]:
         i = f"P{number}-I{sound if part.is_drum else 1}"
         unpitched = f"<midi-unpitched>{sound + 1}</midi-unpitched>" if part.is_drum else ""
         instruments += (f'<score-instrument id="{i}"><instrument-name>{family}</instrument-name>'
@@ -122,12 +139,11 @@ class _PartWriter:
     """Writes the measures of one part; remembers the key, for the spelling of the pitches."""
 
     def __init__(self, number, part, lines, marks, opening):
-        self.part, self.lines, self.marks, self.opening = part, lines, marks, opening
-        self.instrument = f"P{number}-I"
-        self.spelling, self.metre = MIXED, None
+        self.number, self.part, self.lines, self.marks = number, part, lines, marks
+        self.opening, self.spelling, self.metre = opening, MIXED, None
         self.staves = share_staves(part)
         self.voices = [  # (staff, leads it, what it plays in each measure)
-            (staff, order == 0, cut_at_measures(voice, lines))
+            (staff, order == 0, cut_to_heads(voice, lines))
             for staff, notes in enumerate(self.staves, 1)
             for order, voice in enumerate(find_voices(notes) or [[]])
         ]
@@ -135,32 +151,31 @@ class _PartWriter:
     def measures(self):
         """Yield the text of each measure; readers take a measure 0 for a pickup."""
         for measure, (_, length, *metre) in enumerate(self.lines):
-            start = place = 0 if measure else self.opening
+            start = 0 if measure else self.opening
             number = '0" implicit="yes' if start else measure + (not self.opening)
             text = [f'<measure number="{number}">', self._head(self.marks.get(measure, {}), metre)]
-            for voice, (staff, leads, pieces) in enumerate(self.voices, 1):
-                if not leads and measure not in pieces:
+            for voice, (staff, leads, chords) in enumerate(self.voices, 1):
+                if not leads and measure not in chords:
                     continue
-                if place > start:
-                    text.append(f"<backup><duration>{place - start}</duration></backup>")
-                heads = list_heads(pieces.get(measure, []), start, length, leads)
+                if voice > 1:
+                    text.append(f"<backup><duration>{length - start}</duration></backup>")
+                heads = fill_silence(chords.get(measure, []), start, length)
                 tail = f"<staff>{staff}</staff>" if len(self.staves) > 1 else ""
                 text += self._voice(heads, f"<voice>{voice}</voice>", leads, tail)
-                place = sum(heads[-1][:2]) if heads else start
             yield "".join([*text, "</measure>\n"])
 
     def _head(self, marks, metre):
         """Write what changes at a measure line: key, metre, at the start also clefs; tempo."""
-        text, opens = "", self.metre is None
+        text = ""
         if "key" in marks:
             sharps = marks["key"]
             self.spelling = FLATS if sharps < 0 else SHARPS if sharps else MIXED
             text += f"<key><fifths>{sharps}</fifths></key>"
         if metre != self.metre:
-            text += f"<time><beats>{metre[0]}</beats><beat-type>{metre[1]}</beat-type></time>"
-        self.metre = metre
-        if opens:
+            text += "<time><beats>{}</beats><beat-type>{}</beat-type></time>".format(*metre)
+        if self.metre is None:
             text = f"<divisions>{RESOLUTION}</divisions>{text}{self._clefs()}"
+        self.metre = metre
         text = f"<attributes>{text}</attributes>" if text else ""
         if "tempo" in marks:
             tempo = marks["tempo"]  # read with one decimal: MIDI keeps 97.6 as 97.5995
@@ -183,72 +198,52 @@ class _PartWriter:
         """Yield the heads of one voice in one measure, each with its triplet and its beams."""
         beats, unit = self.metre
         compound = unit >= 8 and beats % 3 == 0  # three units make a beat, as in 6/8 and 3/8
-        beat = 3 * 4 * RESOLUTION // unit if compound else RESOLUTION
-        triplets, beams = find_groups(heads, beat)
-        marks = {run[0]: '<tuplet type="start"/>' for run in triplets}
-        for run in triplets:
-            marks[run[-1]] = marks.get(run[-1], "") + '<tuplet type="stop"/>'
-        drawn = {}
-        for run in beams:
-            drawn |= zip(run, beam_texts([N_FLAGS[heads[n][1]] for n in run]), strict=True)
+        marks, beams = find_groups(heads, 3 * 4 * RESOLUTION // unit if compound else RESOLUTION)
         for number, (_, length, pitches, ties) in enumerate(heads):
-            mark, beam = marks.get(number, ""), drawn.get(number, "")
+            mark, beam = marks.get(number, ""), beams.get(number, "")
             if not pitches:
-                yield self._silence(length, where, leads, tail, mark)
+                hidden = "" if leads else ' print-object="no"'
+                yield f"<note{hidden}><rest/>" + _body(length, ties, where, tail, mark)
             for order, pitch in enumerate(pitches):  # the first of a chord has beam and triplet
-                once = (mark, tail + beam) if order == 0 else ("", tail)
-                yield self._note(pitch, order > 0, length, ties, where, *once)
+                once = (tail, "") if order else (tail + beam, mark)
+                name, sound = self._name(pitch)
+                text = _body(length, ties, sound + where, *once)
+                yield f"<note>{'<chord/>' if order else ''}{name}{text}"
 
-    def _silence(self, length, where, leads, tail, mark):
-        """Write a rest in the voice that leads a staff; in the others move on, or hide the rest."""
-        if not leads and length not in TRIPLETS:
-            return f"<forward><duration>{length}</duration>{where}{tail}</forward>"
-        hidden = "" if leads else ' print-object="no"'
-        return f"<note{hidden}><rest/>" + _body(length, where, tail, mark)
-
-    def _note(self, pitch, in_chord, length, ties, where, mark, tail):
-        """Write one note head."""
+    def _name(self, pitch):
+        """Write a pitch, or the place of a drum's sound on its staff, and which drum sounds."""
         if self.part.is_drum:
             step, octave = "CDEFGAB"[pitch % 7], 4 + pitch % 2
             name = (f"<unpitched><display-step>{step}</display-step><display-octave>{octave}"
                     "</display-octave></unpitched>")  # fmt: skip
-            where = f'<instrument id="{self.instrument}{pitch}"/>{where}'
-        else:
-            letter = self.spelling[pitch % 12]
-            alter = pitch % 12 - NATURALS.index(letter)
-            alter = f"<alter>{alter}</alter>" if alter else ""
-            name = f"<pitch><step>{letter}</step>{alter}<octave>{pitch // 12 - 1}</octave></pitch>"
-        kinds = [kind for kind, tied in zip(("stop", "start"), ties, strict=True) if tied]
-        sound = "".join(f'<tie type="{kind}"/>' for kind in kinds)
-        drawn = "".join(f'<tied type="{kind}"/>' for kind in kinds) + mark
-        chord = "<chord/>" if in_chord else ""
-        return f"<note>{chord}{name}" + _body(length, sound + where, tail, drawn)
+            return name, f'<instrument id="P{self.number}-I{pitch}"/>'
+        letter = self.spelling[pitch % 12]
+        alter = pitch % 12 - NATURALS.index(letter)
+        alter = f"<alter>{alter}</alter>" if alter else ""
+        return f"<pitch><step>{letter}</step>{alter}<octave>{pitch // 12 - 1}</octave></pitch>", ""
 
 
-def _body(length, where, tail, notations):
+def _body(length, ties, where, tail, mark):
     """Write how long a note or a rest lasts and what it looks like."""
     kind, extra = SHAPES[length]
-    notations = f"<notations>{notations}</notations>" if notations else ""
-    return (f"<duration>{length}</duration>{where}<type>{kind}</type>{extra}{tail}{notations}"
-            "</note>")  # fmt: skip
+    ends = [end for end, tied in zip(("stop", "start"), ties, strict=True) if tied]
+    sound = "".join(f'<tie type="{end}"/>' for end in ends)
+    drawn = "".join(f'<tied type="{end}"/>' for end in ends) + mark
+    notations = f"<notations>{drawn}</notations>" if drawn else ""
+    return (f"<duration>{length}</duration>{sound}{where}<type>{kind}</type>{extra}{tail}"
+            f"{notations}</note>")  # fmt: skip
 
 
 def measure_lines(metres, n_steps):
-    """Lay out the measures of a piece.
+    """Return the measures of a piece of `n_steps`: list of (start, length, beats, unit).
 
-    Args:
-        metres: list of (time step, beats, unit), in time order.
-        n_steps: int, where the last note ends.
-
-    Returns:
-        list of (start, length, beats, unit), time steps; a change of metre cuts a measure short.
+    The metres are (time step, beats, unit) in time order; a change of metre cuts a measure short.
     """
     metres = [(round(step), beats, unit) for step, beats, unit in metres if step < n_steps]
     if not metres or metres[0][0] > 0:
         metres.insert(0, (0, 4, 4))
     lines = []
-    stops = [step for step, _, _ in metres[1:]] + [n_steps]
-    for (first, beats, unit), stop in zip(metres, stops, strict=True):
+    for (first, beats, unit), (stop, *_) in itertools.pairwise([*metres, (n_steps,)]):
         length = beats * 4 * RESOLUTION // unit
         for start in range(first, stop, length):
             cut = min(length, stop - start) if stop < n_steps else length
@@ -257,26 +252,15 @@ def measure_lines(metres, n_steps):
 
 
 def check_size(performance):
-    """Refuse a performance whose score would fill the memory, before anyone begins to write it.
-
-    A file of a few kilobytes can hold thousands of tracks, each with measures up to the last one,
-    or chords that are held through all of them.
-
-    Args:
-        performance: Performance with at least one note.
-
-    Raises:
-        ValueError: one plain reason.
-    """
+    """Raise ValueError where a score would fill the memory: a small file can hold huge ones."""
     played = np.concatenate([part.notes for part in performance.parts])
     lines = measure_lines(performance.metres, int(np.ceil(played["end"].max())))
-    starts = [start for start, *_ in lines]
-    first, last = np.searchsorted(starts, [played["onset"], played["end"]])
-    n_parts, n_heads = len(performance.parts), int((last - first + 1).sum())
-    if len(lines) * n_parts > MAX_MEASURES or n_heads > MAX_HEADS:
+    first, last = np.searchsorted([line[0] for line in lines], [played["onset"], played["end"]])
+    n_measures, n_heads = len(lines) * len(performance.parts), int((last - first + 1).sum())
+    if n_measures > MAX_MEASURES or n_heads > MAX_HEADS:
         raise ValueError(
-            f"it is too large for a score: {len(lines) * n_parts:,} measures in {n_parts:,} parts "
-            f"and {n_heads:,} note heads; {MAX_MEASURES:,} and {MAX_HEADS:,} are allowed"
+            f"it is too large for a score: {n_measures:,} measures in {len(performance.parts):,} "
+            f"parts and {n_heads:,} note heads; {MAX_MEASURES:,} and {MAX_HEADS:,} are allowed"
         )
 
 
@@ -290,15 +274,9 @@ def share_staves(part):
 
 
 def find_voices(notes):
-    """Share notes among voices, so that in each voice one chord ends before the next begins.
+    """Share notes, shape (notes, 3), among voices in each of which no two chords overlap.
 
-    Args:
-        notes: int ndarray, shape (notes, 3): onset, end, pitch.
-
-    Returns:
-        list of voices, each a list of (onset, end, list of pitches) in time order.
-
-    Introduced in lesson 01.
+    Each voice is a list of (onset, end, list of pitches) in time order.
     """
     chords = {}
     for onset, end, pitch in notes.tolist():
@@ -312,53 +290,37 @@ def find_voices(notes):
     return voices
 
 
-def cut_at_measures(voice, lines):
-    """Cut chords at the measure lines: {measure: [(start, length, pitches, tie in, tie out)]}."""
+def cut_to_heads(voice, lines):
+    """Cut chords into note heads: {measure: [(place, length, pitches, (tied before, after))]}."""
     measures = {}
     for onset, end, pitches in voice:
-        place = onset
-        while place < end:
-            measure = bisect.bisect_right(lines, place, key=itemgetter(0)) - 1
+        now = onset
+        while now < end:
+            measure = bisect.bisect_right(lines, now, key=itemgetter(0)) - 1
             start, length, *_ = lines[measure]
-            stop = min(end, start + length)
-            piece = (place - start, stop - place, pitches, place > onset, stop < end)
-            measures.setdefault(measure, []).append(piece)
-            place = stop
+            for steps in split_length(now - start, min(end, start + length) - now):
+                head = (now - start, steps, pitches, (now > onset, now + steps < end))
+                measures.setdefault(measure, []).append(head)
+                now += steps
     return measures
 
 
-def list_heads(pieces, start, end, leads):
-    """List the heads of one voice in one measure: (place, length, pitches, (tie in, tie out)).
-
-    No pitches mean silence. The voice that leads fills the measure from `start` to `end`, another
-    one a triplet to the end of its beat.
-    """
-    heads, place = [], start
-    last = pieces[-1][0] + pieces[-1][1] if pieces else start
-    if not leads:
-        end = min(end, last + -last % RESOLUTION) if last % 3 else last
-    for onset, steps, pitches, *ties in [*pieces, (end, 0, [], False, False)]:
-        gap = [(shape, [], (False, False)) for shape in split_length(place, max(onset - place, 0))]
-        shapes = split_length(onset, steps)
-        struck = [(length, pitches, (ties[0] or number > 0, ties[1] or number < len(shapes) - 1))
-                  for number, length in enumerate(shapes)]  # fmt: skip
-        for head in gap + struck:
-            heads.append((place, *head))
-            place += head[0]
-    return heads
+def fill_silence(heads, start, end):
+    """Return the heads of a voice in a measure with rests between them; a rest has no pitches."""
+    filled, now = [], start
+    for head in [*heads, (end, 0, [], ())]:
+        for steps in split_length(now, head[0] - now):
+            filled.append((now, steps, [], (False, False)))
+            now += steps
+        filled.append(head)
+        now += head[1]
+    return filled[:-1]
 
 
 def split_length(onset, length):
-    """Split a note into lengths that note heads can show, to be tied together.
+    """Split a note into lengths that note heads can show, in time steps; they add up to `length`.
 
-    Args:
-        onset: int, time steps since the last measure line.
-        length: int, time steps.
-
-    Returns:
-        list of int, time steps; they add up to `length`. A triplet never crosses a beat.
-
-    Introduced in lesson 01.
+    The onset counts from the measure line. A triplet never crosses a beat.
     """
     end = onset + length
     in_triplet = onset % 3 or length % 3
@@ -374,31 +336,24 @@ def split_length(onset, length):
 
 
 def find_groups(heads, beat):
-    """Find which neighbours one triplet holds, and which notes one beam joins.
+    """Write which heads one triplet holds, and which one beam joins: two dicts of number to text.
 
-    Both are lists of lists of numbers of heads; a beam joins two or more, all in one triplet or
-    none. The beat is in time steps.
+    A beam joins two or more notes of a beat (in time steps), all in one triplet or none.
     """
     triplets = [place // RESOLUTION if length in TRIPLETS else None for place, length, *_ in heads]
-    beams = [(place // beat, triplet) if pitches and N_FLAGS[length] else None
+    beams = [(place // beat, triplet) if pitches and SHAPES[length][0] in FLAGGED else None
              for (place, length, pitches, _), triplet in zip(heads, triplets, strict=True)
              ]  # fmt: skip
-    return _runs(triplets), [run for run in _runs(beams) if len(run) > 1]
+    marks, drawn = {}, {}
+    for run in _runs(triplets):
+        marks[run[0]] = '<tuplet type="start"/>'
+        marks[run[-1]] = marks.get(run[-1], "") + '<tuplet type="stop"/>'
+    for run in _runs(beams):
+        words = ["begin", *["continue"] * (len(run) - 2), "end"] if len(run) > 1 else []
+        drawn |= {n: f'<beam number="1">{word}</beam>' for n, word in zip(run, words, strict=False)}
+    return marks, drawn
 
 
 def _runs(keys):
     runs = itertools.groupby(range(len(keys)), keys.__getitem__)
     return [list(run) for key, run in runs if key is not None]
-
-
-def beam_texts(flags):
-    """Write the beams of each note under one beam, from their numbers of flags: list of str."""
-    texts = []
-    for before, own, after in zip([0, *flags], flags, [*flags[1:], 0], strict=False):
-        words = [
-            "continue" if min(before, after) >= line else "end" if before >= line
-            else "begin" if after >= line else "backward hook" if before else "forward hook"
-            for line in range(1, own + 1)
-        ]  # fmt: skip
-        texts.append("".join(f'<beam number="{n}">{w}</beam>' for n, w in enumerate(words, 1)))
-    return texts

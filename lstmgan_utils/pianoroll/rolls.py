@@ -1,8 +1,7 @@
 """The encoding: note array to piano roll and back.
 
 A *note array* lists notes in time steps, 24 a quarter note. A *roll* is an array of shape
-(time, 128): 1 where a pitch sounds. The last step of each note stays 0, so that one
-long note and two short ones look different.
+(time, 128): 1 where a pitch sounds, 0 at the last step of each note, so that repeats stay apart.
 """
 
 import numpy as np
@@ -17,22 +16,14 @@ NOTE_DTYPE = np.dtype([("onset", "<i4"), ("duration", "<i2"), ("pitch", "i1")])
 
 
 def note_array(rows):
-    """Build a note array from rows of numbers.
+    """Build a note array: ndarray of NOTE_DTYPE, shape (notes,), sorted by onset and pitch.
 
-    Args:
-        rows: iterable of (onset, duration, pitch); time steps, time steps, MIDI 0 to 127.
-
-    Returns:
-        ndarray of NOTE_DTYPE, shape (notes,), sorted by onset and pitch.
-
-    Raises:
-        ValueError: a negative onset, a duration outside 1 to 19,200, or a pitch outside 0 to 127.
-
+    The rows are (onset, duration, pitch); time steps, time steps, MIDI number. Raises ValueError
+    for a negative onset, a duration outside 1 to 19,200, or a pitch outside 0 to 127.
     Introduced in lesson 03.
     """
     table = np.asarray(list(rows), dtype=np.int64).reshape(-1, 3)
-    bad = (table[:, 0] < 0) | (table[:, 1] < 1) | (table[:, 1] > MAX_STEPS)
-    bad |= (table[:, 2] < 0) | (table[:, 2] >= N_PITCHES)
+    bad = ((table < [0, 1, 0]) | (table > [np.inf, MAX_STEPS, N_PITCHES - 1])).any(axis=1)
     if bad.any():
         raise ValueError(
             f"note {tuple(table[bad][0].tolist())} is not (onset >= 0, duration 1 to {MAX_STEPS}, "
@@ -49,26 +40,15 @@ def in_order(notes):
 
 
 def n_steps(notes):
-    """Return where the last note ends, in time steps; 0 without notes.
-
-    Introduced in lesson 03.
-    """
+    """Return where the last note ends, in time steps; 0 without. Introduced in lesson 03."""
     return int((notes["onset"] + notes["duration"]).max()) if len(notes) else 0
 
 
 def count_ones(notes):
-    """Count the ones of each note in a roll: one for each step but the last.
+    """Count the ones of each note in a roll, int16 of shape (notes,): one a step but the last.
 
     A note stops where the same pitch starts anew. A note of one step has a one all the same, if
-    there is room for it.
-
-    Args:
-        notes: note array, shape (notes,).
-
-    Returns:
-        int16 ndarray, shape (notes,).
-
-    Introduced in lesson 03.
+    there is room for it. Introduced in lesson 03.
     """
     place = notes["pitch"] * np.int64(2 * MAX_STEPS) + notes["onset"]  # pitches far apart
     order = np.lexsort((notes["duration"], place))
@@ -79,19 +59,10 @@ def count_ones(notes):
 
 
 def fit_to_roll(notes):
-    """Fit notes to what a roll can hold, so that `decode(encode(x)) == fit_to_roll(x)`.
+    """Return what a roll can hold of a note array: `decode(encode(x)) == fit_to_roll(x)`.
 
-    A note that starts while the same pitch sounds cuts the earlier one. A one-step note becomes
-    two steps long, since a note needs a 1 and a silent last step; it is left out where the same
-    pitch follows at once.
-
-    Args:
-        notes: note array, shape (notes,).
-
-    Returns:
-        note array, sorted by onset and pitch.
-
-    Introduced in lesson 03.
+    A note that starts while the same pitch sounds cuts the earlier one. A note of one step becomes
+    two steps long, or is left out where the same pitch follows at once.
     """
     ones = count_ones(notes)
     fitting = notes[ones > 0]
@@ -100,18 +71,10 @@ def fit_to_roll(notes):
 
 
 def encode(notes, length=None):
-    """Encode a note array as a piano roll whose notes all end in a silent step.
+    """Encode a note array as a piano roll: uint8 of shape (time, 128), 1 where a pitch sounds.
 
-    Args:
-        notes: note array, shape (notes,).
-        length: int, time steps of the roll; None for just enough.
-
-    Returns:
-        uint8 ndarray, shape (time, 128): 1 where a pitch sounds.
-
-    Raises:
-        ValueError: the notes last longer than 19,200 steps or `length` (crop them first).
-
+    All notes end in a silent step. The roll has `length` time steps; None for just enough. Raises
+    ValueError where the notes last longer than that, or than 19,200 steps (crop them first).
     Introduced in lesson 03.
     """
     end = n_steps(notes)
@@ -130,18 +93,10 @@ def encode(notes, length=None):
 
 
 def decode(roll, threshold=0.5):
-    """Decode a roll into its notes: a run of n cells that sound is a note of n + 1 steps.
+    """Decode a roll into a note array: a run of n cells that sound is a note of n + 1 steps.
 
-    Args:
-        roll: ndarray, shape (time, 128), uint8 or float from 0 to 1.
-        threshold: float, the value from which a cell sounds.
-
-    Returns:
-        note array; a run that reaches the end of the roll ends with it.
-
-    Raises:
-        ValueError: another shape (a roll is time before pitch).
-
+    A cell of the roll, shape (time, 128), uint8 or float from 0 to 1, sounds from the threshold
+    on; a run that reaches the end of the roll ends with it. Raises ValueError for another shape.
     Introduced in lesson 03.
     """
     roll = np.asarray(roll)
@@ -160,13 +115,7 @@ def decode(roll, threshold=0.5):
 
 
 def transpose(notes, semitones):
-    """Move all pitches by a number of semitones.
-
-    Raises:
-        ValueError: a pitch would leave 0 to 127.
-
-    Introduced in lesson 03.
-    """
+    """Return the notes moved by semitones; ValueError where a pitch would leave 0 to 127."""
     pitch = notes["pitch"].astype(int) + semitones
     if len(pitch) and not 0 <= pitch.min() <= pitch.max() < N_PITCHES:
         raise ValueError(f"{semitones:+d} semitones move pitches to {pitch.min()}..{pitch.max()}, "
@@ -177,18 +126,7 @@ def transpose(notes, semitones):
 
 
 def crop(notes, start, stop):
-    """Cut out the time steps from `start` up to `stop`; notes over an edge are cut there.
-
-    Args:
-        notes: note array.
-        start: int, the first time step kept; it becomes step 0.
-        stop: int, the first time step left out.
-
-    Returns:
-        note array.
-
-    Introduced in lesson 03.
-    """
+    """Return the notes of the steps from `start`, now step 0, up to `stop`, cut at the edges."""
     end = np.minimum(notes["onset"] + notes["duration"], stop)
     onset = np.maximum(notes["onset"], start)
     part = notes.copy()
@@ -196,65 +134,35 @@ def crop(notes, start, stop):
     return in_order(part[end > onset])
 
 
-def cut_to_measures(notes, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
-    """Cut a piece that is longer than 19,200 steps at a measure line.
-
-    Args:
-        notes: note array.
-        steps_per_measure: int.
-        pickup: int, time steps before the first full measure.
-
-    Returns:
-        (note array, int number of notes that were left out or cut).
-    """
-    if n_steps(notes) <= MAX_STEPS:
-        return notes, 0
-    stop = pickup + (MAX_STEPS - pickup) // steps_per_measure * steps_per_measure
-    return crop(notes, 0, stop), int((notes["onset"] + notes["duration"] > stop).sum())
-
-
 def steps_of(metre):
-    """Return how many time steps a measure of a metre such as "6/8" lasts.
-
-    Raises:
-        ValueError: not of the form "beats/unit".
-    """
+    """Return how many time steps a measure of a metre lasts; ValueError if not like "6/8"."""
     try:
-        beats, unit = (int(number) for number in metre.split("/"))
+        beats, unit = map(int, metre.split("/"))
         return beats * 4 * RESOLUTION // unit
     except (ValueError, ZeroDivisionError):
         raise ValueError(f'metre {metre!r} is not of the form "4/4"; give beats/unit') from None
 
 
 def count_pitches(semitones):
-    """Count what MIDI's 128 pitches cannot hold.
-
-    Args:
-        semitones: floats, MIDI numbers; 60.5 is a quarter tone above middle C.
-
-    Returns:
-        dict with n_beyond (below 0 or above 127) and n_between (not a whole number).
-    """
-    semitones = np.asarray(semitones, float)
-    rounded = np.floor(semitones + 0.5)
+    """Count which float pitches MIDI cannot hold: dict of n_beyond 0 to 127, n_between two."""
+    rounded = np.floor(np.add(semitones, 0.5))
     return {"n_beyond": int(((rounded < 0) | (rounded >= N_PITCHES)).sum()),
             "n_between": int((rounded != semitones).sum())}  # fmt: skip
 
 
 def list_flaws(info):
     """List what `count_pitches` found in words: list of str, empty if all is well."""
-    return [text for text, count in (
-        (f"{info['n_beyond']} notes left out: beyond MIDI's pitches, 0 to 127", info["n_beyond"]),
-        (f"{info['n_between']} notes between two semitones (quarter tones) were rounded",
-         info["n_between"]),
-    ) if count]  # fmt: skip
+    found = (
+        (info["n_beyond"], "notes left out: beyond MIDI's pitches, 0 to 127"),
+        (info["n_between"], "notes between two semitones (quarter tones) were rounded"),
+    )
+    return [f"{count} {words}" for count, words in found if count]
 
 
 def join_ties(heads):
     """Join tied note heads: list of [onset, end, semitone].
 
-    Args:
-        heads: iterable of (onset, end, semitone, "start", "continue", "stop" or None).
+    The heads are (onset, end, semitone, "start", "continue", "stop" or None).
     """
     rows, held = [], {}
     for onset, end, pitch, tie in heads:
@@ -270,48 +178,37 @@ def join_ties(heads):
 def from_quarters(rows, metres, first):
     """Turn the notes of a score into a note array, those beyond MIDI's pitches left out.
 
-    Args:
-        rows: list of (onset, end, semitone); quarter notes, MIDI number as a float.
-        metres: list of (beats, unit), in time order; none means 4/4.
-        first: quarter notes that the first measure lasts; 0 where it is the only one.
-
-    Returns:
-        (note array, dict as `on_grid` and `count_pitches` return it, with metre such as "4/4" and
-        pickup: int, time steps before the first full measure).
+    The rows are (onset, end, semitone) in quarter notes and floats, the metres (beats, unit) in
+    time order, and `first` is the length of the first of several measures in quarter notes. Returns
+    (note array, dict as `on_grid` and `count_pitches` return it, with metre such as "4/4" and
+    pickup: int, time steps before the first full measure).
     """
     if not metres:
         metres, first = [(4, 4)], 0
-    full = [4 * beats / unit for beats, unit in metres]
-    place = int(len(metres) > 1 and full[0] < FALSE_METRE)
+    place = len(metres) > 1 and 4 * metres[0][0] / metres[0][1] < FALSE_METRE
     metre = "{}/{}".format(*metres[place])
-    pickup = round(float(first) * RESOLUTION) if 0 < first < full[place] else 0
+    pickup = round(first * RESOLUTION) if first * RESOLUTION < steps_of(metre) else 0
     table = np.array(rows, float).reshape(-1, 3)
     pitches = np.floor(table[:, 2] + 0.5).astype(int)
     fits = (pitches >= 0) & (pitches < N_PITCHES)
-    times = table[fits, :2] * RESOLUTION
-    notes, info = on_grid(times, pitches[fits], steps_of(metre), pickup)
+    notes, info = on_grid(table[fits, :2] * RESOLUTION, pitches[fits], metre, pickup)
     return notes, info | count_pitches(table[:, 2]) | {"metre": metre, "pickup": pickup}
 
 
-def on_grid(times, pitches, steps_per_measure=STEPS_PER_MEASURE, pickup=0):
-    """Round times to whole time steps, and count what the grid cannot hold.
+def on_grid(times, pitches, metre="4/4", pickup=0):
+    """Round times to whole time steps; past 19,200 of them, cut at a measure line.
 
-    Args:
-        times: float array, shape (notes, 2): onset and end in time steps.
-        pitches: ints, shape (notes,).
-        steps_per_measure, pickup: as for `cut_to_measures`.
-
-    Returns:
-        (note array, dict with n_notes, n_off_grid (onset or end between two steps), n_cut (notes
-        past 19,200 steps), and where notes were left out whole: the note array before that).
+    The times, shape (notes, 2), are onsets and ends in time steps, as floats. Returns (note array,
+    dict with n_notes, n_off_grid (onset or end between two steps), n_cut (notes past 19,200 steps),
+    and where notes were left out whole: the note array before that).
     """
     steps = np.floor(times + 0.5).astype(np.int64)
-    length = steps[:, 1] - steps[:, 0]
-    onset, duration = np.minimum(steps[:, 0], FAR), np.clip(length, 1, MAX_STEPS)
-    whole = note_array(np.column_stack([onset, duration, pitches]))
-    notes, n_cut = cut_to_measures(whole, steps_per_measure, pickup)
-    return notes, {
-        "n_notes": len(notes),
-        "n_off_grid": int((np.abs(steps - times) > 1e-3).any(axis=1).sum()),
-        "n_cut": n_cut or int((length > MAX_STEPS).sum()),
-    } | ({"whole": whole} if n_cut else {})
+    onset, length = np.minimum(steps[:, 0], FAR), steps[:, 1] - steps[:, 0]
+    notes = note_array(np.column_stack([onset, np.clip(length, 1, MAX_STEPS), pitches]))
+    info = {"n_off_grid": int((np.abs(steps - times) > 1e-3).any(axis=1).sum()),
+            "n_cut": int((length > MAX_STEPS).sum())}  # fmt: skip
+    if n_steps(notes) > MAX_STEPS:
+        stop = MAX_STEPS - (MAX_STEPS - pickup) % steps_of(metre)
+        info |= {"whole": notes, "n_cut": int((notes["onset"] + notes["duration"] > stop).sum())}
+        notes = crop(notes, 0, stop)
+    return notes, info | {"n_notes": len(notes)}

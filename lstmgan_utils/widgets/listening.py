@@ -1,29 +1,22 @@
 """A blind test: real or generated? One click a clip, the answer at once, a score at the end."""
 
-import csv
-import math
 from pathlib import Path
 
 import ipywidgets
 import numpy as np
+import pandas as pd
+from scipy.stats import binom
 
 from .. import audio
 
 COLUMNS = ("seed", "clip", "source", "answer")
+SOURCES, NAMES = ("generated", "real"), ("generated", "a real tune")  # by `is_real`
 
 
 def deal(real, generated, n_clips=12, seed=0):
-    """Draw clips, half real and half generated, and put them in random order.
+    """Return clips, half real and half generated, in random order: list of (note array, is_real).
 
-    Args:
-        real, generated: lists of note arrays.
-        n_clips: int, even.
-        seed: int.
-
-    Returns:
-        list of (note array, bool is_real).
-
-    Introduced in lesson 08.
+    `real` and `generated` are lists of note arrays. Introduced in lesson 10.
     """
     rng = np.random.default_rng(seed)
     dealt = [
@@ -35,14 +28,9 @@ def deal(real, generated, n_clips=12, seed=0):
 
 
 class BlindTest:
-    """The test without its buttons.
+    """The test without its buttons: `clips` as from `deal`; `path` of a CSV that keeps the answers.
 
-    Args:
-        clips: list of (note array, bool is_real) from `deal`.
-        path: CSV to append each answer to; None to keep nothing.
-        seed: int, written beside each answer.
-
-    Introduced in lesson 08.
+    Introduced in lesson 10.
     """
 
     def __init__(self, clips, path=None, seed=0):
@@ -51,57 +39,35 @@ class BlindTest:
 
     @property
     def done(self):
-        """bool, every clip has its answer."""
         return len(self.right) == len(self.clips)
 
     def answer(self, says_real):
-        """Take an answer (bool) for the present clip and go on to the next.
+        """Take an answer (bool) for the present clip: str, what it was, and at the end the score.
 
-        Returns:
-            str, what the clip was, and at the end the score.
-
-        Raises:
-            ValueError: all clips have their answer.
+        Raises ValueError when all clips have their answer.
         """
         if self.done:
             raise ValueError("all clips have their answer; deal new ones with another seed")
         is_real = self.clips[len(self.right)][1]
         self.right.append(says_real == is_real)
-        number = len(self.right)
-        self._store(number, is_real, says_real)
+        self._store(SOURCES[is_real], SOURCES[says_real])
         verdict = "Right" if self.right[-1] else "Wrong"
-        text = f"{verdict}: clip {number} was {'a real tune' if is_real else 'generated'}."
-        return f"{text} {self.result()}" if self.done else text
-
-    def result(self):
-        """Return the score, and how often guessing gives as many: str."""
+        text = f"{verdict}: clip {len(self.right)} was {NAMES[is_real]}."
+        if not self.done:
+            return text
         n_right, n = sum(self.right), len(self.right)
-        chance = sum(math.comb(n, k) for k in range(n_right, n + 1)) / 2**n
-        return (f"{n_right} of {n} right. Somebody who only guesses gets as many or more "
-                f"{chance:.0%} of the time.")  # fmt: skip
+        return (f"{text} {n_right} of {n} right. Somebody who only guesses gets as many or more "
+                f"{binom.sf(n_right - 1, n, 0.5):.0%} of the time.")  # fmt: skip
 
-    def _store(self, number, is_real, says_real):
-        if self.path is None:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        is_new = not self.path.exists()
-        words = ("real" if real else "generated" for real in (is_real, says_real))
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if is_new:
-                writer.writerow(COLUMNS)
-            writer.writerow((self.seed, number, *words))
+    def _store(self, source, answer):
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            row = pd.DataFrame([(self.seed, len(self.right), source, answer)], columns=COLUMNS)
+            row.to_csv(self.path, mode="a", index=False, header=not self.path.exists())
 
 
 class BlindTestPanel(ipywidgets.VBox):
-    """The test with its buttons: a player, two answers, a line of text.
-
-    Args:
-        test: BlindTest.
-        tempo: float, quarter notes a minute.
-
-    Introduced in lesson 08.
-    """
+    """A BlindTest with a player, two buttons and a line of text. Introduced in lesson 10."""
 
     _ipython_display_ = None  # ipywidgets 7 would show itself through it, without the stand-in
 
@@ -110,15 +76,11 @@ class BlindTestPanel(ipywidgets.VBox):
         self.sound = ipywidgets.Audio(value=b"", autoplay=False, loop=False)
         self.text = ipywidgets.HTML()
         self.buttons = [ipywidgets.Button(description=name) for name in ("Real tune", "Generated")]
-        self.buttons[0].on_click(lambda _: self.choose(True))
-        self.buttons[1].on_click(lambda _: self.choose(False))
+        self.buttons[0].on_click(lambda _: self._show(test.answer(True)))
+        self.buttons[1].on_click(lambda _: self._show(test.answer(False)))
         super().__init__([self.text, self.sound, ipywidgets.HBox(self.buttons)])
         self.add_class("blind-test")
         self._show("Listen, then choose.")
-
-    def choose(self, says_real):
-        """Take an answer, as a click does."""
-        self._show(self.test.answer(says_real))
 
     def _show(self, said):
         number = len(self.test.right)
@@ -129,21 +91,16 @@ class BlindTestPanel(ipywidgets.VBox):
             return
         self.text.value = f"{said} <b>Clip {number + 1} of {len(self.test.clips)}</b>"
         data, mime = audio.encode_audio(*audio.render(self.test.clips[number][0], self.tempo))
-        self.sound.format = mime.split("/")[1]
-        self.sound.value = data
+        self.sound.format, self.sound.value = mime.split("/")[1], data
 
     def _repr_mimebundle_(self, **options):
-        """Show the live test, and a still one wherever its kernel is gone."""
+        """Show the live test, and the clips with folded answers wherever its kernel is gone."""
+        sounds = [
+            audio.play(notes, self.tempo, caption=f"Clip {number}", seconds=8).data
+            for number, (notes, _) in enumerate(self.test.clips, 1)
+        ]
+        truth = "".join(f"<li>{NAMES[is_real]}</li>" for _, is_real in self.test.clips)
+        fold = f"<details><summary>Answers</summary><ol>{truth}</ol></details>"
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        still = still_test(self.test.clips, self.tempo)
-        return {"application/vnd.jupyter.widget-view+json": view, "text/html": still}
-
-
-def still_test(clips, tempo):
-    """Return the clips as HTML with the answers in a fold, for pages without a kernel."""
-    sounds = (
-        audio.play(notes, tempo, caption=f"Clip {number}", seconds=8).data
-        for number, (notes, _) in enumerate(clips, 1)
-    )
-    truth = "".join(f"<li>{'a real tune' if is_real else 'generated'}</li>" for _, is_real in clips)
-    return f"{''.join(sounds)}<details><summary>Answers</summary><ol>{truth}</ol></details>"
+        still = {"text/html": "".join(sounds) + fold}
+        return {"application/vnd.jupyter.widget-view+json": view} | still

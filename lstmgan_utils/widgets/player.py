@@ -19,15 +19,9 @@ class PianoRollPlayer(anywidget.AnyWidget):
     (or shift and arrows) selects measures to repeat. Where no kernel runs, a picture and a plain
     audio player stand in.
 
+    `tempo` counts beats a minute, `program` is General MIDI's (0 to 127), `metre` such as "4/4";
+    sound=False leaves the sound to the browser's oscillators, which needs no rendering.
     Introduced in lesson 00.
-
-    Args:
-        notes: note array.
-        tempo: beats a minute.
-        program: General MIDI program, 0 to 127.
-        metre: for the measure lines, such as "4/4".
-        title: a line beside the buttons.
-        sound: False leaves the sound to the browser's oscillators, which needs no rendering.
     """
 
     _esm = Path(__file__).with_name("player.js")
@@ -53,10 +47,8 @@ class PianoRollPlayer(anywidget.AnyWidget):
              play=False):  # fmt: skip
         """Put another song into the player; one that plays goes on at the same place.
 
-        Args:
-            notes, tempo, program, metre, title, sound: as for the class.
-            quick: False encodes ten times as long for a third of the bytes.
-            play: True plays it at once, where the browser allows.
+        quick=False encodes ten times as long for a third of the bytes; play=True plays the song at
+        once, where the browser allows.
         """
         notes = notes if len(notes) else pianoroll.note_array([])
         audible = sound and len(notes)
@@ -75,16 +67,13 @@ class PianoRollPlayer(anywidget.AnyWidget):
 
 
 def pack_notes(notes):
-    """Return a note array as bytes for the browser: int32 rows of onset, duration, pitch."""
+    """Return a note array as int32 rows of onset, duration, pitch: bytes for the browser."""
     table = np.column_stack([notes[name] for name in ("onset", "duration", "pitch")])
     return table.astype("<i4").tobytes()
 
 
 def encode_song(notes, tempo=120, program=0, quick=False):
-    """Render and encode notes for playing now: (bytes, mime type).
-
-    Long songs, and all where `quick`, become FLAC: large, but twenty times as fast as MP3.
-    """
+    """Return notes as sound, (bytes, mime type); long or `quick` ones as FLAC, large but fast."""
     samples, rate = audio.render(notes, tempo, program)
     lossless = (quick or len(samples) > LONG * rate) and "flac" in audio.available_forms()
     return audio.encode_audio(samples, rate, form="flac" if lossless else "auto")
@@ -95,6 +84,5 @@ def still_player(notes, tempo=120, program=0, title=""):
     sound = audio.play(notes, tempo, program, caption=title).data
     if not len(notes):
         return sound
-    picture = audio.data_uri(roll_png(notes), "image/png")
-    style = "max-width:100%"
-    return f'<img alt="Piano roll of {len(notes)} notes" style="{style}" src="{picture}">{sound}'
+    look = f'alt="Piano roll of {len(notes)} notes" style="max-width:100%"'
+    return f'<img {look} src="{audio.data_uri(roll_png(notes), "image/png")}">{sound}'

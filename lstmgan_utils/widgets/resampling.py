@@ -51,9 +51,9 @@ STYLE = """<style>
 
 
 def resampling_panel(generator=None, settings=None, *, weights="folk", folder=None):
-    """Build the panel of lesson 07: change a setting, see and hear the next sample.
+    """Build the panel of lesson 09: change a setting, see and hear the next sample.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
 
     Args:
         generator: a trained generator; None loads the weights.
@@ -77,7 +77,7 @@ def resampling_panel(generator=None, settings=None, *, weights="folk", folder=No
 def load_weights(name):
     """Return the generator of shipped weights, such as "folk", or of a run folder.
 
-    Introduced in lesson 07.
+    Introduced in lesson 09.
     """
     folder = Path(name) if Path(name).is_absolute() else runtime.project_root() / name
     return sampling.load_run(folder) if folder.is_dir() else sampling.load_pretrained(name)

@@ -34,9 +34,13 @@ TARGETS = {0: (0.999, 0.98), 6: (0.995, 0.95), 12: (0.995, 0.95), 18: (0.95, 0.8
 
 def convert(folder, engine="python", target="mxl", n_jobs=1, **settings):
     """Convert a folder into one inside it; return the rows of its manifest."""
-    return read_manifest(engines.convert_folder(
-        folder, folder / target, engine=engine, n_jobs=n_jobs, progress=False, **settings
-    ))  # fmt: skip
+    settings = {"engine": engine, "n_jobs": n_jobs, "progress": False} | settings
+    return read_manifest(engines.convert_folder(folder, folder / target, **settings))
+
+
+def make(folder, n):
+    """Write n tunes; return their paths."""
+    return [tune(folder / f"{number:02}.mid") for number in range(n)]
 
 
 def program(path, *lines):
@@ -46,10 +50,8 @@ def program(path, *lines):
     return path
 
 
-def sample_pieces():
-    """Return the manifest's rows of data_sample that have a truth."""
-    with open(SAMPLE / "manifest.csv", newline="") as stream:
-        return [row for row in csv.DictReader(stream) if row["truth"]]
+with open(SAMPLE / "manifest.csv", newline="") as stream:
+    PIECES = [row for row in csv.DictReader(stream) if row["truth"]]
 
 
 def written_rows(path):
@@ -64,7 +66,7 @@ def test_the_quantiser_meets_its_targets_on_the_sample(jitter):
         return 2 * len(found & truth) / (len(found) + len(truth))
 
     scores = []
-    for piece in sample_pieces():
+    for piece in PIECES:
         if int(piece["jitter_ms"]) == jitter:
             parts, _ = quantizer.quantize(read_performance(SAMPLE / "midi" / piece["file"]))
             found = {tuple(row) for part in parts for row in part.notes.tolist()}
@@ -119,21 +121,13 @@ def test_a_track_ends_at_its_end_and_a_note_without_end_with_the_music(tmp_path)
     hangs = [(0, b"\x90\x30\x50"), (480 * 900, b"\xb0\x40\0")]  # the pedal, 900 quarters later
     (tmp_path / "a.mid").write_bytes(midi(track(*play(scale(8)), *hangs, over, *unheard)))
     performance = read_performance(tmp_path / "a.mid")
-    assert performance.flaws == (
-        "1 notes were never ended",
-        "1 tracks went on after their end and were cut there",
-    )
+    assert list(performance.flaws) == [
+        "1 notes were never ended", "1 tracks went on after their end and were cut there"
+    ]  # fmt: skip
     (part,), _ = quantizer.quantize(performance)
     assert part.notes[-1].tolist() == [192, 288, 48] and len(part.notes) == 9
     ends = quantizer.find_ends(np.array([0, 24, 48]), np.zeros(3), 0.1)  # all without length
     assert ends[-1] <= 72
-
-
-def test_a_file_that_begins_past_the_end_of_any_song_is_not_kept(tmp_path):
-    silence = (480 * 900, b"\xb0\x40\0")
-    (tmp_path / "a.mid").write_bytes(midi(track(silence, *play(scale(8)))))
-    (row,) = convert(tmp_path)
-    assert row["status"] == "failed" and "cut the silence" in row["reason"]
 
 
 def test_repeated_notes_stay_apart_and_doubled_ones_merge():
@@ -175,8 +169,8 @@ def test_each_program_is_a_part_and_silence_is_none(tmp_path):
 def test_each_engine_writes_the_tune_that_was_played(tmp_path, engine):
     tune(tmp_path / "a.mid", program=40)
     (row,) = convert(tmp_path, engine)
-    assert (row["status"], row["engine"], row["notes"], row["programs"]) == (
-        "converted", engine, "32", "40:32")  # fmt: skip
+    found = [row[column] for column in ("status", "engine", "notes", "programs")]
+    assert found == ["converted", engine, "32", "40:32"]
     expected = [(round(on * 24), round((on + d) * 24), pitch) for on, d, pitch in scale()]
     assert written_rows(tmp_path / "mxl" / "a.mxl") == expected
 
@@ -185,7 +179,7 @@ def test_each_engine_writes_the_tune_that_was_played(tmp_path, engine):
 def test_auto_asks_musescore_only_in_doubt_and_writes_down_why(tmp_path, monkeypatch):
     tune(tmp_path / "a.mid")
     with monkeypatch.context() as patch:
-        patch.setattr(musescore, "convert_batch", None)  # calling it would be an error
+        patch.setattr(musescore, "run_musescore", None)  # calling it would be an error
         (row,) = convert(tmp_path, "auto", "sure")
         assert row["engine"] == "python" and "musescore" not in row["reason"]
     monkeypatch.setattr(engines, "DOUBT", -1)
@@ -204,9 +198,7 @@ def play_live(path, seconds, pitches=(60, 64, 67, 72)):
 
 def test_beats_are_heard_where_the_ticks_carry_none(tmp_path):
     rng = np.random.default_rng(0)
-    pace = 0.17 * (
-        1 + 0.15 * np.sin(np.arange(256) / 20)
-    )  # seconds a sixteenth: 77 to 104 a minute
+    pace = 0.17 + 0.0255 * np.sin(np.arange(256) / 20)  # of a sixteenth: 77 to 104 beats a minute
     live = np.cumsum(pace) + rng.normal(0, 0.01, 256)
     live[160:] += 20  # a pause, which is written as six beats
     play_live(tmp_path / "live.mid", live)
@@ -215,7 +207,8 @@ def test_beats_are_heard_where_the_ticks_carry_none(tmp_path):
     assert free["status"] == "failed" and free["reason"].startswith("no steady beat found")
     assert row["engine"] == "python" and "beats were found by ear" in row["reason"]
     if HAS_MUSESCORE:  # it would count the recorder's beats
-        assert {row["status"] for row in convert(tmp_path, "musescore", "other")} == {"failed"}
+        _, row = convert(tmp_path, "musescore", "other")
+        assert row["status"] == "failed" and "use engine='python'" in row["reason"]
     onsets = np.array([on for on, _, _ in written_rows(tmp_path / "mxl" / "live.mxl")])
     ahead = onsets - onsets[0] - np.arange(256) * 6
     assert (ahead == np.repeat([0, 6 * 24], [160, 96])).mean() > 0.98
@@ -225,7 +218,7 @@ def test_beats_are_heard_where_the_ticks_carry_none(tmp_path):
 
 
 def test_ticks_that_carry_the_beat_are_believed():
-    for piece in sample_pieces():
+    for piece in PIECES:
         performance = read_performance(SAMPLE / "midi" / piece["file"])
         assert beats.find_beat(performance) is performance, piece["file"]
 
@@ -272,7 +265,7 @@ def test_lengths_written_double_cost_more_than_right_ones():
     ],
 )
 def test_what_a_score_lost_or_added_is_written_down(rows, remarks):
-    assert check(quarters(4), rows).remarks() == remarks
+    assert check(quarters(4), rows).remarks == remarks
 
 
 def test_a_key_struck_twice_at_once_is_no_loss(tmp_path):
@@ -285,17 +278,12 @@ def test_a_key_struck_twice_at_once_is_no_loss(tmp_path):
 
 @needs_musescore
 def test_the_file_that_stops_a_batch_is_found_and_the_rest_is_made(tmp_path):
-    for n in range(6):
-        tune(tmp_path / f"{n}.mid")
+    files = make(tmp_path, 6)
     for n, data in ((1, b"not MIDI"), (3, b""), (5, b"RIFF")):
-        (tmp_path / f"{n}.mid").write_bytes(data)
-    work = tmp_path / "work"
-    work.mkdir()
-    files = sorted(tmp_path.glob("*.mid"))
-    made = list(musescore.convert_batch(runtime.find_musescore(), files, work, 60))
-    assert [number for number, *_ in made] == [0, 1, 2, 3, 4, 5]
-    assert [path is not None for _, path, _ in made] == [True, False] * 3
-    assert all(bool(reason) == (path is None) for _, path, reason in made)
+        files[n].write_bytes(data)
+    (tmp_path / "work").mkdir()
+    found = musescore.convert_batch(runtime.find_musescore(), files, tmp_path / "work", 60)
+    assert [(path.is_file(), bool(reason)) for path, reason in found] == [(1, 0), (0, 1)] * 3
 
 
 @needs_unix
@@ -312,24 +300,24 @@ def test_a_program_that_hangs_or_lies_is_no_success(tmp_path, monkeypatch, line,
 
 
 @needs_unix
-def test_musescore_is_run_in_batches_without_human_performance(tmp_path):
-    seen, work = tmp_path / "seen", tmp_path / "work"
-    records = program(
-        tmp_path / "records", f'cat "$2" "$4" >> "{seen}"', f'echo " END" >> "{seen}"'
+def test_musescore_is_run_once_for_a_batch_without_human_performance(tmp_path):
+    seen = tmp_path / "seen"
+    makes = (
+        f'cat "$2" "$4" >> "{seen}"; cd "$(dirname "$4")"; for n in 0 1; do cp made $n.mxl; done'
     )
-    work.mkdir()
-    files = [tune(tmp_path / f"{n}.mid") for n in range(4)]
-    list(musescore.convert_batch(str(records), files, work, 10))
-    options, job = seen.read_text().split(" END")[0].split("</MidiOptions>")
-    assert "<HumanPerformance>false</HumanPerformance>" in options
-    assert len(json.loads(job)) == 4
+    (tmp_path / "work").mkdir()
+    musicxml.zip_score("<score/>", tmp_path / "work" / "made")
+    runs = str(program(tmp_path / "runs", makes))
+    found = list(musescore.convert_batch(runs, make(tmp_path, 2), tmp_path / "work", 10))
+    assert [reason for _, reason in found] == ["", ""]
+    options, job = seen.read_text().split("</MidiOptions>")
+    assert "<HumanPerformance>false</HumanPerformance>" in options and len(json.loads(job)) == 2
     pairs = [(Path('a "b"\n🎵.mid'), Path("-x.mxl"))]
     assert json.loads(musescore.build_job(pairs)) == [{"in": 'a "b"\n🎵.mid', "out": "-x.mxl"}]
 
 
 def test_nothing_is_done_twice_and_a_changed_file_is_done_again(tmp_path):
-    for name in "abc":
-        tune(tmp_path / f"{name}.mid")
+    make(tmp_path, 3)
     (tmp_path / "bad.mid").write_bytes(b"")
 
     def n_lines():
@@ -337,29 +325,18 @@ def test_nothing_is_done_twice_and_a_changed_file_is_done_again(tmp_path):
         return (tmp_path / "mxl" / "conversion.csv").read_text().count("\n")
 
     assert [n_lines(), n_lines()] == [5, 5]
-    (tmp_path / "mxl" / "a.mxl").unlink()
+    (tmp_path / "mxl" / "00.mxl").unlink()
     assert n_lines() == 6
     tune(tmp_path / "bad.mid")
     assert n_lines() == 7
 
 
-@pytest.mark.parametrize(
-    ("names", "expected"),
-    [
-        (["a.mid", "b/a.mid"], ["a.mxl", "b/a.mxl"]),
-        (["A.MID", "A.MID.mid", "a.mid"], ["A.mxl", "A.MID.mxl", "a.mid.2.mxl"]),
-        (["a.mid", "A.MIDI"], ["a.mxl", "A.MIDI.mxl"]),
-        (["x" * 251 + ".MID", "x" * 251 + ".mid"], ["x" * 251 + ".mxl", "x" * 251 + ".mxl"]),
-        (["ü" * 125 + ".KAR", "ü" * 125 + ".mid"], ["ü" * 125 + ".mxl", "ü" * 125 + ".mxl"]),
-    ],
-)
-def test_no_two_files_share_a_score_and_no_name_is_too_long(names, expected):
-    outputs = engines.name_outputs(names, {})
-    assert len({output.casefold() for output in outputs.values()}) == len(names)
-    assert all(len(os.fsencode(Path(output).name)) <= 255 for output in outputs.values())
-    assert len(names[0]) > 99 or list(outputs.values()) == expected
-    one_left = {names[-1]: {"output": outputs[names[-1]]}}  # of a job that was stopped
-    assert engines.name_outputs(names, one_left)[names[-1]] == outputs[names[-1]]
+def test_no_two_files_share_a_score():
+    ends = ("", *engines.SUFFIXES, ".MID", ".Mid")
+    names = [f"{folder}a{one}{two}" for folder in ("", "b/") for one in ends for two in ends[1:]]
+    assert len(set(map(engines.name_output, names))) == len(names)
+    expected = {"a.mid": "a.mxl", "A.MID": "A.MID.mxl", "b/a.kar": "b/a.kar.mxl"}
+    assert {name: engines.name_output(name) for name in expected} == expected
 
 
 @needs_unix
@@ -372,8 +349,7 @@ def test_a_job_killed_again_and_again_loses_nothing_and_leaves_nothing_behind(tm
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_killed_job_takes_its_musescore_with_it(tmp_path):
-    for n in range(16):
-        tune(tmp_path / f"{n:02}.mid")
+    make(tmp_path, 64)
     started = tmp_path / "started"
     hangs = program(tmp_path / "hangs", f'echo $$ >> "{started}"', "exec sleep 60")
     code = (
@@ -387,6 +363,19 @@ def test_a_killed_job_takes_its_musescore_with_it(tmp_path):
     job.kill()
     job.wait()
     assert wait_for(lambda: not any(map(is_alive, started.read_text().split())), 20)
+
+
+@needs_unix
+def test_a_job_killed_while_its_processes_start_leaves_none_of_them(tmp_path):
+    make(tmp_path, 200)
+    job = bench_faults.Job(tmp_path, tmp_path / "mxl")
+    code = [sys.executable, "-c", bench_faults.CODE, *job.folders]
+    process = subprocess.Popen(code, env=bench_faults.QUIET, start_new_session=True)
+    job.sessions.add(process.pid)
+    assert wait_for(lambda: len(job.processes()) >= 3, 60)
+    process.kill()
+    process.wait()
+    assert job.leftovers() == 0
 
 
 def wait_for(condition, seconds):
@@ -405,15 +394,14 @@ def is_alive(process_id):
 
 @needs_unix
 def test_an_interrupted_job_goes_on_in_the_same_kernel(tmp_path):
-    for n in range(60):
-        tune(tmp_path / f"{n:02}.mid")
+    make(tmp_path, 60)
     code = (
         "import os, signal, sys, time, threading\n"
         "from lstmgan_utils import conversion, folder_jobs as manifest\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # nohup ignores it
         "add = manifest.Manifest.add\n"
-        "def press(self, *rows):\n"
-        "    add(self, *rows)\n"
+        "def press(self, row):\n"
+        "    add(self, row)\n"
         "    manifest.Manifest.add = add\n"
         "    os.killpg(0, signal.SIGINT)\n"  # as Ctrl-C does: to all processes of the job
         "manifest.Manifest.add = press\n"
@@ -454,28 +442,38 @@ def test_processes_and_a_dask_cluster_do_what_one_process_does(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("make", "engine", "error", "words"),
+    ("prepare", "settings", "words"),
     [
-        (lambda path: path.mkdir(), "auto", ValueError, "holds no MIDI file"),
-        (lambda path: None, "auto", FileNotFoundError, "is no folder"),
-        (lambda path: path.write_text("x"), "auto", FileNotFoundError, "is no folder"),
-        (lambda path: path.mkdir(), "sibelius", ValueError, "'sibelius' is unknown; choose one of"),
+        (Path.mkdir, {}, "holds no MIDI file"),
+        (lambda path: None, {}, "is no folder"),
+        (Path.touch, {}, "is no folder"),
+        (Path.mkdir, {"engine": "sibelius"}, "'sibelius' is unknown; choose one of"),
     ],
 )
-def test_a_mistake_gets_one_clear_sentence(tmp_path, make, engine, error, words):
-    make(tmp_path / "midi")
-    with pytest.raises(error, match=words):
-        engines.convert_folder(tmp_path / "midi", tmp_path / "mxl", engine=engine)
+def test_a_mistake_gets_one_clear_sentence(tmp_path, prepare, settings, words):
+    prepare(tmp_path / "midi")
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        engines.convert_folder(tmp_path / "midi", tmp_path / "mxl", **settings)
     assert not (tmp_path / "mxl").exists()
 
 
-def test_an_unreadable_folder_gets_one_clear_sentence(tmp_path, monkeypatch):
+def test_a_folder_without_the_right_to_read_it(tmp_path, monkeypatch):
+    (tmp_path / "theirs").mkdir()
+    tune(tmp_path / "a.mid")
+    look, refused = os.scandir, "theirs"
+
     def refuse(path):  # chmod would not do: root may read everything
-        raise PermissionError(13, "Permission denied", str(path))
+        if str(path).endswith(refused):
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
+    for _ in range(2):  # noted once
+        rows = [(row["file"], row["status"], row["reason"][:21]) for row in convert(tmp_path)]
+        assert rows[0] == ("theirs", "failed", "it cannot be opened: ") and len(rows) == 2
+    refused = ""  # all are
     with pytest.raises(ValueError, match="cannot be read; give yourself the right"):
-        engines.convert_folder(tmp_path, tmp_path / "mxl")
+        convert(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -486,7 +484,6 @@ def test_a_missing_musescore_is_said(tmp_path, monkeypatch, engine, found, words
     monkeypatch.setenv("MUSESCORE", found)
     monkeypatch.setattr(runtime, "MUSESCORE_NAMES", ())
     monkeypatch.setattr(runtime, "MUSESCORE_PLACES", ())
-    tune(tmp_path / "a.mid")
     with pytest.raises(FileNotFoundError, match=words):
         convert(tmp_path, engine)
 

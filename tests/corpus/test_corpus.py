@@ -1,26 +1,19 @@
-"""Many songs: building from files, the split by family, music21's own tunes."""
+"""Many songs: splitting long pieces, the split by family, music21's own tunes, the piano."""
 
-import csv
-import os
 import shutil
 
 import numpy as np
 import pytest
 from music21 import converter
 
+from benchmarks.make_piano import write_piano
 from lstmgan_utils import corpus, runtime
-from lstmgan_utils.corpus import building, tunes
+from lstmgan_utils.corpus import tunes
 from lstmgan_utils.corpus.songs import melody_family, split_song
+from lstmgan_utils.corpus.store import drop_duplicates
 from lstmgan_utils.folder_jobs import read_manifest
-from lstmgan_utils.pianoroll import (
-    encode,
-    note_array,
-    notes_from_score,
-    transpose,
-    write_midi,
-    write_score,
-)
-from lstmgan_utils.pianoroll.abc_notation import read_abc, without_graces
+from lstmgan_utils.pianoroll import note_array, notes_from_score, transpose
+from lstmgan_utils.pianoroll.scores import read_abc, without_graces
 
 ABC = "X:1\nT: A tune\nM:6/8\nL:1/8\nK:Ador\nE|ABc def|{a}gab agf|e3 d3|A3-A2|]\n"
 
@@ -29,37 +22,6 @@ def melody(seed, n_notes=40):
     """Make a random melody in eighth notes."""
     pitches = np.random.default_rng(seed).integers(50, 80, n_notes)
     return note_array((12 * i, 12, pitch) for i, pitch in enumerate(pitches))
-
-
-@pytest.fixture
-def files(tmp_path):
-    """Write one song of each kind of file."""
-    write_midi(melody(1), tmp_path / "one.mid")
-    write_score(melody(2), tmp_path / "two.mxl")
-    corpus.write_original(encode(melody(3)), tmp_path / "three.zip")
-    return [tmp_path / name for name in ("one.mid", "two.mxl", "three.zip")]
-
-
-def report_of(store):
-    with open(store.with_suffix(".csv"), newline="") as file:
-        return {row["file"]: row for row in csv.DictReader(file)}
-
-
-def test_store_holds_what_the_files_do_and_the_report_why_not(files, tmp_path):
-    bad, copy = tmp_path / "bad.mid", tmp_path / "copy.mid"
-    bad.write_text("no MIDI")
-    copy.write_bytes(files[0].read_bytes())
-    found, store = [bad, *files, copy], tmp_path / "songs.store"
-    songs = corpus.build_store(found, store, licence="CC0", progress=False)
-    assert [song.tolist() for song in songs] == [melody(seed).tolist() for seed in (1, 2, 3)]
-    assert songs.table["name"].tolist() == ["one", "two", "three"]
-    assert songs.table["licence"].tolist() == ["CC0"] * 3
-    report = report_of(store)
-    assert report["bad.mid"]["status"] == "left out" and "bad.mid" in report["bad.mid"]["reason"]
-    assert "same bytes as one.mid" in report["copy.mid"]["reason"]
-    assert report["two.mxl"]["status"] == "stored"
-    with pytest.raises(FileNotFoundError, match="gone.mid"):
-        corpus.build_store([tmp_path / "gone.mid"], store)
 
 
 def long_piece(n_quarters):
@@ -115,121 +77,12 @@ def test_note_over_every_line_is_cut_and_counted():
     assert first[:3].tolist() == [(0, 24, 60), (6, 11_898, 41), (12, 11_892, 43)]
 
 
-@pytest.mark.parametrize("name", ["long.mid", "long.musicxml"])
-def test_report_names_long_pieces_and_counts_cut_notes(tmp_path, name):
-    notes = note_array([*((96 * i, 96, 60 + i % 12) for i in range(250)), (24, 19_188, 30)])
-    (write_midi if name == "long.mid" else write_score)(notes, tmp_path / name)
-    write_midi(melody(1), tmp_path / "short.mid")
-    files = [tmp_path / name, tmp_path / "short.mid"]
-    for _ in range(2):  # the second time from the store
-        songs = corpus.build_store(files, tmp_path / "songs.store", progress=False)
-        assert songs.table["name"].tolist() == ["long (1 of 2)", "long (2 of 2)", "short"]
-        assert songs.n_notes == len(notes) + 40
-        report = report_of(tmp_path / "songs.store")
-        assert report[name]["status"] == "stored" and report["short.mid"]["reason"] == ""
-        assert "2 songs" in report[name]["reason"] and "1 of its notes" in report[name]["reason"]
-
-
-def test_midi_brings_its_metre_key_and_program(files, tmp_path):
-    import mido
-
-    midi = mido.MidiFile(files[0])
-    midi.tracks[0][:0] = [mido.MetaMessage("time_signature", numerator=6, denominator=8),
-                          mido.MetaMessage("key_signature", key="Eb")]  # fmt: skip
-    midi.save(tmp_path / "jig.mid")
-    write_midi(melody(2), tmp_path / "plain.mid", program=40)
-    found = [tmp_path / "jig.mid", tmp_path / "plain.mid"]
-    table = corpus.build_store(found, tmp_path / "songs.store", progress=False).table
-    assert table["metre"].tolist() == ["6/8", "4/4"]
-    assert table["key"].tolist() == [-3, 0] and table["program"].tolist() == [0, 40]
-
-
-def test_file_that_sets_off_an_error_or_lasts_for_hours_is_left_out(files, tmp_path, monkeypatch):
-    real = building.read_midi
-
-    def read(path, **settings):
-        if path.name == "odd.mid":
-            raise MemoryError
-        return real(path, **settings)
-
-    monkeypatch.setattr(building, "read_midi", read)
-    write_midi(melody(9), tmp_path / "odd.mid")
-    write_midi(note_array([(0, 24, 60), (300_000, 24, 62)]), tmp_path / "gap.mid")
-    found = [tmp_path / "odd.mid", tmp_path / "gap.mid", files[0]]
-    songs = corpus.build_store(found, tmp_path / "songs.store", n_jobs=1, progress=False)
-    assert songs.table["name"].tolist() == ["one"]
-    report = report_of(tmp_path / "songs.store")
-    assert "memory" in report["odd.mid"]["reason"]
-    assert "10,000 quarters" in report["gap.mid"]["reason"]
-
-
-def test_file_name_of_any_bytes(files, tmp_path):
-    good, bad = tmp_path / os.fsdecode(b"caf\xe9.mid"), tmp_path / os.fsdecode(b"b\xe4d.mid")
-    try:
-        good.write_bytes(files[0].read_bytes())
-        bad.write_text("no MIDI")
-    except OSError:
-        pytest.skip("this disk takes no such name")
-    for _ in range(2):
-        songs = corpus.build_store([good, bad], tmp_path / "songs.store", progress=False)
-        assert songs.table["name"].tolist() == ["caf\\udce9"]
-        report = report_of(tmp_path / "songs.store")
-        assert report["caf\\udce9.mid"]["status"] == "stored"
-        assert "b\\udce4d.mid" in report["b\\udce4d.mid"]["reason"]
-
-
-def test_no_songs_are_an_error_that_says_where_to_look(tmp_path):
-    path, bad = tmp_path / "songs.store", tmp_path / "folder" / "bad.mid"
-    with pytest.raises(ValueError, match=r"songs\.store would hold 0 songs: the list .* empty"):
-        corpus.build_store([], path)
-    bad.parent.mkdir()
-    bad.write_text("no MIDI")
-    with pytest.raises(ValueError, match=r"none of the 1 files .*folder can .*songs\.csv says"):
-        corpus.build_store([bad], path)
-    assert report_of(path)["bad.mid"]["status"] == "left out" and not path.exists()
-    write_midi(melody(1), tmp_path / "one.mid")
-    corpus.build_store([tmp_path / "one.mid"], path, progress=False)
-    with pytest.raises(ValueError, match="0 songs"):
-        corpus.build_store([], path)
-    assert len(corpus.open_store(path)) == 1, "what was there stays"
-
-
-def test_interrupted_build_goes_on(tmp_path, monkeypatch):
-    path, calls = tmp_path / "songs.store", []
-
-    def read(number):
-        calls.append(number)
-        if number == 3 and len(calls) == 4:
-            raise KeyboardInterrupt
-        return melody(number), corpus.song_row(melody(number))
-
-    jobs = [(f"hash {i}", (i,)) for i in range(5)]
-    run = {"n_jobs": 1, "progress": False}
-    monkeypatch.setattr("lstmgan_utils.folder_jobs.BATCH", 1)
-    with pytest.raises(KeyboardInterrupt):
-        building.fill_store(path, jobs, read, **run)
-    assert not path.exists()
-    building.fill_store(path, jobs, read, **run)
-    assert calls == [0, 1, 2, 3, 3, 4]
-    assert [song.tolist() for song in corpus.open_store(path)] == [
-        melody(i).tolist() for i in range(5)
-    ]
-    assert [file.name for file in tmp_path.iterdir()] == ["songs.store"]
-
-
-def test_store_follows_the_list(files, tmp_path):
-    path = tmp_path / "songs.store"
-    corpus.build_store(files[:2], path, progress=False)
-    again = corpus.build_store(files[1:], path, progress=False)
-    assert again.table["name"].tolist() == ["two", "three"]
-
-
 def test_equal_tunes_in_two_keys_are_kept_once():
-    songs = [(melody(1), {}), (transpose(melody(1), 5), {}), (melody(2), {})]
-    assert [notes.tolist() for notes, _ in building.drop_duplicates(songs)] == [
-        melody(1).tolist(),
-        melody(2).tolist(),
-    ]
+    later = melody(1)
+    later["onset"] += 24
+    songs = [(melody(1), {}), (transpose(later, 5), {}), (melody(2), {})]
+    kept = [notes.tolist() for notes, _ in drop_duplicates(songs)]
+    assert kept == [melody(1).tolist(), melody(2).tolist()]
 
 
 def test_family_ignores_key_and_what_comes_late():
@@ -245,8 +98,7 @@ def test_split_keeps_families_together():
     songs = corpus.from_arrays([transpose(melody(i % 30), i // 30) for i in range(120)])
     training, test = songs.split(seed=1, test_share=0.2)
     families = songs.table["family"]
-    assert len(test) == 24
-    assert sorted([*training, *test]) == list(range(120))
+    assert len(test) == 24 and sorted([*training, *test]) == list(range(120))
     assert not set(families[training]) & set(families[test])
     assert np.array_equal(songs.split(seed=1, test_share=0.2)[1], test)
     assert not np.array_equal(songs.split(seed=2, test_share=0.2)[1], test)
@@ -260,7 +112,8 @@ def test_selection_is_a_view_with_its_own_hash():
     assert [notes.tolist() for notes in some] == [melody(3).tolist(), melody(1).tolist()]
     assert some.hash == corpus.from_arrays([melody(3), melody(1)]).hash != songs.hash
     assert np.shares_memory(some[0], songs[3])
-    assert len(songs[1:3]) == 2 and len(songs.select(songs.table["n_steps"] < 0)) == 0
+    assert songs.select(songs.table["n_steps"] > 0).hash == songs.hash
+    assert len(songs[1:3]) == 2 and len(songs.select([])) == 0
 
 
 def test_abc_tune_is_read_with_its_key_metre_and_pickup():
@@ -269,28 +122,26 @@ def test_abc_tune_is_read_with_its_key_metre_and_pickup():
     assert notes["onset"][:4].tolist() == [0, 12, 24, 36]
     assert notes[-1].tolist() == (12 + 3 * 72, 60, 69), "tied notes are one"
     assert len(notes) == 1 + 6 + 6 + 2 + 1, "a grace note is no note"
-    assert tunes.split_tunes(f"% a comment\n{ABC}\n{ABC}") == [ABC + "\n", ABC]
     triplet = "X:1\nM:2/4\nL:1/8\nK:C\n(3{g}ABc de|f4|]\n"  # grace notes do not move the beat
     plain = tunes.read_tune("", "", triplet.replace("{g}", ""))[0]
     assert tunes.read_tune("", "", triplet)[0].tolist() == plain.tolist()
+    for text in ("V:1\nCDEF|\nV:2\nGABc|\n", "z4|\n"):  # two voices, and silence
+        with pytest.raises(ValueError, match="duet"):
+            tunes.read_tune("a book", "duet", f"X:1\nT:duet\nM:4/4\nL:1/4\nK:C\n{text}")
 
 
 TUNES = {
-    "broken rhythm, rests, accidentals": "M:4/4\nL:1/8\nK:F\nC>E c'<^f z2 =B,,_a|b^gg2 G4|\n",
-    "triplets": "M:2/4\nL:1/8\nK:D\n(3ABc (3d/e/f/ g|(3a2b2a2|f4|]\n",
-    "chords and a tie into the next measure": "M:3/4\nL:1/4\nK:G\n[GBd] [FA]2|G3-|G z [Bd]|g3|]\n",
-    "a tie through two measures": "M:2/4\nL:1/4\nK:C\nc d-|d2-|d c|e2|]\n",
-    "a change of metre and key": "M:2/4\nL:1/8\nK:Em\nE2 F2|G4|\nM:6/8\nK:D\nfff g3|ABc d3|]\n",
-    "pickups and repeats": "M:6/8\nL:1/8\nK:Ador\nE|ABc def|gab agf|1 e3 d2:|2 e3 d3|]\n",
-    "a measure that is too long": "M:2/4\nL:1/4\nK:C\nc d e f|g2|a2|]\n",
+    "broken rhythm, rests": "M:4/4\nL:1/8\nK:F\nC>E c'<^f z2 =B,,_a|b^gg2 G4|\n",
+    "triplets, long tie": "M:2/4\nL:1/8\nK:D\n(3ABc (3d/e/f/ g|(3a2b2a2|f4-|f4-|f2 g2|]\n",
+    "chords, tie": "M:3/4\nL:1/4\nK:G\n[GBd] [FA]2|G3-|G z [Bd]|g3|]\n",
+    "another metre and key": "M:2/4\nL:1/8\nK:Em\nE2 F2|G4|\nM:6/8\nK:D\nfff g3|ABc d3|]\n",
+    "pickups, repeats": "M:6/8\nL:1/8\nK:Ador\nE|ABc def|gab agf|1 e3 d2:|2 e3 d3|]\n",
+    "too long a measure": "M:2/4\nL:1/4\nK:C\nc d e f|g2|a2|]\n",
     "a false first metre": "M:1/8\nL:1/8\nK:C\nG|\nM:2/4\nK:G\nc2 d2|e4|f4|]\n",
     "one measure line": "M:3/8\nL:1/8\nK:C\nc d e|f\n",
     "no metre": "L:1/4\nK:Bb\nB d f|b2 z|B2 d|]\n",
-    "chord symbols": 'M:2/4\nL:1/4\nK:C\n"Am"c "G7"d|"_p"e2|f2|]\n',
-    "an accent that music21 takes for a diagram": 'M:2/4\nL:1/4\nK:C\nc ">"d|e2|f2|]\n',
+    "symbols": 'M:2/4\nL:1/4\nK:C\n"Am"c "G7"d|"_p"e2|c ">"d|f2|]\n',  # > is no diagram
 }
-
-
 REAL = {name: text for _, (_, name, text) in tunes.list_tunes()[30::600]}
 
 
@@ -303,16 +154,11 @@ def test_tokens_give_what_the_score_does(tune):
     assert {key: info[key] for key in expected} == expected
 
 
-def test_two_voices_are_left_out():
-    text = "X:1\nT:duet\nM:4/4\nL:1/4\nK:C\nV:1\nCDEF|\nV:2\nGABc|\n"
-    with pytest.raises(ValueError, match="duet"):
-        tunes.read_tune("a book", "duet", text)
-
-
 def test_builtin_tunes_are_listed_and_read_once(tmp_path, monkeypatch):
     jobs = tunes.list_tunes()
     assert {"oneills1850", "airdsAirs", "ryansMammoth", "miscFolk"} == {j[1][0] for j in jobs}
     assert len(jobs) == len(dict(jobs)) > 4_000
+    assert all(text.count("\nT:") and text.startswith("X:") for _, (_, _, text) in jobs[:50])
     monkeypatch.setattr(tunes, "list_tunes", lambda: jobs[:4])
     monkeypatch.setenv("LSTMGAN_CACHE", str(tmp_path))
     songs = corpus.builtin_tunes(n_jobs=1, progress=False)
@@ -323,15 +169,43 @@ def test_builtin_tunes_are_listed_and_read_once(tmp_path, monkeypatch):
     assert corpus.builtin_tunes(tmp_path).hash == songs.hash
     assert len(songs) == 4 and all(map(len, songs))
     monkeypatch.undo()
-    monkeypatch.setattr(tunes, "COLLECTIONS", {"gone": "a book"})
+    monkeypatch.setattr(tunes, "COLLECTIONS", ["gone"])
     with pytest.raises(FileNotFoundError, match="corpus holds no tunes.*install music21"):
         corpus.builtin_tunes(tmp_path / "other")
+
+
+def test_piano_is_read_as_written_and_kept(tmp_path, monkeypatch):
+    songs = [note_array([(0, 19_200, 60), (19_000, 200, 127)]), note_array([(7, 2, 0), (7, 2, 1)])]
+    facts = {"composer": "Lang", "title": "Song", "metre": "3/4", "key": -2, "pickup": 24,
+             "on_grid": 0.5}  # fmt: skip
+    write_piano(songs, [facts | {"name": "a", "set": "Op. 1"}, facts | {"name": "b", "set": ""}],
+                tmp_path)  # fmt: skip
+    monkeypatch.setattr(tunes, "PIANO", tmp_path)
+    found = corpus.builtin_piano(tmp_path)
+    assert [one.tolist() for one in found] == [one.tolist() for one in songs]
+    columns = "name", "licence", "metre", "key", "program", "pickup", "on_grid"
+    values = "Lang: Song", "CC0 1.0", "3/4", -2, 0, 24, 0.5
+    assert all(found.table[c].tolist() == [v] * 2 for c, v in zip(columns, values, strict=True))
+
+
+def test_the_piano_that_ships_is_split_by_cycle(tmp_path):
+    songs = corpus.builtin_piano(tmp_path)
+    training, test = songs.split(0)
+    assert (len(songs), len(training), len(test)) == (1403, 1263, 140)
+    assert songs.select(training).hash == "40f56a06d254379a"  # what the weights `piano` learned
+    composers = np.char.partition(songs.table["name"], ": ")[:, 0]
+    families = songs.table["family"]
+    assert not set(families[training]) & set(families[test])
+    sizes = np.unique(families, return_counts=True)[1]
+    assert sizes.max() > 10 and (sizes == 1).sum() > 100
+    for family in np.unique(families):
+        assert len(set(composers[families == family])) == 1
 
 
 def test_the_chain_is_made_once_and_said(tmp_path, capsys):
     midi, tune = tmp_path / "midi", "ryan_neal_gows_wife_strathspey"
     midi.mkdir()
-    shutil.copy(runtime.data_sample() / "midi" / f"{tune}.mid", midi)
+    shutil.copy(runtime.locate(f"data_sample/midi/{tune}.mid"), midi)
     mxl = tmp_path / "outputs" / "mxl"
     kept = corpus.need_kept(mxl, midi)
     said = capsys.readouterr().out.splitlines()

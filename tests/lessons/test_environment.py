@@ -17,13 +17,11 @@ from packaging.version import Version
 
 from tools.lessons import ROOT, code_cells, lesson_paths, read_lesson
 
-PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-PROJECT = PYPROJECT["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-OURS = {"lstmgan_utils", "tools", "tests", "benchmarks", "data_sample"}
-PYTHONS = ("3.11.2", "3.12.1", "3.13.0")
 PROVIDERS = packages_distributions()  # module name to the packages that provide it
-MEGABYTE = 1_000_000
+OURS = {"lstmgan_utils", "tools", "tests", "benchmarks", "data_sample"}
+OURS |= {path.stem for path in ROOT.glob("*/*.py")}  # a script may import the file beside it
 
 # Declared for a command, a kernel or another package to find, not for an import: where it shows.
 USED_BY = {
@@ -37,137 +35,101 @@ USED_BY = {
 }
 
 
-def with_extras(*wanted):
-    """Return the names that the core and some extras install, extras within extras included."""
-    found, queue = set(), [PROJECT["dependencies"], *(EXTRAS[name] for name in wanted)]
-    while queue:
-        for requirement in map(Requirement, queue.pop()):
-            if requirement.name == PROJECT["name"]:
-                queue += [EXTRAS[name] for name in requirement.extras]
-            else:
-                found.add(canonicalize_name(requirement.name))
+def declared(*extras):
+    """Return what the core and some extras ask for: dict of name to Requirement."""
+    found = {}
+    for text in sum((EXTRAS[name] for name in extras), PROJECT["dependencies"]):
+        wanted = Requirement(text)
+        own = wanted.name == PROJECT["name"]
+        found |= declared(*wanted.extras) if own else {canonicalize_name(wanted.name): wanted}
     return found
 
 
-def imported(tree, *, at_once=False):
-    """Return the top-level modules that a tree imports; `at_once`: not inside its functions."""
-    found = set()
+def imported(source, *, at_once=False):
+    """Return the packages that a source text imports; `at_once`: not inside its functions."""
+    tree, modules = ast.parse(source), set()
     for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            found.add(node.module.split(".")[0])
+            modules.add(node.module)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("importorskip"):
-            found.add(node.args[0].value.split(".")[0])
-    return found - sys.stdlib_module_names - OURS
+            modules.add(node.args[0].value)
+    outside = {module.split(".")[0] for module in modules} - sys.stdlib_module_names - OURS
+    return {canonicalize_name(PROVIDERS.get(module, [module])[0]) for module in outside}
 
 
 def sources(*folders):
-    """Parse the Python files of some folders."""
-    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
-
-
-def lesson_sources():
-    """Parse the code of the lessons, lines of magic left out."""
+    """Read the Python files of some folders, or the lessons' code without lines of magic."""
     found = {}
-    for path in lesson_paths():
-        lines = "\n".join(cell.source for cell in code_cells(read_lesson(path))).splitlines()
-        code = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
-        found[path] = ast.parse(code)
+    for path in (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))):
+        found[path.relative_to(ROOT).as_posix()] = path.read_text(encoding="utf-8")
+    for path in lesson_paths() if "notebooks" in folders else []:
+        code = "\n".join(cell.source for cell in code_cells(read_lesson(path)))
+        found[path.name] = re.sub(r"^\s*[%!].*", "", code, flags=re.MULTILINE)
     return found
 
 
-def distributions(modules):
-    """Give the packages that provide some modules; a module nobody provides stands for itself."""
-    own = [path.stem for path in ROOT.glob("*/*.py")]  # a script may import the file beside it
-    outside = [module for module in modules if module not in own]
-    return {
-        canonicalize_name(provider)
-        for module in outside
-        for provider in PROVIDERS.get(module, [module])[:1]
-    }
-
-
-def undeclared(trees, *extras, **how):
-    """Map each file to the packages that it imports and nobody declares."""
-    found, declared = {}, with_extras(*extras)
-    for path, tree in trees.items():
-        found[path.relative_to(ROOT).as_posix()] = distributions(imported(tree, **how)) - declared
-    return {path: missing for path, missing in found.items() if missing}
-
-
-def test_every_import_is_declared():
-    assert undeclared(sources("lstmgan_utils"), at_once=True) == {}
-    assert undeclared(sources("lstmgan_utils", "data_sample"), "notebooks", "cluster") == {}
-    assert undeclared(lesson_sources() | sources("tools"), "notebooks") == {}
-    assert undeclared(sources("tests", "benchmarks"), "test", "bench", "cluster") == {}
+@pytest.mark.parametrize(
+    ("folders", "extras", "how"),
+    [
+        (["lstmgan_utils"], [], {"at_once": True}),
+        (["lstmgan_utils", "data_sample"], ["notebooks", "cluster"], {}),
+        (["notebooks", "tools"], ["notebooks"], {}),
+        (["tests", "benchmarks"], ["bench"], {}),
+    ],
+)
+def test_every_import_is_declared(folders, extras, how):
+    known = set(declared(*extras))
+    lost = {path: imported(text, **how) - known for path, text in sources(*folders).items()}
+    assert lost and not any(lost.values()), lost
 
 
 def test_every_declared_package_is_used():
-    trees = sources("lstmgan_utils", "data_sample", "tools", "tests", "benchmarks")
-    trees |= lesson_sources()
-    used = distributions(set().union(*(imported(tree) for tree in trees.values())))
-    assert with_extras(*EXTRAS) - used - set(USED_BY) == set()
+    texts = sources("lstmgan_utils", "data_sample", "tools", "tests", "benchmarks", "notebooks")
+    used = set().union(*map(imported, texts.values()))
+    assert set(declared(*EXTRAS)) - used - set(USED_BY) == set()
+    for path, evidence in USED_BY.values():
+        assert evidence in (ROOT / path).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(USED_BY))
-def test_package_used_without_an_import_is_really_used(name):
-    path, evidence = USED_BY[name]
-    assert evidence in (ROOT / path).read_text(encoding="utf-8")
-
-
-def pinned(path):
-    """Read a list of pins as Requirements."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+def pins(name):
+    """Read a list of pins: list of Requirement."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     return [Requirement(line) for line in lines if line and not line.startswith("#")]
 
 
 def test_colab_keeps_its_versions():
-    colab = {canonicalize_name(r.name): r for r in pinned(ROOT / "tests" / "colab_versions.txt")}
-    seen = set()
-    for text in PROJECT["dependencies"]:
-        wanted = Requirement(text)
-        if wanted.name in colab:
-            (version,) = colab[wanted.name].specifier
-            assert wanted.specifier.contains(version.version), f"Colab would replace {wanted.name}"
-            seen.add(wanted.name)
-    assert seen == set(colab)
-    assert not with_extras("extras") & {"jupyterlab", "notebook", "ipykernel"}
+    colab = {canonicalize_name(pin.name): pin for pin in pins("tests/colab_versions.txt")}
+    assert set(colab) <= set(declared())
+    for name, pin in colab.items():
+        (version,) = pin.specifier
+        assert declared()[name].specifier.contains(version.version), f"Colab would replace {name}"
+    assert not set(declared("extras")) & {"jupyterlab", "notebook", "ipykernel"}
 
 
-@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("python", ["3.11.2", "3.12.1", "3.13.0"])
 def test_constraints_pin_every_declared_package_once(python):
-    environment = default_environment() | {
-        "python_version": python.rsplit(".", 1)[0],
-        "python_full_version": python,
-    }
-    lines = pinned(ROOT / "constraints.txt")
-    valid = [line for line in lines if line.marker is None or line.marker.evaluate(environment)]
-    pins = {canonicalize_name(line.name): line.specifier for line in valid}
-    assert len(pins) == len(valid), "two pins for one package"
-    for wanted in map(Requirement, sum(EXTRAS.values(), PROJECT["dependencies"])):
-        if wanted.name != PROJECT["name"]:
-            (pin,) = pins[canonicalize_name(wanted.name)]
-            assert pin.operator == "==" and wanted.specifier.contains(pin.version), wanted
-
-
-def test_constraints_hold_names_and_versions_only():
-    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
-        assert re.fullmatch(r"[\w.-]+==[\w.+!]+( ; [\w.<>=!' ()]+)?", line), line
+    short = python.rsplit(".", 1)[0]
+    machine = default_environment() | {"python_version": short, "python_full_version": python}
+    found = {}
+    for pin in pins("constraints.txt"):
+        if not pin.marker or pin.marker.evaluate(machine):
+            assert not (pin.url or canonicalize_name(pin.name) in found), f"two pins: {pin}"
+            (found[canonicalize_name(pin.name)],) = pin.specifier
+    for name, wanted in declared(*EXTRAS).items():
+        pin = found[name]
+        assert pin.operator == "==" and wanted.specifier.contains(pin.version), wanted
 
 
 def test_conda_environment_follows_pyproject():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     *packages, last = environment["dependencies"]
     (editable,) = last["pip"]
-    extras = re.fullmatch(r"-e \.\[([\w,]+)\]", editable)[1].split(",")
-    assert set(extras) <= set(EXTRAS)
-    pins = dict(package.partition("=")[::2] for package in packages)
-    assert Version(pins["python"]) in SpecifierSet(PROJECT["requires-python"])
-    assert "pip" in pins
-    assert not {canonicalize_name(name) for name in pins} & with_extras(*EXTRAS)
-    assert environment["name"] == PROJECT["name"]
+    assert set(re.fullmatch(r"-e \.\[([\w,]+)\]", editable)[1].split(",")) <= set(EXTRAS)
+    conda = dict(package.partition("=")[::2] for package in packages)
+    assert Version(conda["python"]) in SpecifierSet(PROJECT["requires-python"])
+    assert "pip" in conda and not set(conda) & set(declared(*EXTRAS))
 
 
 def test_package_import_is_light_and_knows_its_version():
@@ -177,34 +139,22 @@ def test_package_import_is_light_and_knows_its_version():
     assert (ran.returncode, ran.stdout.split()) == (0, [PROJECT["version"]]), ran.stderr
 
 
-def kept_files():
-    """List the files that git keeps or would keep; without git, those that look like sources."""
+def test_kept_files_are_small_and_name_no_registry_and_no_machine():
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    found = [ROOT / name for name in ran.stdout.split("\0") if name]
-    assert found, f"git lists no file: {ran.stderr}"
-    return [path for path in found if path.is_file()]
-
-
-def test_no_kept_file_names_a_registry_or_a_machine():
+    names = [name for name in ran.stdout.split("\0") if (ROOT / name).is_file()]
+    assert names, f"git lists no file: {ran.stderr}"
     # Written in two parts, so that this file passes its own test.
     hosts = r"files\.python" + r"hosted|(?<![\w-])py" + r"pi\.org|registry\.npm" + r"js|deb\.debian"
     paths = r"(?<![\w.~}])/(?:work|root|farm|home/\w+|Users/\w+)/"
     pattern = re.compile(f"{hosts}|{paths}", re.IGNORECASE)
-    found = {}
-    for path in kept_files():
-        data = path.read_bytes()
-        if b"\0" not in data[:4096] and (match := pattern.search(data.decode(errors="replace"))):
-            found[path.relative_to(ROOT).as_posix()] = match[0]
-    assert found == {}
-
-
-def test_kept_files_are_small_and_no_outputs():
-    sizes = {path.relative_to(ROOT).as_posix(): path.stat().st_size for path in kept_files()}
-    assert {name: size for name, size in sizes.items() if size > 5 * MEGABYTE} == {}
-    sample = sum(size for name, size in sizes.items() if name.startswith("data_sample/"))
-    assert 0 < sample < 2 * MEGABYTE
-    assert not {name.split("/")[0] for name in sizes} & {"outputs", ".venv", "build", "dist"}
+    for name in names:
+        data = (ROOT / name).read_bytes()
+        text = "" if b"\0" in data[:4096] else data.decode(errors="replace")
+        assert not pattern.search(text) and len(data) < 5e6, name
+    sample = [(ROOT / name).stat().st_size for name in names if name.startswith("data_sample/")]
+    assert 0 < sum(sample) < 2e6
+    assert not {name.split("/")[0] for name in names} & {"outputs", ".venv", "build", "dist"}
 
 
 @pytest.mark.parametrize("command", [("check",), ("format", "--check")], ids=" ".join)
@@ -216,7 +166,8 @@ def test_ruff_finds_nothing(command):
 
 def test_readme_leads_to_files_and_targets_of_make_that_exist():
     readme, makefile = ((ROOT / name).read_text("utf-8") for name in ("README.md", "Makefile"))
-    inside = re.findall(r"\]\((?!http)([^)#\s]+)[^)]*\)", readme)
-    assert inside and [target for target in inside if not (ROOT / target).exists()] == []
-    for target in ("course", "lab", "test", "bench", "data", "clean"):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE) and f"make {target}" in readme
+    links = re.findall(r"\]\((?!http)([^)#\s]+)[^)]*\)", readme)
+    assert links and [link for link in links if not (ROOT / link).exists()] == []
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", readme, re.MULTILINE))
+    assert {"course", "lab", "test"} <= named <= targets

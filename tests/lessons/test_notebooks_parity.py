@@ -8,7 +8,7 @@ import pytest
 from tools.lessons import ROOT, code_cells, has_tag, lesson_paths, read_lesson
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-MODULES = sorted((ROOT / "lstmgan_utils").rglob("*.py"))
+LESSONS = {path.stem[:2]: read_lesson(path) for path in lesson_paths()}
 
 
 def definitions(source):
@@ -18,10 +18,7 @@ def definitions(source):
 
 
 def without_docstrings(node):
-    """Dump a definition's syntax tree, its docstrings left out.
-
-    Comments and layout are no part of a tree, so only a change of code shows.
-    """
+    """Dump a definition's syntax tree (no comments, no layout), its docstrings left out."""
     node = ast.parse(ast.unparse(node)).body[0]  # a copy
     for inner in ast.walk(node):
         if isinstance(inner, DEFINITIONS) and ast.get_docstring(inner) is not None:
@@ -29,55 +26,69 @@ def without_docstrings(node):
     return ast.dump(node)
 
 
-def packaged():
-    """Return the package's definitions: dict of name to list of (module name, node)."""
-    found = {}
-    for path in MODULES:
-        for node in definitions(path.read_text(encoding="utf-8")):
-            found.setdefault(node.name, []).append((path.stem, node))
-    return found
+def introduced(node):
+    """List the numbers of the lessons that a definition's docstring says introduce it."""
+    return re.findall(r"Introduced in lesson (\w+)", ast.get_docstring(node) or "")
 
 
-def shown():
-    """Return the packaged definitions that lessons show: name to list of (lesson stem, node)."""
-    names, found = packaged(), {}
-    for path in lesson_paths():
-        for cell in code_cells(read_lesson(path)):
-            if has_tag(cell, "exercise"):
-                continue
-            for node in definitions(cell.source):
-                if node.name in names:
-                    found.setdefault(node.name, []).append((path.stem, node))
-    return found
+def code_of(notebook):
+    """Join what a lesson says in code: its cells, and the blocks and `names` of its prose."""
+    prose = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    cells = (cell.source for cell in code_cells(notebook))
+    return "\n".join([*cells, *re.findall(r"```.*?```|`[^`\n]+`", prose, re.DOTALL)])
 
 
-PACKAGED, SHOWN = packaged(), shown()
-INTRODUCED = {
-    f"{module}.{node.name}": number
-    for places in PACKAGED.values()
-    for module, node in places
-    for number in re.findall(r"Introduced in lesson (\w+)", ast.get_docstring(node) or "")
-}
+def strangers(modules, lessons):
+    """List each docstring whose lesson does not name its function.
+
+    Args:
+        modules: dict of a module's name to its source text.
+        lessons: dict of a lesson's number to what it says in code.
+    """
+    return [
+        f"{module}.{node.name}: lesson {number}"
+        for module, source in modules.items()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, DEFINITIONS)
+        for number in introduced(node)
+        if not re.search(rf"\b{node.name}\b", lessons.get(number, ""))
+    ]
 
 
-def test_lessons_show_the_package():
-    lessons = {lesson for places in SHOWN.values() for lesson, _ in places}
-    assert len(lessons) >= 5, f"only {sorted(lessons)} show code of the package"
+PATHS = sorted((ROOT / "lstmgan_utils").rglob("*.py"))
+MODULES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PATHS}
+PACKAGED, SHOWN = {}, {}  # name to the definitions of it, and to (lesson's number, definition)
+for _text in MODULES.values():
+    for _node in definitions(_text):
+        PACKAGED.setdefault(_node.name, []).append(_node)
+for _number, _notebook in LESSONS.items():
+    for _cell in code_cells(_notebook):
+        for _node in [] if has_tag(_cell, "exercise") else definitions(_cell.source):
+            if _node.name in PACKAGED:
+                SHOWN.setdefault(_node.name, []).append((_number, _node))
 
 
 @pytest.mark.parametrize("name", sorted(SHOWN))
 def test_shown_code_is_the_packaged_code_and_shown_once(name):
-    ((lesson, node),) = SHOWN[name]
+    ((number, node),) = SHOWN[name]
     tree = without_docstrings(node)
-    same = [original for _, original in PACKAGED[name] if without_docstrings(original) == tree]
-    assert same, f"{lesson} shows another {name}"
-    said = f"Introduced in lesson {lesson[:2]}."
-    assert said in (ast.get_docstring(same[0]) or ""), f"{name} is shown in {lesson}"
+    same = [original for original in PACKAGED[name] if without_docstrings(original) == tree]
+    assert same, f"lesson {number} shows another {name}"
+    assert introduced(same[0]) == [number], f"{name} is shown in lesson {number}"
 
 
-def test_docstrings_point_to_lessons_of_the_course():
-    numbers = {path.stem[:2] for path in lesson_paths()}
-    assert {place: n for place, n in INTRODUCED.items() if n not in numbers} == {}
+def test_docstrings_point_to_lessons_that_name_the_function():
+    lessons = {number: code_of(notebook) for number, notebook in LESSONS.items()}
+    assert SHOWN and strangers(MODULES, lessons) == []
+
+
+def test_a_docstring_that_points_astray_is_found():
+    source = 'def play(x):\n    """Play.\n\n    Introduced in lesson {}.\n    """'
+    modules = {number: source.format(number) for number in ("00", "01", "09")}
+    modules["a method"] = "class Song:\n  " + source.format("01").replace("\n", "\n  ")
+    lessons = {"00": "player = play(song)", "01": "player = display(song)"}
+    found = ["01.play: lesson 01", "09.play: lesson 09", "a method.play: lesson 01"]
+    assert strangers(modules, lessons) == found
 
 
 def test_comparison_sees_code_and_not_docstrings():

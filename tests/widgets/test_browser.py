@@ -7,31 +7,9 @@ import sys
 import time
 from functools import partial
 
+import jupyter_browser as jupyter
 import nbformat
 import pytest
-from jupyter_browser import (
-    CELLS,
-    DONE,
-    INTERRUPT,
-    KERNEL,
-    KEYS,
-    LESSONS,
-    OTHER_STOPS,
-    RUN_ALL,
-    TEXT,
-    errors_of,
-    lab_command,
-    make_home,
-    make_project,
-    next_take,
-    open_lesson,
-    open_page,
-    press_through,
-    roll,
-    run_all,
-    served,
-    start_playing,
-)
 from tensorboard import manager
 from toy_tunes import toy_songs
 
@@ -40,8 +18,7 @@ from lstmgan_utils.callbacks import read_history
 from lstmgan_utils.corpus import song_row
 from lstmgan_utils.corpus.store import write_store
 
-pytestmark = pytest.mark.browser
-LESSON = "07_resample"
+LESSON, TRAINING_LESSON = jupyter.PANEL, jupyter.lesson_with("TENSORBOARD = ")
 SECOND = """from lstmgan_utils.widgets import resampling_panel
 
 second = resampling_panel(folder="outputs/second")
@@ -53,95 +30,65 @@ TRAINING["BATCHES"] = 100_000  # only Interrupt stops it
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A project folder: two lessons, a damaged run folder, a few toy tunes to train on."""
-    lessons = {LESSON: LESSONS[LESSON], "06_training": TRAINING}
-    root = make_project(tmp_path_factory.mktemp("project"), lessons, {LESSON: SECOND})
-    cut(root / "notebooks" / "06_training.ipynb", "## Break it")
-    broken = root / "outputs" / "runs" / "broken" / "config.json"
-    broken.parent.mkdir(parents=True)
-    broken.write_text("{}")
-    tunes = list(toy_songs(12))
-    write_store(root / "outputs" / "songs.store", ((tune, song_row(tune)) for tune in tunes))
-    return root
-
-
-def cut(path, heading):
-    """Leave out a lesson's cells from a heading on; test_notebooks_execute runs all of them."""
+    """A project folder: two lessons, a few toy tunes to train on."""
+    lessons = {LESSON: jupyter.LESSONS[LESSON], TRAINING_LESSON: TRAINING}
+    root = jupyter.make_project(tmp_path_factory.mktemp("project"), lessons, {LESSON: SECOND})
+    path = root / "notebooks" / f"{TRAINING_LESSON}.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    stop = next(i for i, cell in enumerate(notebook.cells) if cell.source.startswith(heading))
-    del notebook.cells[stop:]
+    starts = [cell.source.startswith("## Break it") for cell in notebook.cells]
+    del notebook.cells[starts.index(True) :]  # test_notebooks_execute runs all of them
     nbformat.write(notebook, path)
+    rows = ((tune, song_row(tune)) for tune in toy_songs(12))
+    write_store(root / "outputs" / "songs.store", rows)
+    return root
 
 
 @pytest.fixture(scope="module")
 def lab(project, tmp_path_factory):
     """The address of a JupyterLab that serves the project."""
     home = tmp_path_factory.mktemp("jupyter")
-    make_home(home)
+    jupyter.make_home(home)
     quiet = {"news_url": None, "extension_manager": "readonly"}
-    with served(partial(lab_command, sys.executable, folder=project, **quiet), home) as address:
+    command = partial(jupyter.lab_command, sys.executable, folder=project, **quiet)
+    with jupyter.served(command, home) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def run(chromium, lab, pictures):
-    """Lesson 07 in JupyterLab after Run All, a second panel below: (name, page, hosts asked)."""
-    page, hosts = run_all(chromium, lab, LESSON, pictures / f"{LESSON}_top.png")
+    """Lesson 09 in JupyterLab after Run All, a second panel below: (name, page, hosts asked)."""
+    page, hosts = jupyter.run_all(chromium, lab, LESSON, pictures / f"{LESSON}_top.png")
     page.wait_for_selector(".resampling-panel .roll-player[data-take]")
     page.evaluate("jupyterapp.shell.collapseLeft()")
     yield LESSON, page, hosts
     page.close()
 
 
-def panel_player(page):
-    return page.locator(".resampling-panel .roll-player").first
-
-
-def status(page):
-    return page.locator(".resampling-panel [aria-live=polite]:not(.title)").first
+def is_paused(page):
+    return page.locator(".resampling-panel audio").first.evaluate("(audio) => audio.paused")
 
 
 def test_lesson_is_drawn_plays_and_asks_no_other_host(run, pictures):
-    name, page, hosts = run
-    assert page.locator(".jp-OutputArea-output:has-text('Error displaying widget')").count() == 0
-    player = page.locator(".roll-player").first
-    before = roll(player)
-    button = start_playing(page, ".roll-player")
-    assert roll(player) != before  # the playhead moves and notes light up
-    page.screenshot(path=pictures / f"{name}_playing.png")
-    button.click()
-    assert player.locator("audio").evaluate("(audio) => audio.paused")
+    jupyter.check_drawn_and_playing(run, pictures / f"{LESSON}_playing.png")
+    page = run[1]
     plain = page.locator(".jp-OutputArea-output figure audio").first
     plain.scroll_into_view_if_needed()
-    page.wait_for_function(
-        "document.querySelector('.jp-OutputArea-output figure audio').readyState >= 1"
-    )
+    ready = "document.querySelector('.jp-OutputArea-output figure audio').readyState >= 1"
+    page.wait_for_function(ready)
     assert plain.evaluate("(audio) => audio.duration") > 4
-    assert "127.0.0.1" in hosts and hosts <= {"127.0.0.1", None, ""}
 
 
 def test_first_take_is_silent_and_the_next_plays_at_once(panel):
-    assert panel.locator(".resampling-panel audio").first.evaluate("(audio) => audio.paused")
-    assert next_take(panel, lambda: panel.click(".button-resample"))
+    assert is_paused(panel)
+    assert jupyter.next_take(panel, lambda: panel.click(".button-resample"))
     panel.wait_for_function("document.querySelector('.resampling-panel audio').currentTime > 0.3")
     panel.click(".resampling-panel .play")
 
 
 def test_every_control_is_reached_and_turned_by_keyboard_alone(panel):
-    cells = f"{CELLS}.length"
-    before = panel.evaluate(cells)
-    stops = press_through(panel)
-    assert {*KEYS, *OTHER_STOPS} == set(stops)
-    assert panel.evaluate(cells) == before  # "b" on a button made no cell
-    clock = panel.locator(".resampling-panel .time").first.inner_text()
-    assert "of 9" in clock and "/ 0:5" in clock  # 9 measures at tempo 40 last 54 s
-
-
-def test_wrong_weights_are_said(panel):
-    panel.locator(".resampling-panel .setting-weights select").first.focus()
-    panel.keyboard.press("End")  # the last of the menu: a run folder without settings
-    panel.wait_for_selector(".resampling-panel :text('broken/config.json holds no settings')")
-    assert "comes with the course" in panel.locator(".setting-weights select").first.input_value()
+    before = panel.evaluate(f"{jupyter.CELLS}.length")
+    jupyter.press_through(panel)
+    assert panel.evaluate(f"{jupyter.CELLS}.length") == before  # "b" on a button made no cell
 
 
 WIDTHS = """() => { const panel = document.querySelector(".resampling-panel");
@@ -153,26 +100,22 @@ WIDTHS = """() => { const panel = document.querySelector(".resampling-panel");
     right: Math.max(...[...parts].map((part) => part.getBoundingClientRect().right)),
     edge: panel.getBoundingClientRect().right, hidden: panel.scrollWidth - panel.clientWidth,
     text: getComputedStyle(panel.querySelector(".widget-label")).color }; }"""
-PAPER = "(c) => [...c.getContext('2d').getImageData(2, 2, 1, 1).data.slice(0, 3)]"
+PAPER = """document.querySelector(".resampling-panel canvas").getContext("2d")
+  .getImageData(2, 2, 1, 1).data[0]"""
 
 
-def set_theme(page, theme):
-    """Change the theme and wait until the roll has its paper in that colour."""
-    command = f"jupyterapp.commands.execute('apputils:change-theme', {{ theme: '{theme}' }})"
-    page.evaluate(command)
-    bright = "> 200" if theme.endswith("Light") else "< 64"
-    page.wait_for_function(
-        "() => { const c = document.querySelector('.resampling-panel canvas');"
-        f" return ({PAPER})(c)[0] {bright}; }}",
-        timeout=20_000,
-    )
+def dress(page, width, theme):
+    """Change window and theme, and wait until the roll has its paper in that colour."""
+    page.set_viewport_size({"width": width, "height": 1000})
+    options = f"{{ theme: 'JupyterLab {theme}' }}"
+    page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {options})")
+    page.wait_for_function(f"{PAPER} {'> 200' if theme == 'Light' else '< 64'}", timeout=20_000)
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 @pytest.mark.parametrize("width", [1280, 480])
 def test_panel_fits_the_page_and_can_be_read(panel, pictures, width, theme):
-    panel.set_viewport_size({"width": width, "height": 1000})
-    set_theme(panel, f"JupyterLab {theme}")
+    dress(panel, width, theme)
     panel.locator(".resampling-panel").first.scroll_into_view_if_needed()
     panel.screenshot(path=pictures / f"panel_{width}_{theme.lower()}.png")
     found = panel.evaluate(WIDTHS)
@@ -183,34 +126,27 @@ def test_panel_fits_the_page_and_can_be_read(panel, pictures, width, theme):
     assert text > 200 if theme == "Dark" else text < 64
 
 
-def test_export_gives_files_with_music(panel, project, tmp_path):
-    panel.set_viewport_size({"width": 1280, "height": 1000})
-    set_theme(panel, "JupyterLab Light")
+def test_export_gives_files_with_music(panel, project):
+    dress(panel, 1280, "Light")
     folder = project / "outputs" / "generated"
     before = set(folder.iterdir())
-    panel.click(".button-export")
-    panel.wait_for_selector(".resampling-panel :text('saved in generated')", timeout=60_000)
-    new = {path.suffix: path for path in set(folder.iterdir()) - before}
-    assert {".mid", ".mxl", ".png"} < set(new) and len(new) == 4
-    assert status(panel).inner_text().count(new[".mid"].stem) == 1
-    notes = pianoroll.read_midi(new[".mid"])
+    path = jupyter.export_and_engrave(panel, folder, ".mid")
+    new = set(folder.iterdir()) - before
+    assert {".mid", ".mxl", ".png"} < {file.suffix for file in new} and len(new) == 4
+    said = panel.locator(".resampling-panel [aria-live=polite]:not(.title)").first.inner_text()
+    assert said.count(path.stem) == 1
+    notes = pianoroll.read_midi(path)
     assert len(notes) >= 9 and pianoroll.n_steps(notes) > 8 * pianoroll.STEPS_PER_MEASURE
-    with panel.expect_download() as download:
-        panel.click(".resampling-panel a[download$='.mid']")
-    download.value.save_as(tmp_path / "copy.mid")
-    assert (tmp_path / "copy.mid").read_bytes() == new[".mid"].read_bytes()
-    panel.click(".button-score")
-    panel.locator(".resampling-panel img[alt^='Score of']").first.wait_for()
     panel.click(".button-score")
 
 
 def test_two_panels_do_not_meddle(panel):
-    take = panel_player(panel).get_attribute("data-take")
-    start_playing(panel, ".resampling-panel", 0.1)
-    assert next_take(panel, lambda: panel.click(".second .button-resample"), ".second")
+    first = panel.locator(".resampling-panel .roll-player").first
+    take = first.get_attribute("data-take")
+    jupyter.start_playing(panel, ".resampling-panel", 0.1)
+    assert jupyter.next_take(panel, lambda: panel.click(".second .button-resample"), ".second")
     panel.wait_for_function("!document.querySelector('.second audio').paused")
-    assert panel.locator(".resampling-panel audio").first.evaluate("(audio) => audio.paused")
-    assert panel_player(panel).get_attribute("data-take") == take
+    assert is_paused(panel) and first.get_attribute("data-take") == take
     panel.click(".second .play")
 
 
@@ -223,8 +159,8 @@ def test_reopened_without_a_kernel_it_is_a_picture_and_a_sound(panel, project, l
     notebook.metadata.kernelspec = {"name": "gone", "display_name": "Gone", "language": "gone"}
     notebook.metadata.pop("language_info", None)
     nbformat.write(notebook, path.with_name("reopened.ipynb"))
-    page, _ = open_page(panel.context.browser)
-    page.goto(f"{lab}/lab/workspaces/again/tree/notebooks/reopened.ipynb", timeout=120_000)
+    page, _ = jupyter.open_page(panel.context.browser)
+    page.goto(f"{lab}/lab/workspaces/again/tree/notebooks/reopened.ipynb")
     page.locator(".jp-Dialog button:has-text('No Kernel')").click()
     still = page.locator(".jp-OutputArea-output img[alt^='Piano roll']")
     still.last.scroll_into_view_if_needed()
@@ -234,21 +170,24 @@ def test_reopened_without_a_kernel_it_is_a_picture_and_a_sound(panel, project, l
     page.close()
 
 
+RUN_LAST = """() => { const book = jupyterapp.shell.currentWidget.content;
+  book.activeCellIndex = book.widgets.length - 1;
+  jupyterapp.commands.execute("notebook:run-cell"); }"""
+
+
 def test_after_a_restart_the_sound_plays_on_and_a_cell_brings_the_panel_back(panel, pictures):
     panel.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    panel.wait_for_function(KERNEL)
-    start_playing(panel, ".resampling-panel", 0.1).click()
+    panel.wait_for_function(jupyter.KERNEL)
+    jupyter.start_playing(panel, ".resampling-panel", 0.1).click()
     old = panel.locator(".resampling-panel.jupyter-widgets-disconnected").first
     said = old.evaluate("(panel) => getComputedStyle(panel, '::before').content")
     assert "run this cell again" in said
     old.scroll_into_view_if_needed()
     panel.screenshot(path=pictures / "restarted.png")
     panel.wait_for_timeout(1000)
-    panel.evaluate("() => { const book = jupyterapp.shell.currentWidget.content;"
-                   " book.activeCellIndex = book.widgets.length - 1;"
-                   " jupyterapp.commands.execute('notebook:run-cell'); }")  # fmt: skip
+    panel.evaluate(RUN_LAST)
     panel.wait_for_selector(".second:not(.jupyter-widgets-disconnected) .roll-player[data-take]")
-    assert next_take(panel, lambda: panel.click(".second .button-resample"), ".second")
+    assert jupyter.next_take(panel, lambda: panel.click(".second .button-resample"), ".second")
 
 
 def wait_for_batch(folder, number, loss, seconds=300):
@@ -276,29 +215,28 @@ def test_training_is_watched_interrupted_and_taken_up_again(
 ):
     from playwright.sync_api import expect
 
-    run_folder = project / "outputs" / "runs" / "lesson_06"
-    page, hosts = open_lesson(chromium, lab, "06_training")
-    page.evaluate(RUN_ALL)
+    run_folder = project / "outputs" / "runs" / "lesson_08"
+    page, hosts = jupyter.open_lesson(chromium, lab, TRAINING_LESSON)
+    page.evaluate(jupyter.RUN_ALL)
     wait_for_batch(run_folder, 10, "surprise")
     curves = page.locator(".jp-OutputArea-output img").last  # of the cell that is at work
     early = curves.get_attribute("src")
     reached = wait_for_batch(run_folder, 60, "surprise")
     expect(curves).not_to_have_attribute("src", early)  # drawn anew at batch 50
-    page.evaluate(INTERRUPT)  # the next cell calls train again
+    page.evaluate(jupyter.INTERRUPT)  # the next cell calls train again
     wait_for_batch(run_folder, max(TRAINING["WARM_UP"], reached) + 20, "d_loss")
     curves.scroll_into_view_if_needed()
-    page.screenshot(path=pictures / "06_training_live.png")
-    page.evaluate(INTERRUPT)
-    page.wait_for_function(DONE, timeout=300_000, polling=500)
-    said = page.evaluate(TEXT)
-    assert errors_of(page) == [] and said.count("call train again to go on") == 2
+    page.screenshot(path=pictures / "08_training_live.png")
+    page.evaluate(jupyter.INTERRUPT)
+    page.wait_for_function(jupyter.DONE, timeout=300_000, polling=500)
+    said = page.evaluate(jupyter.TEXT)
+    assert jupyter.errors_of(page) == [] and said.count("call train again to go on") == 2
     assert "no gap: True" in said and hosts <= {"127.0.0.1", None, ""}
     board = page.wait_for_selector("iframe[id^=tensorboard]")
     board.content_frame().wait_for_selector("text=d_loss", timeout=60_000)
-    board.scroll_into_view_if_needed()
-    page.screenshot(path=pictures / "06_tensorboard.png")
     sounds = page.locator(".jp-OutputArea-output figure audio")
     assert sounds.count() >= 2
-    sounds.last.scroll_into_view_if_needed()
-    page.screenshot(path=pictures / "06_training_samples.png")
+    for name, shown in {"tensorboard": board, "training_samples": sounds.last}.items():
+        shown.scroll_into_view_if_needed()
+        page.screenshot(path=pictures / f"06_{name}.png")
     page.close()

@@ -1,6 +1,6 @@
-"""Lessons with Colab's packages: their kernel behind JupyterLab 3.6, the front for ipywidgets 7.
+"""Lessons with Colab's packages, behind JupyterLab 3.6 (ipywidgets 7), and one of them in Voilà.
 
-`sh tools/colab_stack.sh` builds both environments (about 3 GB); LSTMGAN_STACKS names their folder.
+`make stacks` builds the environments (about 3 GB); LSTMGAN_STACKS names their folder.
 """
 
 import json
@@ -9,96 +9,80 @@ import subprocess
 from functools import partial
 from pathlib import Path
 
+import jupyter_browser as jupyter
 import pytest
-from jupyter_browser import (
-    KEYS,
-    LESSONS,
-    OTHER_STOPS,
-    lab_command,
-    make_home,
-    make_project,
-    press_through,
-    roll,
-    run_all,
-    served,
-    start_playing,
-)
 
 from tools.lessons import ROOT
 
 STACKS = Path(os.environ.get("LSTMGAN_STACKS", "nowhere")).absolute()
-KERNEL, LAB = STACKS / "kernel/bin/python", STACKS / "lab/bin/python"
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not KERNEL.exists(), reason="LSTMGAN_STACKS names no folder of tools/colab_stack.sh"
-    ),
-]
-ASK = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in {}}))"
+KERNEL, LAB, VOILA = (STACKS / name / "bin/python" for name in ("kernel", "lab", "voila"))
+MISSING = "LSTMGAN_STACKS names no folder of `make stacks`"
+pytestmark = pytest.mark.skipif(not VOILA.exists(), reason=MISSING)
+ASK = "import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in %r}))"
 
 
 def test_setup_replaces_nothing_that_colab_has():
     lines = (ROOT / "tests" / "colab_versions.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if "==" in line)
-    ask = ASK.replace("{}", repr(list(pins)), 1)
-    ran = subprocess.run([KERNEL, "-c", ask], capture_output=True, text=True, check=True)
-    assert json.loads(ran.stdout) == pins
+    assert json.loads(subprocess.check_output([KERNEL, "-c", ASK % list(pins)])) == pins
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    return make_project(tmp_path_factory.mktemp("project"), LESSONS)
+    return jupyter.make_project(tmp_path_factory.mktemp("project"), jupyter.LESSONS)
 
 
 @pytest.fixture(scope="module")
 def lab(project, tmp_path_factory):
     """The address of a JupyterLab 3.6 whose only kernel has Colab's packages."""
     home = tmp_path_factory.mktemp("jupyter")
-    make_home(home, KERNEL)
-    with served(partial(lab_command, LAB, folder=project), home) as address:
+    jupyter.make_home(home, KERNEL)
+    command = partial(jupyter.lab_command, LAB, folder=project)
+    with jupyter.served(command, home) as address:
         yield address
 
 
-@pytest.fixture(scope="module", params=LESSONS, ids=str)
+@pytest.fixture(scope="module", params=jupyter.LESSONS, ids=str)
 def run(request, chromium, lab, pictures):
     """A lesson after Run All: (name, page, hosts asked for)."""
-    page, hosts = run_all(chromium, lab, request.param, pictures / f"colab_{request.param}.png")
+    name = request.param
+    page, hosts = jupyter.run_all(chromium, lab, name, pictures / f"colab_{name}.png")
     page.wait_for_selector(".roll-player[data-take]")
-    yield request.param, page, hosts
+    yield name, page, hosts
     page.close()
 
 
 def test_widgets_are_drawn_and_play(run, pictures):
-    name, page, hosts = run
-    said = page.locator(".jp-OutputArea-output").all_inner_texts()
+    said = run[1].locator(".jp-OutputArea-output").all_inner_texts()
     assert "ipywidgets 7.7.1" in "\n".join(said)
-    assert not [text for text in said if "Error displaying widget" in text]
-    before = roll(page.locator(".roll-player").first)
-    button = start_playing(page, ".roll-player")
-    assert roll(page.locator(".roll-player").first) != before
-    page.screenshot(path=pictures / f"colab_{name}_playing.png")
-    button.click()
-    assert hosts <= {"127.0.0.1", None, ""}
+    jupyter.check_drawn_and_playing(run, pictures / f"colab_{run[0]}_playing.png")
 
 
 def test_every_control_of_the_panel_by_keyboard(panel, pictures):
-    assert {*KEYS, *OTHER_STOPS} == set(press_through(panel))
-    clock = panel.locator(".resampling-panel .time").inner_text()
-    assert "of 9" in clock and "/ 0:5" in clock  # 9 measures at tempo 40 last 54 s
+    jupyter.press_through(panel)
     sliders = panel.locator(".resampling-panel .ui-slider")
     assert min(slider.bounding_box()["width"] for slider in sliders.all()) > 200
     panel.screenshot(path=pictures / "colab_panel.png")
-    start_playing(panel, ".resampling-panel").click()
+    jupyter.start_playing(panel, ".resampling-panel").click()
 
 
-def test_panel_exports_and_engraves(panel, project, pictures, tmp_path):
-    panel.click(".button-export")
-    panel.wait_for_selector(".resampling-panel :text('saved in generated')")
-    with panel.expect_download() as download:
-        panel.click(".resampling-panel a[download$='.mxl']")
-    name = download.value.suggested_filename
-    download.value.save_as(tmp_path / name)
-    assert (tmp_path / name).read_bytes() == (project / "outputs/generated" / name).read_bytes()
-    panel.click(".button-score")
-    panel.wait_for_selector(".resampling-panel img[alt^='Score of']")
+def test_panel_exports_and_engraves(panel, project, pictures):
+    jupyter.export_and_engrave(panel, project / "outputs" / "generated", ".mxl")
     panel.screenshot(path=pictures / "colab_panel_score.png")
+
+
+def test_voila_serves_the_panel_as_an_app(chromium, tmp_path, pictures):
+    home, project, lesson = tmp_path / "home", tmp_path / "project", jupyter.PANEL
+    home.mkdir(), project.mkdir()
+    jupyter.make_home(home)
+    jupyter.make_project(project, {lesson: jupyter.LESSONS[lesson]})
+    command = [str(VOILA), "-m", "voila", "--no-browser", "--Voila.ip=127.0.0.1"]
+    command += [str(project), "--port"]
+    with jupyter.served(lambda port: [*command, str(port)], home, page="") as address:
+        page, _ = jupyter.open_page(chromium)
+        page.goto(f"{address}/voila/render/notebooks/{lesson}.ipynb", timeout=300_000)
+        page.wait_for_selector(".resampling-panel .roll-player[data-take]", timeout=300_000)
+        assert page.locator(".jp-InputArea-editor, .highlight").count() == 0  # no code is shown
+        assert jupyter.next_take(page, lambda: page.click(".button-resample"))
+        jupyter.start_playing(page, ".resampling-panel").click()
+        page.screenshot(path=pictures / "voila.png")

@@ -1,4 +1,4 @@
-"""The panel: each setting reaches the plain functions; takes, errors and files are kept or said."""
+"""The panel: each setting reaches the plain functions; samples, errors and files are kept."""
 
 import base64
 import re
@@ -30,7 +30,7 @@ def panel(tmp_path):
 
 
 def notes_of(panel):
-    return panel.takes[panel.place][1]
+    return panel.samples[panel.place][1]
 
 
 def pitches(panel):
@@ -42,8 +42,8 @@ def said(panel):
     return re.sub("<[^>]*>", "", panel.status.value).strip()
 
 
-def test_first_take_waits_for_a_click_and_later_ones_play_at_once(panel):
-    assert len(panel.takes) == 1 and len(pitches(panel)) == 32 and not panel.player.autoplay
+def test_first_sample_waits_for_a_click_and_later_ones_play_at_once(panel):
+    assert len(panel.samples) == 1 and len(pitches(panel)) == 32 and not panel.player.autoplay
     panel.buttons["resample"].click()
     assert panel.player.autoplay and panel.player.title == "#2 seed 1"
     panel.buttons["play"].value = False
@@ -52,21 +52,21 @@ def test_first_take_waits_for_a_click_and_later_ones_play_at_once(panel):
 
 
 EXTREMES = {"seed": (0, resampling.LARGEST_SEED), "measures": (1, 200), "amount": (0.5, 1.0)}
-EXTREMES |= {"walk": (True,), "transpose": (-12, 12), "temperature": (0.0, 2.0)}
+EXTREMES |= {"transpose": (-12, 12), "temperature": (0.0, 2.0), "metre": ("3/4", "6/8")}
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in EXTREMES.items() for v in vs])
 def test_settings_reach_the_sampler(panel, name, value):
     panel.controls[name].value = value
-    expected = sampling.sample_take(1.0, Settings(**{name: value}))
+    expected = sampling.sample_with(1.0, Settings(**{name: value}))
     np.testing.assert_array_equal(notes_of(panel), expected)
     assert pitches(panel) == expected["pitch"].tolist()
-    assert len(panel.takes) == (1 if (name, value) == ("seed", 0) else 2)
+    assert len(panel.samples) == (1 if (name, value) == ("seed", 0) else 2)
 
 
 def test_any_program_can_start_and_sliders_are_bounded(tmp_path):
     panel = resampling.resampling_panel(1.0, Settings(program=5), folder=tmp_path)
-    assert panel.controls["program"].value == 5 and len(panel.takes) == 1
+    assert panel.controls["program"].value == 5 and len(panel.samples) == 1
     assert ("piano", 0) in panel.controls["program"].options
     panel.controls["measures"].value = 1e9
     assert panel.settings.measures == 200 and panel.controls["amount"].step == 0.001
@@ -77,37 +77,30 @@ def test_tempo_and_instrument_change_the_sound_and_no_note(panel):
     panel.controls["tempo"].value = 77
     panel.controls["program"].value = 73
     assert panel.player.tempo == 77 and panel.settings.program == 73
-    assert pitches(panel) == before and len(panel.takes) == 1 and panel.player.take == take + 2
+    assert pitches(panel) == before and len(panel.samples) == 1 and panel.player.take == take + 2
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_latents_redraw_their_own_rows(panel, seed):
-    panel.controls["seed"].value = seed
-    drawn = sampling.draw_latent(seed)
-    panel.buttons["local_latent"].click()
-    other_details = sampling.latent_of(panel.settings)
-    assert (other_details[0] == drawn[0]).all() and (other_details[1:] != drawn[1:]).all()
-    panel.buttons["resample"].click()
-    assert panel.settings.local_latent is None and panel.settings.seed == seed + 1
-    drawn = sampling.draw_latent(seed + 1)
-    panel.buttons["global_latent"].click()
-    other_song = sampling.latent_of(panel.settings)
-    assert (other_song[0] != drawn[0]).all() and (other_song[1:] == drawn[1:]).all()
+def test_a_blend_morphs_into_the_other_seed_from_the_last_measure_on():
+    start, end = sampling.draw_latent(3, 8, "3/4"), sampling.draw_latent(4, 8, "3/4")
+    ways = [Settings(seed=3, other_seed=4, amount=amount, metre="3/4") for amount in (0, 0.5, 1)]
+    none, half, whole = map(sampling.latent_of, ways)
+    np.testing.assert_array_equal(none, start)
+    np.testing.assert_allclose(whole, end, atol=1e-6)
+    np.testing.assert_array_equal(half[:9], start[:9])  # three measures as they were
+    np.testing.assert_allclose(half[15:], end[15:], atol=1e-6)
 
 
-def test_blend_ends_at_the_other_seed_and_walk_goes_there():
-    start, end = sampling.draw_latent(3), sampling.draw_latent(4)
-    blended = sampling.latent_of(Settings(seed=3, other_seed=4, amount=1.0))
-    np.testing.assert_allclose(blended, end, atol=1e-6)
-    walked = sampling.latent_of(Settings(seed=3, other_seed=4, walk=True))
-    np.testing.assert_allclose(walked[-1], end[-1], atol=1e-6)
-    assert np.abs(walked[1] - start[1]).max() < 0.2 < np.abs(walked[16] - start[16]).max()
+def test_a_metre_is_chosen_from_a_menu_and_reaches_player_and_length(panel):
+    assert panel.controls["metre"].options == ("4/4", "3/4", "6/8")
+    panel.controls["metre"].value = "3/4"
+    assert len(notes_of(panel)) == 24 and panel.player.steps_per_measure == 72 and said(panel) == ""
+    assert {*panel.buttons} == {"any_seed", "resample", "export", "A", "B", "score", "play"}
 
 
-def test_dice_bring_other_music(panel, monkeypatch):
+def test_any_seed_brings_other_music(panel, monkeypatch):
     first = pitches(panel)
     monkeypatch.setattr(resampling.random, "randrange", lambda stop: 4321 % stop)
-    panel.buttons["dice"].click()
+    panel.buttons["any_seed"].click()
     assert panel.controls["seed"].value == 4321 and pitches(panel) != first
 
 
@@ -121,7 +114,7 @@ def test_history_and_a_b(panel):
     assert pitches(panel) == second and panel.controls["seed"].value == 1
     panel.buttons["resample"].click()
     panel.pick["B"].value = 0
-    assert pitches(panel) == first and len(panel.takes) == 3
+    assert pitches(panel) == first and len(panel.samples) == 3
 
 
 def test_export_names_its_files_after_the_seed(panel, tmp_path):
@@ -141,10 +134,10 @@ def test_export_names_its_files_after_the_seed(panel, tmp_path):
     np.testing.assert_array_equal(back["pitch"], notes_of(panel)["pitch"])
 
 
-def test_file_stem_tells_takes_apart():
+def test_file_stem_tells_samples_apart():
     changed = [{}, {"amount": 0.5}, {"amount": 0.501}, {"amount": 0.5, "other_seed": 2}]
-    single = {"seed": 1, "walk": True, "local_latent": 1, "global_latent": 1, "temperature": 1.1,
-              "transpose": -1, "measures": 9, "weights": "outputs/runs/mine"}  # fmt: skip
+    single = {"seed": 1, "temperature": 1.1, "transpose": -1, "measures": 9, "metre": "3/4",
+              "weights": "outputs/runs/mine"}  # fmt: skip
     changed += [{name: value} for name, value in single.items()]
     stems = [sampling.file_stem(Settings(**change)) for change in changed]
     assert len(set(stems)) == len(stems) and all(stem.startswith("seed_000") for stem in stems)
@@ -191,11 +184,11 @@ def test_weights_are_a_menu_of_what_ships_and_what_was_trained(panel, runs, tmp_
     menu.value = "outputs/runs/good"
     panel.buttons["resample"].click()
     assert runs == ["good"]  # loaded once
-    expected = sampling.sample_take(2.0, Settings(seed=2, weights="outputs/runs/good"))
+    expected = sampling.sample_with(2.0, Settings(seed=2, weights="outputs/runs/good"))
     np.testing.assert_array_equal(notes_of(panel), expected)
     menu.value = "outputs/runs/early"
     assert "early holds no save yet; train on" in said(panel)
-    assert menu.value == panel.settings.weights == "outputs/runs/good" and len(panel.takes) == 4
+    assert menu.value == panel.settings.weights == "outputs/runs/good" and len(panel.samples) == 4
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     other = resampling.resampling_panel(weights=elsewhere, folder=tmp_path)
