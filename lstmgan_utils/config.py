@@ -12,10 +12,7 @@ CHOICES = {"model": ("lstmgan", "first_try"), "loss": ("relativistic", "cross_en
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Settings of networks, losses and training; times in measures of 4/4.
-
-    Introduced in lesson 06.
-    """
+    """Settings of networks, losses and training; times in measures of 4/4."""
 
     model: str = "lstmgan"  # or "first_try", the description taken literally
     measures: int = 8  # length of the rolls that the discriminator sees

@@ -204,8 +204,6 @@ class Manifest(contextlib.AbstractContextManager):
 
     Raises:
         ValueError: another job is writing to the same manifest.
-
-    Introduced in lesson 01.
     """
 
     def __init__(self, path, columns):

@@ -320,8 +320,6 @@ def load_training(run_folder, number=None):
     Raises:
         FileNotFoundError: the folder holds no run, or no such save.
         ValueError: the save is damaged or of another configuration.
-
-    Introduced in lesson 08.
     """
     model = LSTMGAN(*runs.read_config(run_folder))
     model.compile()

@@ -49,7 +49,7 @@ def positional_features(n_beats, metres, lengths):
     return tf.concat([place, measure, metre, ending], axis=-1)
 
 
-def choose(logits, values, temperature=1.0):
+def inverse_cdf(logits, values, temperature=1.0):
     """Choose by the inverse of the cumulative distribution: one random value, one choice.
 
     Args:
@@ -80,8 +80,6 @@ def look_back(beats, backs, n_beats, blank):
 
     Returns:
         tensor, shape (batch, n_beats, look-backs, …).
-
-    Introduced in lesson 06.
     """
     now = tf.range(tf.shape(beats)[1])[-n_beats:]
     index = now[None, :, None] - backs[:, None]
@@ -98,8 +96,6 @@ def from_intervals(logits, origin):
 
     Returns:
         float tensor; 0 for what is farther away, and for END.
-
-    Introduced in lesson 06.
     """
     pitch = tf.range(N_PITCHES + 1)
     interval = pitch - origin[:, None] + REACH
@@ -395,8 +391,6 @@ class Generator(keras.Model):
 
         Returns:
             float tensor, shape (batch, 24 * beats, 128).
-
-        Introduced in lesson 08.
         """
         token, last, n_patterns = decisions["token"], decisions["last"], len(self.vocabulary)
         pitch, pattern = self.split(token)
@@ -487,9 +481,9 @@ class Generator(keras.Model):
             logits, output, state, upcoming, held = self.pitch_logits(
                 slot, context, state, last, same, pasts
             )
-            pitch = choose(logits, values[:, 2 * slot], temperature)
+            pitch = inverse_cdf(logits, values[:, 2 * slot], temperature)
             logits = self.pattern_logits(pitch, output, upcoming, held, pasts)
-            pattern = choose(logits, values[:, 2 * slot + 1], temperature)
+            pattern = inverse_cdf(logits, values[:, 2 * slot + 1], temperature)
             last = tf.minimum(pitch * len(self.vocabulary) + pattern, self.end)
             tokens = tokens.write(slot, last)
             same *= tf.cast(upcoming == last[:, None], tf.float32)
@@ -548,8 +542,6 @@ def build_generator(config, vocabulary=None):
 
     Raises:
         ValueError: the model needs a vocabulary.
-
-    Introduced in lesson 05.
     """
     if config.model == "first_try":
         return build_first_try(config)

@@ -221,21 +221,6 @@ def plot_gradient(roll, gradient, *, title=None):
     return fig, ax
 
 
-def plot_words(tiles, titles):
-    """Draw beats, shape (words, 24, 128), as small piano rolls, all with the same pitches.
-
-    Introduced in lesson 06.
-    """
-    fig, axes = plot_batch(tiles, columns=8, titles=titles)
-    fig.set_size_inches(WIDTH, 1.7 * len(axes))
-    for ax in axes.flat:
-        ax.set(xlabel="", xticks=[])
-        if ax.get_subplotspec().colspan.start:
-            ax.set_yticklabels([])
-    fig.suptitle("one beat each; numbers say how many beats in a hundred", fontsize=9)
-    return fig, axes
-
-
 def roll_png(notes, title=""):
     """Return a small PNG picture, bytes, of a note array's piano roll."""
     from matplotlib.figure import Figure

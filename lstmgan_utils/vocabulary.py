@@ -57,8 +57,6 @@ class Vocabulary:
 
     Raises:
         ValueError: no pattern, or a number that is none.
-
-    Introduced in lesson 06.
     """
 
     def __init__(self, numbers, durations=()):
@@ -150,8 +148,6 @@ class Vocabulary:
 
         Returns:
             int32 ndarray, shape (beats, max_pairs).
-
-        Introduced in lesson 08.
         """
         roll = self.to_roll(outer_voices(self.tokenize(music), max_pairs, self.end))
         tokens = self.tokenize(close_ends(roll))
@@ -167,10 +163,7 @@ class Vocabulary:
 
 @functools.cache
 def default_vocabulary():
-    """Return the Vocabulary of the piano weights, which knows most music.
-
-    Introduced in lesson 06.
-    """
+    """Return the Vocabulary of the piano weights, which knows most music."""
     facts = json.loads((WEIGHTS / "piano" / "config.json").read_text())
     return Vocabulary(facts["patterns"], facts["durations"])
 

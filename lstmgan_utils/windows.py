@@ -180,10 +180,7 @@ def sections_of(tunes, vocabulary, max_pairs):
 
 
 def pairs_needed(tunes, vocabulary, share=0.998):
-    """Return how many pairs a beat hold so large a share of the beats of some tunes, at most 12.
-
-    Introduced in lesson 06.
-    """
+    """Return how many pairs a beat hold so large a share of the beats of some tunes, at most 12."""
     rows = [vocabulary.tokenize(tune.notes) for tune in tunes]
     counts = np.concatenate([(tokens < vocabulary.end).sum(axis=1) for tokens in rows])
     return int(np.clip(np.quantile(counts, share, method="inverted_cdf"), 1, MAX_PAIRS))
@@ -204,8 +201,6 @@ def roll_batches(tunes, length, batch_size=32, *, metre="4/4", seed=0, first=0, 
 
     Returns:
         tf.data.Dataset of uint8 tensors, shape (batch, length, 128).
-
-    Introduced in lesson 08.
     """
     import tensorflow as tf
 
@@ -229,8 +224,6 @@ def training_batches(tunes, vocabulary, config, first=0):
     Returns:
         tf.data.Dataset of a roll tensor, uint8, shape (batch, time, 128), and what `token_batch`
         returns.
-
-    Introduced in lesson 08.
     """
     import tensorflow as tf
 

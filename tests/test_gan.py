@@ -10,7 +10,7 @@ from fixtures_learning import TINY, moved, tiny_generator, tiny_tunes, tiny_voca
 from lstmgan_utils import gan
 from lstmgan_utils.config import PRESETS
 from lstmgan_utils.corpus import from_arrays
-from lstmgan_utils.generator import choose
+from lstmgan_utils.generator import inverse_cdf
 from lstmgan_utils.pianoroll import note_array
 from lstmgan_utils.vocabulary import learn_vocabulary
 from lstmgan_utils.windows import prepare, training_batches
@@ -185,7 +185,7 @@ def test_a_long_piece_is_scored_with_gradients_as_it_was_sampled():
     slot = (np.pad(tokens, late)[piece, beat] <= decisions["last"].numpy()[:, None]).sum(axis=1)
     value = np.pad(values, late)[piece, beat]
     pitch, pattern = (
-        choose(decisions[f"{name}_logits"], value[np.arange(len(slot)), 2 * slot + k]).numpy()
+        inverse_cdf(decisions[f"{name}_logits"], value[np.arange(len(slot)), 2 * slot + k]).numpy()
         for k, name in enumerate(("pitch", "pattern"))
     )
     chosen = np.minimum(pitch * len(model.vocabulary) + pattern, model.generator.end)

@@ -61,7 +61,7 @@ def read_midi(path, *, with_info=False):
 
     Returns the note array, or with `with_info` (note array, dict as `on_grid` returns it, with
     metre, fifths and program as `read_score` returns them, where the file names them). Raises
-    FileNotFoundError, or ValueError with one plain reason. Introduced in lesson 01.
+    FileNotFoundError, or ValueError with one plain reason.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist; check the name")
