@@ -100,7 +100,7 @@ def decision_cross_entropy(decisions, end):
     Returns:
         scalar.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     token, logits = decisions["token"], decisions["pattern_logits"]
     pitch, pattern = token // logits.shape[-1], token % logits.shape[-1]
@@ -116,7 +116,7 @@ class LSTMGAN(keras.Model):
         config: Config.
         vocabulary: Vocabulary; None for the first try.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
 
     def __init__(self, config, vocabulary=None):
@@ -321,7 +321,7 @@ def load_training(run_folder, number=None):
         FileNotFoundError: the folder holds no run, or no such save.
         ValueError: the save is damaged or of another configuration.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     model = LSTMGAN(*runs.read_config(run_folder))
     model.compile()

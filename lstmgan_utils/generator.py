@@ -129,7 +129,7 @@ def straight_through(logits, choice):
     Returns:
         float tensor, shape (rows, choices) (Bengio et al. 2013).
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     soft = tf.nn.softmax(logits)
     hard = tf.one_hot(choice, logits.shape[-1])
@@ -334,7 +334,7 @@ class Generator(keras.Model):
             dict of what each decision was: pitch_logits (n, 129), pattern_logits (n, patterns),
             token (n,), last (n,) the token before it, beat (n,) its row in batch * beats.
 
-        Introduced in lesson 06.
+        Introduced in lesson 08.
         """
         batch, n_beats, _ = tokens.shape
         per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres)[:, None]
@@ -394,7 +394,7 @@ class Generator(keras.Model):
         Returns:
             float tensor, shape (batch, 24 * beats, 128).
 
-        Introduced in lesson 06.
+        Introduced in lesson 08.
         """
         token, last, n_patterns = decisions["token"], decisions["last"], len(self.vocabulary)
         pitch, pattern = self.split(token)

@@ -146,7 +146,7 @@ class Vocabulary:
         Returns:
             int32 ndarray, shape (beats, max_pairs).
 
-        Introduced in lesson 06.
+        Introduced in lesson 08.
         """
         roll = self.to_roll(outer_voices(self.tokenize(music), max_pairs, self.end))
         tokens = self.tokenize(close_ends(roll))

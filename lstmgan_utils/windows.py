@@ -134,7 +134,7 @@ def cut_sections(pieces, metres):
         here to the end of the piece's last measure, shape (sections,). What is left after the
         last whole section is one too, from a phrase of 4 measures on.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     columns = [], [], [], []
     for tokens, metre in zip(pieces, metres, strict=True):
@@ -163,7 +163,7 @@ def token_batch(sections, n_beats, batch_size, seed, number):
         what `cut_sections` returns, a row a pick; but one half of the lengths are -1, so that the
         generator learns to write with and without an end in sight.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     rng = np.random.default_rng([seed, 2, number])
     picks = rng.integers(len(sections[0]), size=batch_size)
@@ -230,7 +230,7 @@ def training_batches(tunes, vocabulary, config, first=0):
         tf.data.Dataset of a roll tensor, uint8, shape (batch, time, 128), and what `token_batch`
         returns.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     import tensorflow as tf
 

@@ -85,7 +85,7 @@ def test_every_lesson_runs_alone_on_colab(machines, lesson):
 
 def test_a_lesson_alone_has_the_songs_of_the_whole_course(machines, outputs):
     songs = corpus.open_store(outputs / "songs.store")
-    for name in ("03_piano_rolls", "04_discriminator", "06_training", "08_evaluation"):
+    for name in ("03_piano_rolls", "04_discriminator", "08_training", "08_evaluation"):
         assert corpus.open_store(machines[name] / "songs.store").hash == songs.hash
 
 
@@ -129,8 +129,8 @@ def test_filter_keeps_what_the_sample_expects_and_the_store_holds_it(outputs, sa
 
 
 def test_training_leaves_samples(machines):
-    assert list(machines["06_training"].glob("runs/*/samples/step_*.mid"))
-    assert list(machines["06_training"].glob("runs/*/config.json"))
+    assert list(machines["08_training"].glob("runs/*/samples/step_*.mid"))
+    assert list(machines["08_training"].glob("runs/*/config.json"))
 
 
 def generated(machines, *suffixes):

@@ -24,16 +24,19 @@ SECOND = """from lstmgan_utils.widgets import resampling_panel
 second = resampling_panel(folder="outputs/second")
 second.add_class("second")
 second"""
-TRAINING = {"PRESET": "smoke", "MEASURES": 2, "WARM_UP": 90, "EVERY": 10, "TENSORBOARD": True}
+TRAINING = {"PRESET": "smoke", "MEASURES": 2, "PRETRAINING": 90, "EVERY": 10, "TENSORBOARD": True}
+TRAINING["SONGS"] = "outputs/songs.store"
+TRAINING["N_PIECES"] = 8
+TRAINING["FINE_TUNING"] = 2
 TRAINING["BATCHES"] = 100_000  # only Interrupt stops it
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A project folder: two lessons, a few toy tunes to train on."""
-    lessons = {LESSON: jupyter.LESSONS[LESSON], "06_training": TRAINING}
+    lessons = {LESSON: jupyter.LESSONS[LESSON], "08_training": TRAINING}
     root = jupyter.make_project(tmp_path_factory.mktemp("project"), lessons, {LESSON: SECOND})
-    path = root / "notebooks" / "06_training.ipynb"
+    path = root / "notebooks" / "08_training.ipynb"
     notebook = nbformat.read(path, as_version=4)
     starts = [cell.source.startswith("## Break it") for cell in notebook.cells]
     del notebook.cells[starts.index(True) :]  # test_notebooks_execute runs all of them
@@ -215,18 +218,18 @@ def test_training_is_watched_interrupted_and_taken_up_again(
 ):
     from playwright.sync_api import expect
 
-    run_folder = project / "outputs" / "runs" / "lesson_06"
-    page, hosts = jupyter.open_lesson(chromium, lab, "06_training")
+    run_folder = project / "outputs" / "runs" / "lesson_08"
+    page, hosts = jupyter.open_lesson(chromium, lab, "08_training")
     page.evaluate(jupyter.RUN_ALL)
-    wait_for_batch(run_folder, 10, "surprise")
+    wait_for_batch(run_folder, 10, "cross_entropy")
     curves = page.locator(".jp-OutputArea-output img").last  # of the cell that is at work
     early = curves.get_attribute("src")
-    reached = wait_for_batch(run_folder, 60, "surprise")
+    reached = wait_for_batch(run_folder, 60, "cross_entropy")
     expect(curves).not_to_have_attribute("src", early)  # drawn anew at batch 50
     page.evaluate(jupyter.INTERRUPT)  # the next cell calls train again
-    wait_for_batch(run_folder, max(TRAINING["WARM_UP"], reached) + 20, "d_loss")
+    wait_for_batch(run_folder, max(TRAINING["PRETRAINING"], reached) + 20, "d_loss")
     curves.scroll_into_view_if_needed()
-    page.screenshot(path=pictures / "06_training_live.png")
+    page.screenshot(path=pictures / "08_training_live.png")
     page.evaluate(jupyter.INTERRUPT)
     page.wait_for_function(jupyter.DONE, timeout=300_000, polling=500)
     said = page.evaluate(jupyter.TEXT)
@@ -238,5 +241,5 @@ def test_training_is_watched_interrupted_and_taken_up_again(
     assert sounds.count() >= 2
     for name, shown in {"tensorboard": board, "training_samples": sounds.last}.items():
         shown.scroll_into_view_if_needed()
-        page.screenshot(path=pictures / f"06_{name}.png")
+        page.screenshot(path=pictures / f"08_{name}.png")
     page.close()
