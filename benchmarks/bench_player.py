@@ -6,7 +6,7 @@ from time import perf_counter
 import pytest
 
 from lstmgan_utils import audio, sampling
-from lstmgan_utils.sampling import Settings, sample_take
+from lstmgan_utils.sampling import Settings, sample_with
 from lstmgan_utils.widgets.player import encode_song
 from lstmgan_utils.widgets.resampling import resampling_panel
 
@@ -37,7 +37,7 @@ def test_slider_to_sound(generator, measures, tmp_path):
     notes, repeats = panel.takes[0][1], REPEATS[measures]
     whole = seconds(lambda i: panel.turn(seed=i), repeats)
     stages = {
-        "sample": lambda i: sample_take(generator, Settings(seed=i, measures=measures)),
+        "sample": lambda i: sample_with(generator, Settings(seed=i, measures=measures)),
         "render": lambda _: audio.render(notes),
         "render, built-in": lambda _: audio.render(notes, engine="built-in"),
         "render and encode": lambda _: encode_song(notes, quick=True),

@@ -36,7 +36,13 @@ def measure(generator, held_out, long_seeds=LONG_SEEDS, blend_seeds=BLEND_SEEDS)
     return {
         "long_drift.csv": evaluation.drift(pieces, MEASURES),
         "long_form.csv": long_form([(piece, MAX_STEPS) for piece in pieces], real),
-        "blends.csv": blend_continuity(generator, blend_seeds),
+        "blends.csv": pd.concat(
+            {
+                mix.__name__: blend_continuity(generator, blend_seeds, mix=mix)["shared"]
+                for mix in (sampling.morph, sampling.blend)
+            },
+            axis=1,
+        ),
     }
 
 

@@ -19,7 +19,7 @@ def diagnose(notes, n_steps, logs=None):
     """Return in words what is wrong with a sample or with the losses, or "" where nothing is.
 
     The sample is a note array of `n_steps` time steps, `logs` a dict of losses.
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     if not len(notes):
         return "the sample is silent"
@@ -38,7 +38,7 @@ def diagnose(notes, n_steps, logs=None):
 class SampleWriter(keras.callbacks.Callback):
     """Write a MIDI sample every few batches, always from the same random values.
 
-    They go to the run's folder `samples`; `seed` is that of the latent. Introduced in lesson 06.
+    They go to the run's folder `samples`; `seed` is that of the latent.
     """
 
     def __init__(self, run_folder, every=10, seed=0, measures=8):
@@ -66,7 +66,6 @@ class Saver(keras.callbacks.Callback):
     """Save all that training needs to go on, every few batches and at the end, in `weights`.
 
     Raises FloatingPointError, which names the last good save, when a loss or a weight is no number.
-    Introduced in lesson 06.
     """
 
     def __init__(self, run_folder, every=10):
@@ -108,7 +107,7 @@ class TensorBoardWriter(keras.callbacks.Callback):
     """Log losses and sample statistics in the run's folder `logs`, with the right batch numbers.
 
     Every tenth entry holds the newest sample of a SampleWriter as picture and sound. (Keras's own
-    TensorBoard counts the batches of a resumed run from 0 again.) Introduced in lesson 06.
+    TensorBoard counts the batches of a resumed run from 0 again.)
     """
 
     def __init__(self, run_folder, sampler=None, every=10):
@@ -160,7 +159,7 @@ class Progress(keras.callbacks.Callback):
 class History(keras.callbacks.Callback):
     """Write the losses beside the saves, a row a loss in `history.csv`, every few batches.
 
-    (Keras's CSVLogger writes once an epoch, and a phase of a run is one.) Introduced in lesson 06.
+    (Keras's CSVLogger writes once an epoch, and a phase of a run is one.)
     """
 
     def __init__(self, run_folder, every=10):
@@ -178,7 +177,7 @@ class History(keras.callbacks.Callback):
 def read_history(run_folder):
     """Return the losses that a run has written: dict of name to (batch numbers, values), floats.
 
-    The last row counts where a batch was written twice. Introduced in lesson 06.
+    The last row counts where a batch was written twice. Introduced in lesson 08.
     """
     path = Path(run_folder) / "history.csv"
     if not path.is_file() or not path.stat().st_size:
@@ -192,6 +191,6 @@ def read_history(run_folder):
 
 
 def read_samples(run_folder):
-    """Return a run's samples: dict of batch number to note array. Introduced in lesson 06."""
+    """Return a run's samples: dict of batch number to note array. Introduced in lesson 08."""
     files = sorted((Path(run_folder) / "samples").glob("step_*.mid"))
     return {int(file.stem.split("_")[1]): pianoroll.read_midi(file) for file in files}

@@ -12,10 +12,7 @@ CHOICES = {"model": ("lstmgan", "first_try"), "loss": ("relativistic", "cross_en
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Settings of networks, losses and training; times in measures of 4/4.
-
-    Introduced in lesson 05.
-    """
+    """Settings of networks, losses and training; times in measures of 4/4."""
 
     model: str = "lstmgan"  # or "first_try", the description taken literally
     measures: int = 8  # length of the rolls that the discriminator sees
@@ -31,7 +28,7 @@ class Config:
     loss: str = "relativistic"  # or "cross_entropy"
     penalty: float = 0.5  # twice the weight of R1 + R2
     pretraining_steps: int = 3000  # of likelihood, before the adversary joins
-    adversarial_steps: int = 400
+    adversarial_steps: int = 1000
     pretraining_beats: int = 64  # of each section that pretraining reads, at most 64
     dropout: float = 0.2
     likelihood_weight: float = 0.2  # of pretraining's loss during adversarial training

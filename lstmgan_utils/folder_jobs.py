@@ -25,7 +25,6 @@ FULL = "The disk is full: free some space and run again; the job goes on where i
 LEAVE = getattr(signal, "SIGUSR1", signal.SIGINT)  # nohup and scripts may switch Ctrl-C's off
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be UTF-8
 END = "\r\n"  # a row counts only with its line end: the mark that it was written whole
-_orphaned = threading.Event()  # in a process whose job was killed
 
 
 def run_batches(function, jobs, settings, n_jobs, most=None):
@@ -39,22 +38,23 @@ def run_batches(function, jobs, settings, n_jobs, most=None):
     from joblib import Parallel, delayed, effective_n_jobs
     from joblib.parallel import get_active_backend
 
+    backend, active = get_active_backend()
     if n_jobs is None:
-        active = get_active_backend()[1]
         n_jobs = active if active not in (1, None) else -1
     size = min(most or BATCH, len(jobs) // (2 * effective_n_jobs(n_jobs)) + 1)
     batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
     n_jobs = n_jobs if len(batches) > 1 else 1
     parallel = Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
-    run, owner = delayed(_run_batch), os.getpid()
+    owner = os.getpid() if type(backend).__name__ == "LokyBackend" else None  # not on a cluster
+    run = delayed(_run_batch)
     yield from parallel(run(owner, function, batch, settings) for batch in batches)
 
 
 def _run_batch(owner, function, batch, settings):
-    """Run one batch in a process of the job, which then ends with the job."""
-    if _orphaned.is_set():  # more batches may wait in the queue
-        os._exit(1)
-    if os.getppid() == owner:  # not so in the job itself, or on a cluster
+    """Run one batch; a process that the job (its id is `owner`) started ends with the job."""
+    if owner not in (None, os.getpid()):
+        if os.getppid() != owner:  # killed; more batches may wait in the queue
+            os._exit(1)
         _watch(owner)
     return list(function(batch, *settings))
 
@@ -66,13 +66,11 @@ def _watch(owner):
     def wait():
         while os.getppid() == owner:
             time.sleep(0.5)
-        _orphaned.set()
         os.kill(os.getpid(), LEAVE)  # what it started (MuseScore) ends, unfinished files go
         time.sleep(2)
         os._exit(1)
 
-    if threading.current_thread() is threading.main_thread():  # not so in a Dask worker
-        signal.signal(LEAVE, signal.default_int_handler)
+    signal.signal(LEAVE, signal.default_int_handler)
     threading.Thread(target=wait, daemon=True).start()
 
 
@@ -206,8 +204,6 @@ class Manifest(contextlib.AbstractContextManager):
 
     Raises:
         ValueError: another job is writing to the same manifest.
-
-    Introduced in lesson 01.
     """
 
     def __init__(self, path, columns):

@@ -62,7 +62,7 @@ def relativistic_losses(real, fake):
         (discriminator loss, generator loss), two scalars (Jolicoeur-Martineau 2018; Huang et
         al. 2024, "R3GAN"); log 2 = 0.69 each when neither wins.
 
-    Introduced in lesson 06.
+    Introduced in lesson 07.
     """
     margin = real - fake
     return tf.reduce_mean(tf.nn.softplus(-margin)), tf.reduce_mean(tf.nn.softplus(margin))
@@ -81,7 +81,7 @@ def gradient_penalty(score, rolls):
     Returns:
         scalar: R1 on real rolls, R2 on generated ones (Mescheder et al. 2018).
 
-    Introduced in lesson 06.
+    Introduced in lesson 07.
     """
     with tf.GradientTape() as tape:
         tape.watch(rolls)
@@ -100,7 +100,7 @@ def decision_cross_entropy(decisions, end):
     Returns:
         scalar.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     token, logits = decisions["token"], decisions["pattern_logits"]
     pitch, pattern = token // logits.shape[-1], token % logits.shape[-1]
@@ -116,7 +116,7 @@ class LSTMGAN(keras.Model):
         config: Config.
         vocabulary: Vocabulary; None for the first try.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
 
     def __init__(self, config, vocabulary=None):
@@ -320,8 +320,6 @@ def load_training(run_folder, number=None):
     Raises:
         FileNotFoundError: the folder holds no run, or no such save.
         ValueError: the save is damaged or of another configuration.
-
-    Introduced in lesson 06.
     """
     model = LSTMGAN(*runs.read_config(run_folder))
     model.compile()

@@ -37,7 +37,7 @@ def positional_features(n_beats, metres, lengths):
     Returns:
         float tensor, shape (batch, beats, 19).
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres)[:, None]
     beat = tf.range(n_beats)[None]
@@ -49,7 +49,7 @@ def positional_features(n_beats, metres, lengths):
     return tf.concat([place, measure, metre, ending], axis=-1)
 
 
-def choose(logits, values, temperature=1.0):
+def inverse_cdf(logits, values, temperature=1.0):
     """Choose by the inverse of the cumulative distribution: one random value, one choice.
 
     Args:
@@ -60,7 +60,7 @@ def choose(logits, values, temperature=1.0):
     Returns:
         int tensor, shape (batch,).
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     likeliest = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1])
     shares = tf.nn.softmax(logits / tf.maximum(temperature, 1e-6))
@@ -80,8 +80,6 @@ def look_back(beats, backs, n_beats, blank):
 
     Returns:
         tensor, shape (batch, n_beats, look-backs, …).
-
-    Introduced in lesson 05.
     """
     now = tf.range(tf.shape(beats)[1])[-n_beats:]
     index = now[None, :, None] - backs[:, None]
@@ -98,8 +96,6 @@ def from_intervals(logits, origin):
 
     Returns:
         float tensor; 0 for what is farther away, and for END.
-
-    Introduced in lesson 05.
     """
     pitch = tf.range(N_PITCHES + 1)
     interval = pitch - origin[:, None] + REACH
@@ -129,7 +125,7 @@ def straight_through(logits, choice):
     Returns:
         float tensor, shape (rows, choices) (Bengio et al. 2013).
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     soft = tf.nn.softmax(logits)
     hard = tf.one_hot(choice, logits.shape[-1])
@@ -154,7 +150,7 @@ class Generator(keras.Model):
         config: Config.
         vocabulary: Vocabulary.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
 
     def __init__(self, config, vocabulary):
@@ -336,7 +332,7 @@ class Generator(keras.Model):
             dict of what each decision was: pitch_logits (n, 129), pattern_logits (n, patterns),
             token (n,), last (n,) the token before it, beat (n,) its row in batch * beats.
 
-        Introduced in lesson 06.
+        Introduced in lesson 08.
         """
         batch, n_beats, _ = tokens.shape
         per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres)[:, None]
@@ -395,8 +391,6 @@ class Generator(keras.Model):
 
         Returns:
             float tensor, shape (batch, 24 * beats, 128).
-
-        Introduced in lesson 06.
         """
         token, last, n_patterns = decisions["token"], decisions["last"], len(self.vocabulary)
         pitch, pattern = self.split(token)
@@ -423,7 +417,7 @@ class Generator(keras.Model):
         Returns:
             int tensor, shape (batch, beats, pairs).
 
-        Introduced in lesson 05.
+        Introduced in lesson 06.
         """
         latents = tf.convert_to_tensor(latents, tf.float32)
         metres = tf.fill([tf.shape(latents)[0]], METRES.index(metre))
@@ -487,9 +481,9 @@ class Generator(keras.Model):
             logits, output, state, upcoming, held = self.pitch_logits(
                 slot, context, state, last, same, pasts
             )
-            pitch = choose(logits, values[:, 2 * slot], temperature)
+            pitch = inverse_cdf(logits, values[:, 2 * slot], temperature)
             logits = self.pattern_logits(pitch, output, upcoming, held, pasts)
-            pattern = choose(logits, values[:, 2 * slot + 1], temperature)
+            pattern = inverse_cdf(logits, values[:, 2 * slot + 1], temperature)
             last = tf.minimum(pitch * len(self.vocabulary) + pattern, self.end)
             tokens = tokens.write(slot, last)
             same *= tf.cast(upcoming == last[:, None], tf.float32)
@@ -548,8 +542,6 @@ def build_generator(config, vocabulary=None):
 
     Raises:
         ValueError: the model needs a vocabulary.
-
-    Introduced in lesson 05.
     """
     if config.model == "first_try":
         return build_first_try(config)

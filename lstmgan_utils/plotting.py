@@ -83,7 +83,7 @@ def plot_curves(curves, ax=None, *, x_label="batch", y_label="", title=None, log
     """Draw named series of numbers, each with its own colour and its own line style.
 
     `curves` maps a name to a series, or to a pair (x values, series); `log` is for the y axis.
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     fig, ax = _axes(ax, (WIDTH, 3))
     for i, (name, curve) in enumerate(curves.items()):
@@ -219,21 +219,6 @@ def plot_gradient(roll, gradient, *, title=None):
         ax.plot([onset, onset + duration - 1], [pitch, pitch], color="black", linewidth=1.5)
     fig.colorbar(image, ax=ax, label="change of log odds")
     return fig, ax
-
-
-def plot_words(tiles, titles):
-    """Draw beats, shape (words, 24, 128), as small piano rolls, all with the same pitches.
-
-    Introduced in lesson 05.
-    """
-    fig, axes = plot_batch(tiles, columns=8, titles=titles)
-    fig.set_size_inches(WIDTH, 1.7 * len(axes))
-    for ax in axes.flat:
-        ax.set(xlabel="", xticks=[])
-        if ax.get_subplotspec().colspan.start:
-            ax.set_yticklabels([])
-    fig.suptitle("one beat each; numbers say how many beats in a hundred", fontsize=9)
-    return fig, axes
 
 
 def roll_png(notes, title=""):

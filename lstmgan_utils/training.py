@@ -53,7 +53,7 @@ def train(
         ValueError: the folder holds a run of other settings or other songs; an unknown preset; a
             batch that cannot be shared evenly among the devices; no song in 4/4, 2/4 or 2/2.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     config = _preset(config) if isinstance(config, str) else config
     if start is not None:

@@ -57,8 +57,6 @@ class Vocabulary:
 
     Raises:
         ValueError: no pattern, or a number that is none.
-
-    Introduced in lesson 05.
     """
 
     def __init__(self, numbers, durations=()):
@@ -82,7 +80,7 @@ class Vocabulary:
         Returns:
             int32 ndarray, shape (beats, pairs of the fullest beat); END fills each row.
 
-        Introduced in lesson 05.
+        Introduced in lesson 06.
         """
         beat, pitch, number = columns(_as_roll(music))
         pattern = np.minimum(np.searchsorted(self.numbers, number), len(self) - 1)
@@ -93,7 +91,7 @@ class Vocabulary:
     def detokenize(self, tokens):
         """Return the note array that tokens, an int array of shape (beats, pairs), stand for.
 
-        Introduced in lesson 05.
+        Introduced in lesson 06.
         """
         return decode(self.to_roll(tokens))
 
@@ -150,8 +148,6 @@ class Vocabulary:
 
         Returns:
             int32 ndarray, shape (beats, max_pairs).
-
-        Introduced in lesson 06.
         """
         roll = self.to_roll(outer_voices(self.tokenize(music), max_pairs, self.end))
         tokens = self.tokenize(close_ends(roll))
@@ -167,10 +163,7 @@ class Vocabulary:
 
 @functools.cache
 def default_vocabulary():
-    """Return the Vocabulary of the piano weights, which knows most music.
-
-    Introduced in lesson 05.
-    """
+    """Return the Vocabulary of the piano weights, which knows most music."""
     facts = json.loads((WEIGHTS / "piano" / "config.json").read_text())
     return Vocabulary(facts["patterns"], facts["durations"])
 
@@ -198,7 +191,7 @@ def exact_share(pieces, vocabulary=None):
     Warns:
         UserWarning: less than 90 %.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     vocabulary = vocabulary or default_vocabulary()
     known = np.concatenate([np.zeros(0, bool), *(vocabulary.exact(music) for music in pieces)])
@@ -228,7 +221,7 @@ def learn_vocabulary(pieces, n_patterns=256, least=3):
     Raises:
         ValueError: the pieces hold no note.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     patterns, spread, durations = Counter(), Counter(), Counter()
     for music in pieces:
@@ -271,7 +264,7 @@ def close_ends(roll):
     Returns:
         uint8 ndarray, the same shape.
 
-    Introduced in lesson 05.
+    Introduced in lesson 06.
     """
     roll = roll.copy()
     last, first = roll[RESOLUTION - 1 : -1 : RESOLUTION], roll[RESOLUTION::RESOLUTION]

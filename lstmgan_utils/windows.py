@@ -84,7 +84,7 @@ def window_starts(tunes, length, metre="4/4"):
     Raises:
         ValueError: no tune is in the metre.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     step = PHRASE_MEASURES * steps_of(metre)
     of_metre = [tune for tune in tunes if tune.metre == metre]
@@ -134,7 +134,7 @@ def cut_sections(pieces, metres):
         here to the end of the piece's last measure, shape (sections,). What is left after the
         last whole section is one too, from a phrase of 4 measures on.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     columns = [], [], [], []
     for tokens, metre in zip(pieces, metres, strict=True):
@@ -163,7 +163,7 @@ def token_batch(sections, n_beats, batch_size, seed, number):
         what `cut_sections` returns, a row a pick; but one half of the lengths are -1, so that the
         generator learns to write with and without an end in sight.
 
-    Introduced in lesson 06.
+    Introduced in lesson 08.
     """
     rng = np.random.default_rng([seed, 2, number])
     picks = rng.integers(len(sections[0]), size=batch_size)
@@ -180,10 +180,7 @@ def sections_of(tunes, vocabulary, max_pairs):
 
 
 def pairs_needed(tunes, vocabulary, share=0.998):
-    """Return how many pairs a beat hold so large a share of the beats of some tunes, at most 12.
-
-    Introduced in lesson 05.
-    """
+    """Return how many pairs a beat hold so large a share of the beats of some tunes, at most 12."""
     rows = [vocabulary.tokenize(tune.notes) for tune in tunes]
     counts = np.concatenate([(tokens < vocabulary.end).sum(axis=1) for tokens in rows])
     return int(np.clip(np.quantile(counts, share, method="inverted_cdf"), 1, MAX_PAIRS))
@@ -204,8 +201,6 @@ def roll_batches(tunes, length, batch_size=32, *, metre="4/4", seed=0, first=0, 
 
     Returns:
         tf.data.Dataset of uint8 tensors, shape (batch, length, 128).
-
-    Introduced in lesson 06.
     """
     import tensorflow as tf
 
@@ -229,8 +224,6 @@ def training_batches(tunes, vocabulary, config, first=0):
     Returns:
         tf.data.Dataset of a roll tensor, uint8, shape (batch, time, 128), and what `token_batch`
         returns.
-
-    Introduced in lesson 06.
     """
     import tensorflow as tf
 

@@ -178,14 +178,13 @@ def test_tied_notes_are_one_note_and_chord_symbols_and_grace_notes_none():
 
 
 def test_an_instrument_that_changes_midway_is_two_only_if_both_sound():
-    second = part_entry(1, 40).split("</score-part>")[0].split("<score-instrument", 1)[1]
-    second = "<score-instrument" + second.replace("P1-I1", "P1-I2")
-    entry = part_entry(1, 0).replace("</score-part>", second + "</score-part>")
-    plain = score((0, measures())).replace(part_entry(1, 0), entry)
+    second = part_entry(1, 40).partition("<score-instrument")[2].replace("P1-I1", "P1-I2")
+    both = part_entry(1, 0).replace("</score-part>", "<score-instrument" + second)
+    plain = score((0, measures())).replace(part_entry(1, 0), both)
     assert instruments.find_players(plain.encode()) == {0}
-    head, tail = plain.rsplit("<duration>", 1)
-    tail = tail.replace("<type>", '<instrument id="P1-I2"/><type>')
-    assert instruments.find_players(f"{head}<duration>{tail}".encode()) == {0, 40}
+    head, _, tail = plain.rpartition("<type>")
+    changed = f'{head}<instrument id="P1-I2"/><type>{tail}'
+    assert instruments.find_players(changed.encode()) == {0, 40}
 
 
 def test_the_midi_file_is_heard_where_the_score_forgot(tmp_path):
@@ -198,22 +197,17 @@ def test_the_midi_file_is_heard_where_the_score_forgot(tmp_path):
     assert "in the MIDI file: programs 0 (piano), 19" in row["reason"]
 
 
-def test_kept_files_are_those_that_were_kept_and_are_there(tmp_path):
+def test_kept_files_are_there_and_only_other_settings_judge_again(tmp_path):
     (tmp_path / "band" / "parts").mkdir(parents=True)  # a folder of the user's, not ours
-    for name, case in (("band/parts/a", "one"), ("b", "one"), ("c", "short")):
+    for name, case in (("band/parts/a", "just long enough"), ("b", "one"), ("c", "short")):
         mxl(tmp_path / f"{name}.mxl", CASES[case][0])
-    run(tmp_path)
+    for n_rows, settings in ((3, {}), (3, {}), (6, {"min_quarters": 17}), (9, {})):
+        rows = run(tmp_path, **settings)
+        assert (tmp_path / "filtering.csv").read_text().count("\n") == 1 + n_rows
+        assert rows["band/parts/a.mxl"]["status"] == ("left out" if settings else "kept")
     (tmp_path / "b.mxl").unlink()
     kept = filtering.kept_files(tmp_path / "filtering.csv")
     assert kept == [tmp_path / "band" / "parts" / "a.mxl"]
-
-
-def test_nothing_is_judged_twice_but_other_settings_judge_again(tmp_path):
-    mxl(tmp_path / "a.mxl", CASES["just long enough"][0])
-    for expected, settings in ((2, {}), (2, {}), (3, {"min_quarters": 17})):
-        row = run(tmp_path, **settings)["a.mxl"]
-        assert (tmp_path / "filtering.csv").read_text().count("\n") == expected
-    assert row["status"] == "left out"
 
 
 @pytest.mark.parametrize("part", [40, "viol"])
@@ -238,16 +232,12 @@ def test_one_part_is_taken_out_of_a_larger_piece(tmp_path, part):
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize(
-    ("folder", "settings", "words"),
-    [
-        ("", {"min_quarters": -1}, "min_quarters"),
-        ("", {"part": 128}, "part 128"),
-        ("", {"part": " "}, "part ' '"),
-        ("", {}, "holds no score"),
-        ("none", {}, "is no folder"),
-    ],
-)
+MISTAKES = [("", {"min_quarters": -1}, "min_quarters"), ("", {"part": 128}, "part 128"),
+            ("", {"part": " "}, "part ' '"), ("", {}, "holds no score"),
+            ("none", {}, "is no folder")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("folder", "settings", "words"), MISTAKES)
 def test_a_mistake_gets_one_clear_sentence(tmp_path, folder, settings, words):
     with pytest.raises((ValueError, FileNotFoundError), match=words):
         filtering.filter_folder(tmp_path / folder, **settings)

@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from fixtures_learning import TINY, moved, tiny_tunes, tiny_vocabulary
+from fixtures_learning import TINY, moved, tiny_generator, tiny_tunes, tiny_vocabulary
 
 from lstmgan_utils import gan
 from lstmgan_utils.config import PRESETS
 from lstmgan_utils.corpus import from_arrays
+from lstmgan_utils.generator import inverse_cdf
 from lstmgan_utils.pianoroll import note_array
 from lstmgan_utils.vocabulary import learn_vocabulary
 from lstmgan_utils.windows import prepare, training_batches
@@ -165,6 +166,31 @@ def test_the_exponential_moving_average_follows_the_generator(batch):
         model.ema.get_weights(), model.generator.get_weights(), start, strict=True
     ):
         assert np.allclose(slow, (fast + old) / 2, atol=1e-6)
+
+
+def test_a_long_piece_is_scored_with_gradients_as_it_was_sampled():
+    """200 beats: memory restarts with each section, and the second of two looks back."""
+    player, found = tiny_generator(), {}
+    model = gan.LSTMGAN(player.config, player.vocabulary)
+    model.generator.set_weights(player.get_weights())
+    score_along = model.generator.score_along
+    model.generator.score_along = lambda *a: found.setdefault("decisions", score_along(*a))
+    values = np.random.default_rng(0).standard_normal((2, 200, 24)).astype("float32")
+    tokens = tf.ensure_shape(model.generator.generate(values, ending=False), (2, 200, 4))
+    for roll, row in zip(model.rolls_of(tokens).numpy(), tokens, strict=True):
+        assert np.array_equal(roll, model.vocabulary.to_roll(row))
+    decisions, late = found["decisions"], ((0, 0), (0, 56), (0, 0))
+    section, beat = np.divmod(decisions["beat"].numpy(), 64)
+    piece, beat = section // 4, section % 4 * 64 + beat
+    slot = (np.pad(tokens, late)[piece, beat] <= decisions["last"].numpy()[:, None]).sum(axis=1)
+    value = np.pad(values, late)[piece, beat]
+    pitch, pattern = (
+        inverse_cdf(decisions[f"{name}_logits"], value[np.arange(len(slot)), 2 * slot + k]).numpy()
+        for k, name in enumerate(("pitch", "pattern"))
+    )
+    chosen = np.minimum(pitch * len(model.vocabulary) + pattern, model.generator.end)
+    same = (chosen == decisions["token"].numpy())[beat < 200]
+    assert same[beat[beat < 200] != 127].all()  # where a piece of a medley ends, notes are cut
 
 
 def test_phases_follow_the_batch_number():

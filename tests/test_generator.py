@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lstmgan_utils import generator as module
 from lstmgan_utils.config import PRESETS, Config
-from lstmgan_utils.generator import LOOKBACK, N_PASTS, SECTION, Generator, choose
+from lstmgan_utils.generator import LOOKBACK, N_PASTS, SECTION, Generator, inverse_cdf
 from lstmgan_utils.vocabulary import BEATS_PER_MEASURE, METRES
 from lstmgan_utils.windows import N_BLANKS, NOTHING, cut_sections, sections_of
 
@@ -69,9 +69,11 @@ def test_tokens_need_a_vocabulary():
 def test_choices_are_the_inverse_of_the_cumulative_distribution():
     logits = tf.math.log([[0.2, 0.0, 0.5, 0.3]] * 4)
     values = tf.constant([-9.0, -0.8, 0.0, 9.0])  # Φ(−0.8) = 0.212
-    assert choose(logits, values).numpy().tolist() == [0, 2, 2, 3]
-    assert choose(logits, values, 0.0).numpy().tolist() == [2] * 4
-    flat = choose(tf.constant([[0.0, 1.0, 2.0, 3.0]] * 4), tf.constant([-0.7, -0.6, 0.0, 0.7]), 1e6)
+    assert inverse_cdf(logits, values).numpy().tolist() == [0, 2, 2, 3]
+    assert inverse_cdf(logits, values, 0.0).numpy().tolist() == [2] * 4
+    flat = inverse_cdf(
+        tf.constant([[0.0, 1.0, 2.0, 3.0]] * 4), tf.constant([-0.7, -0.6, 0.0, 0.7]), 1e6
+    )
     assert flat.numpy().tolist() == [0, 1, 2, 3] or flat.numpy()[2] in (1, 2)
 
 
@@ -82,7 +84,7 @@ def test_a_larger_value_never_chooses_earlier_and_never_what_is_forbidden(seed, 
     row = np.where(rng.random(129) < 0.5, module.NEVER, rng.normal(0, 3, 129)).astype("float32")
     row[rng.integers(129)] = 0  # at least one is allowed
     values = np.sort(np.append(rng.normal(0, 2, 200), [-30, 30])).astype("float32")
-    chosen = choose(tf.constant([row] * len(values)), values, temperature).numpy()
+    chosen = inverse_cdf(tf.constant([row] * len(values)), values, temperature).numpy()
     assert (np.diff(chosen) >= 0).all() and (row[chosen] > module.NEVER).all()
 
 
@@ -148,7 +150,7 @@ def test_the_loop_chooses_by_the_scores_along_the_piece(generator, metre, n_beat
     assert len(slot) == (pieces < END).sum() + (pieces == END).any(axis=2).sum()
     values = values[row // 2, row % 2 * per_section + beat]
     pitch, pattern = (
-        choose(found[f"{name}_logits"], values[np.arange(len(slot)), 2 * slot + k]).numpy()
+        inverse_cdf(found[f"{name}_logits"], values[np.arange(len(slot)), 2 * slot + k]).numpy()
         for k, name in enumerate(("pitch", "pattern"))
     )
     chosen = np.minimum(pitch * N + pattern, END)

@@ -154,7 +154,6 @@ def test_a_run_is_sampled_by_its_exponential_moving_average(tmp_path):
         sampling.load_run(tmp_path / "nowhere")
 
 
-@pytest.mark.xfail(strict=True, reason="weights of pairs are still to be trained")
 @pytest.mark.parametrize("name", ["folk", "piano"])
 def test_the_shipped_weights_are_small_and_generate(name):
     assert (sampling.WEIGHTS / name / "generator.weights.h5").stat().st_size < 5e6

@@ -48,7 +48,7 @@ class Losses(keras.callbacks.Callback):
 
 
 def train(folder, **options):
-    """Train the tiny game: (model, losses by batch number)."""
+    """Train the tiny GAN: (model, losses by batch number)."""
     losses = Losses()
     extra = [losses, *options.pop("extra", ())]
     options = {"every": 3, "config": BRIEF, "progress": False, **options}
@@ -58,7 +58,7 @@ def train(folder, **options):
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """Train 4 warm-up and 6 adversarial batches in one go: (folder, model, losses)."""
+    """Train 4 pretraining and 6 adversarial batches in one go: (folder, model, losses)."""
     folder = tmp_path_factory.mktemp("runs") / "unbroken"
     return folder, *train(folder)
 
@@ -77,9 +77,8 @@ def test_a_run_leaves_samples_saves_history_and_logs(unbroken):
 def test_the_history_holds_the_losses_of_its_batches(unbroken):
     folder, _, losses = unbroken
     rows = [line.split(",") for line in (folder / "history.csv").read_text().splitlines()]
-    assert {(row[0], row[1]) for row in rows} == {
-        ("3", "warm-up"), ("6", "adversarial"), ("9", "adversarial"),
-    }  # fmt: skip
+    phases = {"3": "pretraining", "6": "adversarial", "9": "adversarial"}
+    assert {(row[0], row[1]) for row in rows} == {*phases.items()}
     for number, _, name, value in rows:
         assert float(value) == pytest.approx(losses[int(number)][name], rel=1e-4)
 
@@ -119,14 +118,14 @@ def same_losses(found, expected):
 
 
 def same_weights(found, expected):
-    """Compare all weights of two games."""
+    """Compare all weights of two GANs."""
     for a, b in zip(found.get_weights(), expected.get_weights(), strict=True):
         assert np.allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
 def test_a_run_can_be_stopped_anywhere_and_taken_up(unbroken, tmp_path):
     losses = {}
-    for until in (2, 3, None):  # before the first save, at it in the warm-up, and to the end
+    for until in (2, 3, None):  # before the first save, at it in pretraining, and to the end
         model, found = train(tmp_path, until=until)
         losses |= found
     same_losses(losses, unbroken[2])
@@ -152,7 +151,7 @@ def test_an_interrupted_run_keeps_what_it_has_learned(unbroken, tmp_path, capsys
     same_weights(model, unbroken[1])
 
 
-def test_songs_that_the_discriminator_cannot_hear_are_refused(tmp_path):
+def test_songs_that_the_discriminator_cannot_read_are_refused(tmp_path):
     waltzes = toy_songs(3)
     waltzes.table["metre"][:] = "3/4"
     with pytest.raises(ValueError, match="no song is in 4/4"):
@@ -188,7 +187,7 @@ tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfi
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 model = training.train(toy_songs(4), sys.argv[1], BRIEF, until=6, every=3, strategy=strategy,
                        progress=False)  # fmt: skip
-for variable in model.generator.trainable_variables + model.average.trainable_variables:
+for variable in model.generator.trainable_variables + model.ema.trainable_variables:
     first, second = (copy.numpy() for copy in variable.value.values)
     assert (first == second).all(), variable.path
 assert len({str(copy.device) for copy in variable.value.values}) == 2
@@ -203,8 +202,9 @@ def test_two_devices_share_a_batch_and_stay_the_same(unbroken, tmp_path):
     assert ended.returncode == 0, ended.stderr[-2000:]
     rows = [line.split(",") for line in (tmp_path / "history.csv").read_text().splitlines()]
     shared = {(int(number), name): float(value) for number, _, name, value in rows}
-    for number in (3, 6):  # other random numbers on the second device, the same game
-        assert shared[number, "surprise"] == pytest.approx(unbroken[2][number]["surprise"], rel=0.1)
+    for number in (3, 6):  # other random numbers on the second device, the same music
+        expected = unbroken[2][number]["cross_entropy"]
+        assert shared[number, "cross_entropy"] == pytest.approx(expected, rel=0.1)
     model = gan.load_training(tmp_path)  # on one device
     assert int(model.n_batches) == 6 and len(train(tmp_path, until=7)[1]) == 1
 
@@ -225,6 +225,27 @@ def test_a_folder_with_another_run_is_refused(unbroken):
         training.train(toy_songs(3), folder, BRIEF, progress=False)
 
 
+def test_the_pairs_that_a_beat_needs_are_found_in_the_songs(tmp_path):
+    config = dataclasses.replace(BRIEF, max_pairs=None)
+    for _ in range(2):  # the run that is taken up is the same
+        model, _ = train(tmp_path, config=config, until=0)
+        assert (
+            model.config
+            == runs.read_config(tmp_path)[0]
+            == dataclasses.replace(BRIEF, max_pairs=2)  # two eighths
+        )
+
+
+def test_a_new_run_can_go_on_from_trained_weights(unbroken, tmp_path):
+    start = unbroken[1].ema
+    config = dataclasses.replace(BRIEF, units=99, seed=5)
+    model, _ = train(tmp_path, config=config, start=start, until=0)
+    assert model.config.units == start.config.units and model.vocabulary is start.vocabulary
+    for network in (model.generator, model.ema):
+        same_weights(network, start)
+    assert runs.read_facts(tmp_path)["exact_beats"] == 1
+
+
 def test_an_unknown_preset_is_named():
     with pytest.raises(ValueError, match="'huge'.*laptop"):
         training.train(toy_songs(1), "nowhere", "huge")
@@ -235,7 +256,8 @@ class Poison(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if int(self.model.n_batches) == 5:
-            self.model.generator.embedding.assign(self.model.generator.embedding * np.nan)
+            weight = self.model.generator.pitch_embedding
+            weight.assign(weight * np.nan)
 
 
 def test_a_loss_that_is_no_number_stops_with_the_last_good_save(tmp_path):
@@ -247,10 +269,9 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_save(tmp_path):
 
 
 def test_weights_that_are_no_numbers_are_not_saved(unbroken, tmp_path):
-    model = gan.load_training(
-        unbroken[0]
-    )  # a gradient can overflow in a batch whose loss is finite
-    model.generator.word_bias.assign(model.generator.word_bias * np.nan)
+    model = gan.load_training(unbroken[0])
+    # A gradient can overflow in a batch whose loss is finite.
+    model.generator.to_pitch.bias.assign(model.generator.to_pitch.bias * np.nan)
     saver = callbacks.Saver(tmp_path, every=1)
     saver.set_model(model)
     with pytest.raises(FloatingPointError):
@@ -267,7 +288,7 @@ def test_weights_that_are_no_numbers_are_not_saved(unbroken, tmp_path):
         ([(96 * i + k, 24, 60 + k) for i in range(8) for k in range(4)], {}, "repeated for ever"),
         ([(0, 24, 60), (24, 24, 62)], {"d_loss": 0.01}, "discriminator wins"),
         ([(0, 24, 60), (24, 24, 62)], {"d_loss": 0.5}, "^$"),
-        ([(0, 384, 60), (384, 24, 62)], {"surprise": 0.01}, "^$"),
+        ([(0, 384, 60), (384, 24, 62)], {"cross_entropy": 0.01}, "^$"),
     ],
 )
 def test_trouble_is_said_in_words(rows, logs, words):

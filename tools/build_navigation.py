@@ -21,7 +21,7 @@ from tools.lessons import NAVIGATION, ROOT, code_cells, lesson_paths, read_lesso
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 REPOSITORY, TAG = PROJECT["urls"]["Repository"], f"v{PROJECT['version']}"
-RECORD = ROOT / "lstmgan_utils" / "weights" / "folk" / "record.json"
+WEIGHTS = ROOT / "lstmgan_utils" / "weights"
 RESULTS = ROOT / "benchmarks" / "results"
 BADGE = "../docs/open_in_colab.svg"  # ours: an open lesson asks nothing of another host
 
@@ -73,27 +73,39 @@ def result(name):
 
 
 def score_sentence():
-    """Return in one sentence how good the shipped weights are."""
-    record = json.loads(RECORD.read_text(encoding="utf-8"))
-    scores = result("scores_after")
-    met = scores.loc[scores["target"].notna(), "met"].astype(bool)
-    forest = scores.loc["classifier: random forest", "generated"]
-    return (
-        f"The shipped weights learned in {record['minutes']:.0f} minutes on two cores. On"
-        f" {record['seeds_judged'][1] + 1:,} pieces of 8 measures they meet {met.sum()} of"
-        f" {len(met)} targets, and a random forest that tries to tell their pieces from real tunes"
-        f" is right {forest:.0%} of the time (50 % would be guessing)."
-    )
+    """Return in a few sentences how good the shipped weights are."""
+    sentences = []
+    for kind in ("folk", "piano"):
+        record = json.loads((WEIGHTS / kind / "record.json").read_text(encoding="utf-8"))
+        scores = result(f"{kind}_adversarial")
+        met = scores.loc[scores["target"].notna(), "met"].astype(bool)
+        forest = scores.loc["classifier: random forest", "generated"]
+        sentences.append(
+            f"The weights `{kind}` learned from {record['n_songs']:,} songs in"
+            f" {sum(record['minutes'].values()):.0f} minutes on a busy machine of two cores. On"
+            f" {record['seeds_judged'][1] + 1:,} pieces of 8 measures they meet {met.sum()} of"
+            f" {len(met)} targets, and a random forest that tries to tell their pieces from real"
+            f" ones is right {forest:.0%} of the time (50 % would be guessing)."
+        )
+    return "\n\n".join(sentences)
+
+
+def score_table(kind):
+    """Return the judged metrics of shipped weights, before and after the adversary."""
+    after = result(f"{kind}_adversarial")
+    pretrained = result(f"{kind}_pretraining")["generated"]
+    judged = after.assign(pretrained=pretrained, real=real_scores(after))
+    judged = judged.rename(columns={"floor": "noise"})[judged["target"].notna()]
+    return judged[["pretrained", "generated", "real", "noise", "target", "met"]]
 
 
 def result_tables():
     """Return the tables of docs/results.md: dict of the place's name to DataFrame."""
-    after, table = result("scores_after"), result("comparison")
-    judged = after.assign(pretrained=result("scores_before")["generated"], real=real_scores(after))
-    judged = judged.rename(columns={"floor": "noise"})[judged["target"].notna()]
+    table = result("comparison")
     names = [name.removesuffix(" low") for name in table if name.endswith(" low")]
     return {
-        "scores": judged[["pretrained", "generated", "real", "noise", "target", "met"]],
+        "scores": score_table("folk"),
+        "piano": score_table("piano"),
         "comparison": table[names].assign(real=real_scores(table)).loc[list(HEADLINES)],
         "wins": count_wins(table, names[0], names[1:]),
         "drift": result("long_drift"),

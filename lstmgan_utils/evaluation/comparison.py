@@ -304,8 +304,6 @@ def drift(songs, measures=200, part=48):
     Returns:
         DataFrame with first, last (means over the pieces), change (last / first − 1) and t (the
         mean difference in standard errors; chance gives less than 2) for each descriptor.
-
-    Introduced in lesson 05.
     """
     length, end = part * STEPS_PER_MEASURE, measures * STEPS_PER_MEASURE
     first, last = (

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from ..sampling import blend, draw_latent, sample_latents
+from ..sampling import draw_latent, morph, sample_latents
 from .descriptors import melody
 
 RESULT = np.dtype([("run", "<i4"), ("tune", "<i4"), ("start", "<i4"), ("tune_start", "<i4")])
@@ -71,7 +71,7 @@ def shared_notes(first, second):
     return 2 * len(a & b) / ((len(a) + len(b)) or float("nan"))
 
 
-def blend_continuity(generator, seeds, measures=8, starts=(0.0, 0.25, 0.5)):
+def blend_continuity(generator, seeds, measures=8, starts=(0.0, 0.25, 0.5), mix=morph):
     """Return how many notes two songs share that lie so far apart on the way between two seeds.
 
     Args:
@@ -79,6 +79,7 @@ def blend_continuity(generator, seeds, measures=8, starts=(0.0, 0.25, 0.5)):
         seeds: ints; each song is blended with the next one's.
         measures: int, length of the songs.
         starts: floats, the places on the way from which steps are taken.
+        mix: function of two latents and an amount, `sampling.morph` or `sampling.blend`.
 
     Returns:
         DataFrame with shared (mean share of common notes) for each step (part of the way, 1 is
@@ -91,7 +92,7 @@ def blend_continuity(generator, seeds, measures=8, starts=(0.0, 0.25, 0.5)):
 
     @cache
     def play(amount):
-        return sample_latents(generator, np.stack([blend(a, b, amount) for a, b in ways]))
+        return sample_latents(generator, np.stack([mix(a, b, amount) for a, b in ways]))
 
     shared = {
         str(Fraction(step)): np.nanmean([

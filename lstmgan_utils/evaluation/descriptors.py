@@ -225,8 +225,6 @@ def similarity(notes, lag, n_steps, steps_per_measure=STEPS_PER_MEASURE):
 
     After Wu & Yang 2020 (SI); shared notes have the same pitch and place in the measure. NaN
     where no note starts in any pair.
-
-    Introduced in lesson 05.
     """
     n_pairs = math.ceil(n_steps / steps_per_measure) - lag
     if n_pairs < 1:

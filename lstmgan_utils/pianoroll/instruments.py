@@ -1,8 +1,7 @@
 """Which instruments sound in a score, how many notes it has, and one instrument's part alone.
 
-The part list names instruments as General MIDI programs. music21 goes by their names, takes a piano
-that is called "Violin" for a violin, and knows only the first instrument of a part. So programs are
-read here, and music21 reads the notes.
+music21 goes by an instrument's name (a piano called "Violin" is a violin) and knows only the first
+of a part. So General MIDI programs are read here from the part list, and music21 reads the notes.
 """
 
 import warnings
@@ -15,12 +14,9 @@ PROGRAMS = {str(number) for number in range(1, 129)}  # MusicXML counts from 1
 
 
 def find_players(xml):
-    """Return the instruments that sound in a score (bytes of MusicXML).
+    """Return the instruments that sound in a score (bytes of MusicXML), grace notes left out.
 
-    Returns:
-        set of General MIDI programs (int), PERCUSSION, or the names of parts without a program
-        (str). What has nothing but rests and grace notes is not in it.
-
+    A set of General MIDI programs (int), PERCUSSION, or the names of parts without a program (str).
     Introduced in lesson 02.
     """
     root = ElementTree.fromstring(xml)
@@ -42,10 +38,7 @@ def find_players(xml):
 
 
 def name_parts(listing):
-    """Return names for parts without a program, {part id: name}; braced staves share one.
-
-    The part list is an Element, or None where a score has none.
-    """
+    """Return names for parts without a program, {id: name}; braced staves share one."""
     names, brace = {}, None
     for entry in [] if listing is None else listing:
         if entry.tag == "part-group":
@@ -58,10 +51,7 @@ def name_parts(listing):
 
 
 def identify(instrument, name):
-    """Return the program (int) of a `midi-instrument`, PERCUSSION, or the name if it has neither.
-
-    Introduced in lesson 02.
-    """
+    """Return an instrument's program, PERCUSSION or else the name. Introduced in lesson 02."""
     program = instrument.findtext("midi-program", "").strip()
     if instrument.findtext("midi-channel", "").strip() == PERCUSSION_CHANNEL:
         return PERCUSSION
@@ -69,10 +59,7 @@ def identify(instrument, name):
 
 
 def player_id(note, part):
-    """Return the id of the instrument that plays a note; the part's own where none is named.
-
-    Introduced in lesson 02.
-    """
+    """Return the id of what plays a note: its instrument or part. Introduced in lesson 02."""
     instrument = note.find("instrument")
     return str(part.get("id") if instrument is None else instrument.get("id"))
 
@@ -89,18 +76,14 @@ def parse(xml):
 def is_sounding(element):
     """Return whether a music21 element is a note or a chord that sounds for some time.
 
-    Chord symbols are chords to music21, and grace notes are notes; neither lasts.
-    Introduced in lesson 02.
+    Chord symbols and grace notes do not. Introduced in lesson 02.
     """
     is_note = "NotRest" in element.classes and "ChordSymbol" not in element.classes
     return is_note and not element.duration.isGrace
 
 
 def count_notes(score):
-    """Count the notes of a music21 Score, tied ones once: (int, float quarters to the last end).
-
-    Introduced in lesson 02.
-    """
+    """Count notes, tied ones once: (int, float quarters to the end). Introduced in lesson 02."""
     n_notes, end = 0, 0.0
     for element in filter(is_sounding, score.recurse()):
         heads = getattr(element, "notes", (element,))
@@ -128,14 +111,9 @@ def name_programs(programs):
 
 
 def take_part(xml, part):
-    """Return a score (bytes of MusicXML) with one instrument's parts only.
+    """Return a score (bytes of MusicXML) with one instrument's parts only; ValueError if none.
 
-    Args:
-        xml: bytes of MusicXML.
-        part: int, General MIDI program; or str, a piece of the part's or the instrument's name.
-
-    Raises:
-        ValueError: no part of that instrument.
+    The part is a General MIDI program, or a piece of the part's or the instrument's name.
     """
     root = ElementTree.fromstring(xml)
     listing, parts = root.find("part-list"), root.findall("part")

@@ -1,8 +1,7 @@
 """MIDI files: read as performed or as a note array, and written.
 
-Collections hold files that general MIDI libraries reject (a key of nine sharps, unknown chunks) and
-files made to choke a program (a gap of 2^28 ticks). So reading is our own: one pass over the bytes
-that matter, within fixed bounds, one plain reason where it fails.
+Collections hold files that MIDI libraries reject (a key of nine sharps, unknown chunks) and files
+made to choke a program (a gap of 2^28 ticks). So reading is our own, within fixed bounds.
 """
 
 import bisect
@@ -58,21 +57,11 @@ class Performance:
 
 
 def read_midi(path, *, with_info=False):
-    """Read the pitched notes of a MIDI file, their times rounded to the grid of 24 a quarter.
+    """Read the pitched notes of a MIDI file (type 0 or 1), rounded to the grid of 24 a quarter.
 
-    Args:
-        path: a Standard MIDI File of type 0 or 1.
-        with_info: bool, also return what was found.
-
-    Returns:
-        note array, or (note array, dict with n_notes, n_off_grid, n_cut, and where the file names
-        them its first metre, fifths and program, as `read_score` returns them).
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file cannot be read; one plain reason.
-
-    Introduced in lesson 00.
+    Returns the note array, or with `with_info` (note array, dict as `on_grid` returns it, with
+    metre, fifths and program as `read_score` returns them, where the file names them). Raises
+    FileNotFoundError, or ValueError with one plain reason.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist; check the name")
@@ -81,8 +70,8 @@ def read_midi(path, *, with_info=False):
     except ValueError as error:
         raise ValueError(f"{path} is not a readable MIDI file: {error}") from error
     parts = performance.parts
-    pitched = [np.empty(0, TIMED_NOTE), *(part.notes for part in parts if not part.is_drum)]
-    rows = np.concatenate(pitched)
+    pitched = [part.notes for part in parts if not part.is_drum]
+    rows = np.concatenate([np.empty(0, TIMED_NOTE), *pitched])
     notes, info = on_grid(np.column_stack([rows["onset"], rows["end"]]), rows["pitch"])
     if performance.metres:
         info["metre"] = "{}/{}".format(*performance.metres[0][1:])
@@ -94,14 +83,9 @@ def read_midi(path, *, with_info=False):
 
 
 def write_midi(notes, path, tempo=120, program=0):
-    """Write a note array as a MIDI file, replaced whole or not at all; return its Path.
+    """Write a note array as a MIDI file, whole or not at all; return its Path.
 
-    Args:
-        notes: note array.
-        path: the file to make.
-        tempo: float, quarter notes a minute.
-        program: int, General MIDI program 0 to 127.
-
+    The tempo is in quarter notes a minute, the program one of General MIDI, 0 to 127.
     Introduced in lesson 03.
     """
     import mido
@@ -122,15 +106,10 @@ def write_midi(notes, path, tempo=120, program=0):
 
 
 def read_performance(path):
-    """Read who plays what and when in a MIDI file of type 0 or 1, without rounding anything.
+    """Read who plays what and when in a MIDI file, nothing rounded: Performance.
 
-    Returns:
-        Performance; silent tracks are not in it.
-
-    Raises:
-        ValueError: the file cannot become a score; the message is one plain reason.
-
-    Introduced in lesson 01.
+    Silent tracks are not in it. Raises ValueError, one plain reason, where the file (of type 0 or
+    1) cannot become a score. Introduced in lesson 01.
     """
     kind, division, tracks = _split_chunks(read_regular_file(path, MAX_BYTES))
     if kind > 1:

@@ -1,7 +1,6 @@
 """Notes to MusicXML: measures, staves, voices, ties, triplets and beams, as text.
 
-music21 can do this too, and far more; for a folder of 130,000 files its objects cost most of the
-time.
+music21 can do this too; for a folder of 130,000 files its objects cost most of the time.
 """
 
 import bisect
@@ -46,12 +45,8 @@ FLAGGED = ("eighth", "16th", "32nd", "64th")
 def to_musicxml(notes, tempo=120, program=0, metre="4/4", pickup=0):
     """Return a note array as MusicXML: str, one part, on two staves where it needs them.
 
-    Args:
-        notes: note array.
-        tempo: float, quarter notes a minute.
-        program: int, General MIDI program 0 to 127.
-        metre: str such as "4/4".
-        pickup: int, time steps before the first full measure.
+    The tempo is in quarter notes a minute, the program one of General MIDI, 0 to 127, and the
+    pickup in time steps before the first full measure.
     """
     from music21 import instrument
 
@@ -73,10 +68,7 @@ def to_score(notes, tempo=120, program=0, metre="4/4", pickup=0):
 
 
 def write_score(notes, path, tempo=120, program=0, metre="4/4", pickup=0):
-    """Write a note array as a `.mxl` or `.musicxml` file, whole or not at all; return its Path.
-
-    The other arguments are those of `to_musicxml`. Introduced in lesson 03.
-    """
+    """Write a note array as `.mxl` or `.musicxml`, whole or not at all: Path. See `to_musicxml`."""
     text = to_musicxml(notes, tempo, program, metre, pickup)
     with runtime.atomic_path(path) as temporary:
         if Path(path).suffix == ".mxl":
@@ -103,11 +95,8 @@ def zip_score(text, path):
 def score_text(parts, lines, keys, tempos, opening=0):
     """Return the MusicXML of a whole score: str.
 
-    Args:
-        parts: list of Part with int notes (onset, end, pitch).
-        lines: list from `measure_lines`.
-        keys, tempos: lists of (time step, value).
-        opening: int, silent time steps to leave off the first measure, which is a pickup then.
+    The parts hold int notes (onset, end, pitch), keys and tempos (time step, value); the lines come
+    from `measure_lines`. Silent time steps left off the first measure (`opening`) make a pickup.
     """
     listed, bodies = "", ""
     for number, part in enumerate(parts, 1):
@@ -263,11 +252,7 @@ def measure_lines(metres, n_steps):
 
 
 def check_size(performance):
-    """Raise ValueError where the score of a Performance would fill the memory.
-
-    A file of a few kilobytes can hold thousands of tracks, each with measures up to the last one,
-    or chords that are held through all of them.
-    """
+    """Raise ValueError where a score would fill the memory: a small file can hold huge ones."""
     played = np.concatenate([part.notes for part in performance.parts])
     lines = measure_lines(performance.metres, int(np.ceil(played["end"].max())))
     first, last = np.searchsorted([line[0] for line in lines], [played["onset"], played["end"]])
@@ -289,13 +274,9 @@ def share_staves(part):
 
 
 def find_voices(notes):
-    """Share notes among voices, so that in each voice one chord ends before the next begins.
+    """Share notes, shape (notes, 3), among voices in each of which no two chords overlap.
 
-    Args:
-        notes: int ndarray, shape (notes, 3): onset, end, pitch.
-
-    Returns:
-        list of voices, each a list of (onset, end, list of pitches) in time order.
+    Each voice is a list of (onset, end, list of pitches) in time order.
     """
     chords = {}
     for onset, end, pitch in notes.tolist():

@@ -1,8 +1,7 @@
 """The encoding: note array to piano roll and back.
 
 A *note array* lists notes in time steps, 24 a quarter note. A *roll* is an array of shape
-(time, 128): 1 where a pitch sounds. The last step of each note stays 0, so that one long note and
-two short ones look different.
+(time, 128): 1 where a pitch sounds, 0 at the last step of each note, so that repeats stay apart.
 """
 
 import numpy as np
@@ -17,14 +16,10 @@ NOTE_DTYPE = np.dtype([("onset", "<i4"), ("duration", "<i2"), ("pitch", "i1")])
 
 
 def note_array(rows):
-    """Build a note array from (onset, duration, pitch) rows: time steps, time steps, MIDI number.
+    """Build a note array: ndarray of NOTE_DTYPE, shape (notes,), sorted by onset and pitch.
 
-    Returns:
-        ndarray of NOTE_DTYPE, shape (notes,), sorted by onset and pitch.
-
-    Raises:
-        ValueError: a negative onset, a duration outside 1 to 19,200, or a pitch outside 0 to 127.
-
+    The rows are (onset, duration, pitch); time steps, time steps, MIDI number. Raises ValueError
+    for a negative onset, a duration outside 1 to 19,200, or a pitch outside 0 to 127.
     Introduced in lesson 03.
     """
     table = np.asarray(list(rows), dtype=np.int64).reshape(-1, 3)
@@ -45,23 +40,15 @@ def in_order(notes):
 
 
 def n_steps(notes):
-    """Return where the last note ends, in time steps; 0 without notes.
-
-    Introduced in lesson 03.
-    """
+    """Return where the last note ends, in time steps; 0 without. Introduced in lesson 03."""
     return int((notes["onset"] + notes["duration"]).max()) if len(notes) else 0
 
 
 def count_ones(notes):
-    """Count the ones of each note in a roll: one for each step but the last.
+    """Count the ones of each note in a roll, int16 of shape (notes,): one a step but the last.
 
     A note stops where the same pitch starts anew. A note of one step has a one all the same, if
-    there is room for it.
-
-    Returns:
-        int16 ndarray, shape (notes,).
-
-    Introduced in lesson 03.
+    there is room for it. Introduced in lesson 03.
     """
     place = notes["pitch"] * np.int64(2 * MAX_STEPS) + notes["onset"]  # pitches far apart
     order = np.lexsort((notes["duration"], place))
@@ -76,8 +63,6 @@ def fit_to_roll(notes):
 
     A note that starts while the same pitch sounds cuts the earlier one. A note of one step becomes
     two steps long, or is left out where the same pitch follows at once.
-
-    Introduced in lesson 03.
     """
     ones = count_ones(notes)
     fitting = notes[ones > 0]
@@ -86,18 +71,10 @@ def fit_to_roll(notes):
 
 
 def encode(notes, length=None):
-    """Encode a note array as a piano roll whose notes all end in a silent step.
+    """Encode a note array as a piano roll: uint8 of shape (time, 128), 1 where a pitch sounds.
 
-    Args:
-        notes: note array, shape (notes,).
-        length: int, time steps of the roll; None for just enough.
-
-    Returns:
-        uint8 ndarray, shape (time, 128): 1 where a pitch sounds.
-
-    Raises:
-        ValueError: the notes last longer than 19,200 steps or `length` (crop them first).
-
+    All notes end in a silent step. The roll has `length` time steps; None for just enough. Raises
+    ValueError where the notes last longer than that, or than 19,200 steps (crop them first).
     Introduced in lesson 03.
     """
     end = n_steps(notes)
@@ -116,18 +93,10 @@ def encode(notes, length=None):
 
 
 def decode(roll, threshold=0.5):
-    """Decode a roll into its notes: a run of n cells that sound is a note of n + 1 steps.
+    """Decode a roll into a note array: a run of n cells that sound is a note of n + 1 steps.
 
-    Args:
-        roll: ndarray, shape (time, 128), uint8 or float from 0 to 1.
-        threshold: float, the value from which a cell sounds.
-
-    Returns:
-        note array; a run that reaches the end of the roll ends with it.
-
-    Raises:
-        ValueError: another shape (a roll is time before pitch).
-
+    A cell of the roll, shape (time, 128), uint8 or float from 0 to 1, sounds from the threshold
+    on; a run that reaches the end of the roll ends with it. Raises ValueError for another shape.
     Introduced in lesson 03.
     """
     roll = np.asarray(roll)
@@ -146,10 +115,7 @@ def decode(roll, threshold=0.5):
 
 
 def transpose(notes, semitones):
-    """Return a note array moved by semitones; ValueError where a pitch would leave 0 to 127.
-
-    Introduced in lesson 03.
-    """
+    """Return the notes moved by semitones; ValueError where a pitch would leave 0 to 127."""
     pitch = notes["pitch"].astype(int) + semitones
     if len(pitch) and not 0 <= pitch.min() <= pitch.max() < N_PITCHES:
         raise ValueError(f"{semitones:+d} semitones move pitches to {pitch.min()}..{pitch.max()}, "
@@ -160,10 +126,7 @@ def transpose(notes, semitones):
 
 
 def crop(notes, start, stop):
-    """Return the notes of the time steps from `start` up to `stop`, cut at both edges.
-
-    `start` becomes step 0. Introduced in lesson 03.
-    """
+    """Return the notes of the steps from `start`, now step 0, up to `stop`, cut at the edges."""
     end = np.minimum(notes["onset"] + notes["duration"], stop)
     onset = np.maximum(notes["onset"], start)
     part = notes.copy()
@@ -181,11 +144,7 @@ def steps_of(metre):
 
 
 def count_pitches(semitones):
-    """Count what MIDI's 128 pitches cannot hold of float MIDI numbers (60.5 is a quarter tone).
-
-    Returns:
-        dict with n_beyond (below 0 or above 127) and n_between (not a whole number).
-    """
+    """Count which float pitches MIDI cannot hold: dict of n_beyond 0 to 127, n_between two."""
     rounded = np.floor(np.add(semitones, 0.5))
     return {"n_beyond": int(((rounded < 0) | (rounded >= N_PITCHES)).sum()),
             "n_between": int((rounded != semitones).sum())}  # fmt: skip
@@ -203,8 +162,7 @@ def list_flaws(info):
 def join_ties(heads):
     """Join tied note heads: list of [onset, end, semitone].
 
-    Args:
-        heads: iterable of (onset, end, semitone, "start", "continue", "stop" or None).
+    The heads are (onset, end, semitone, "start", "continue", "stop" or None).
     """
     rows, held = [], {}
     for onset, end, pitch, tie in heads:
@@ -220,14 +178,10 @@ def join_ties(heads):
 def from_quarters(rows, metres, first):
     """Turn the notes of a score into a note array, those beyond MIDI's pitches left out.
 
-    Args:
-        rows: list of (onset, end, semitone); quarter notes, MIDI number as a float.
-        metres: list of (beats, unit), in time order; none means 4/4.
-        first: quarter notes that the first measure lasts; 0 where it is the only one.
-
-    Returns:
-        (note array, dict as `on_grid` and `count_pitches` return it, with metre such as "4/4" and
-        pickup: int, time steps before the first full measure).
+    The rows are (onset, end, semitone) in quarter notes and floats, the metres (beats, unit) in
+    time order, and `first` is the length of the first of several measures in quarter notes. Returns
+    (note array, dict as `on_grid` and `count_pitches` return it, with metre such as "4/4" and
+    pickup: int, time steps before the first full measure).
     """
     if not metres:
         metres, first = [(4, 4)], 0
@@ -244,15 +198,9 @@ def from_quarters(rows, metres, first):
 def on_grid(times, pitches, metre="4/4", pickup=0):
     """Round times to whole time steps; past 19,200 of them, cut at a measure line.
 
-    Args:
-        times: float array, shape (notes, 2): onset and end in time steps.
-        pitches: ints, shape (notes,).
-        metre: str such as "4/4".
-        pickup: int, time steps before the first full measure.
-
-    Returns:
-        (note array, dict with n_notes, n_off_grid (onset or end between two steps), n_cut (notes
-        past 19,200 steps), and where notes were left out whole: the note array before that).
+    The times, shape (notes, 2), are onsets and ends in time steps, as floats. Returns (note array,
+    dict with n_notes, n_off_grid (onset or end between two steps), n_cut (notes past 19,200 steps),
+    and where notes were left out whole: the note array before that).
     """
     steps = np.floor(times + 0.5).astype(np.int64)
     onset, length = np.minimum(steps[:, 0], FAR), steps[:, 1] - steps[:, 0]

@@ -1,8 +1,7 @@
 """Reading files from strangers within bounds: bytes, and the XML of a score.
 
-An MXL file is a zip with XML inside, and both can be built to harm a reader: a zip that unpacks to
-gigabytes, a name that climbs out of the folder, entities that multiply or fetch files. Nothing is
-unpacked to disk; the one member that counts is read into memory, bounded, and checked.
+MXL is a zip with XML inside. Both can be built to harm a reader: gigabytes of zeros, names that
+climb out of the folder, entities that multiply or fetch files. Nothing is unpacked to disk.
 """
 
 import io
@@ -28,15 +27,10 @@ MEDIA_TYPES = ("", "application/vnd.recordare.musicxml+xml", "application/vnd.re
 
 
 def read_musicxml(path):
-    """Return the MusicXML of a `.mxl`, `.musicxml` or `.xml` file that is safe to parse.
+    """Read a `.mxl`, `.musicxml` or `.xml` file that is safe to parse: bytes, MusicXML in UTF-8.
 
-    Returns:
-        bytes: MusicXML in UTF-8, score-partwise, well-formed and without entities.
-
-    Raises:
-        ValueError: one plain reason why the score must not or cannot be read.
-
-    Introduced in lesson 02.
+    It is score-partwise, well-formed and without entities; otherwise a ValueError gives one plain
+    reason why the score must not or cannot be read. Introduced in lesson 02.
     """
     data = read_regular_file(path, MAX_FILE_BYTES)
     if not data:
@@ -127,10 +121,7 @@ def _parse(data, start, what):
 
 
 def read_regular_file(path, max_bytes):
-    """Read a file's bytes, but never wait on a pipe, follow a loop of links or fill the memory.
-
-    Where it cannot, a ValueError gives one plain reason.
-    """
+    """Read a file's bytes, but never wait on a pipe, follow a loop of links or fill the memory."""
     try:
         facts = os.stat(path)
         if not stat.S_ISREG(facts.st_mode):

@@ -1,9 +1,7 @@
 """Scores to note arrays: MusicXML through music21, ABC from music21's tokens.
 
-music21 resolves each token of ABC (pitch, length, tuplet, tie) in a small part of the time that it
-then takes to make a stream of them. The notes are those of its score, but for two strange ones: it
-takes an accent written as ">" for a diagram and drops the note under it, which we follow; and it
-moves a chord that it cuts at a measure line, which we leave whole.
+Resolving a token of ABC takes a thirteenth of the time that a stream takes. The notes are those of
+the stream, but for a chord that it cuts at a measure line and moves, which stays whole here.
 """
 
 import functools
@@ -23,17 +21,8 @@ MAX_BYTES = 2**20
 def read_score(path, *, with_info=False):
     """Read the notes of a score file (MXL, MusicXML, ABC, …) as written, repeats not played out.
 
-    Args:
-        path: the score.
-        with_info: bool, also return what was found.
-
-    Returns:
-        note array, or (note array, info) as `notes_from_score` returns them.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: music21 cannot read the file.
-
+    Returns the note array, or with `with_info` (note array, info) as `notes_from_score` does.
+    Raises FileNotFoundError, or ValueError with one plain reason why music21 cannot read the file.
     Introduced in lesson 02.
     """
     from music21 import converter
@@ -59,13 +48,10 @@ def read_score(path, *, with_info=False):
 
 
 def notes_from_score(score):
-    """Turn a music21 stream into a note array: ties joined, staves merged, no grace notes.
+    """Return a music21 stream's notes, ties joined, staves merged, grace notes left out.
 
-    Returns:
-        (note array, dict as `rolls.from_quarters` returns it, with fifths (sharps, or minus flats,
-        of the key signature) and program (MIDI program or None)).
-
-    Introduced in lesson 02.
+    They come as (note array, dict as `rolls.from_quarters` returns it, with fifths (sharps, or
+    minus flats, of the key signature) and program (MIDI program or None)).
     """
     instruments = list(score.recurse().getElementsByClass("Instrument"))
     if any(i.transposition is not None for i in instruments):
@@ -96,13 +82,9 @@ def _heads(part):
 
 
 def read_abc(text):
-    """Read the one tune that an ABC text holds, as written, repeats not played out.
+    """Return the tune of an ABC text as `notes_from_score` does, with mode, "dorian" or "".
 
-    Returns:
-        (note array, info as `notes_from_score` returns it, with "mode" such as "dorian" or "").
-
-    Raises:
-        ValueError: the tune has more than one voice; music21 raises kinds of its own.
+    Raises ValueError for more than one voice, and kinds of music21's own.
     """
     from music21 import abcFormat
 

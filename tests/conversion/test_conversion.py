@@ -365,6 +365,19 @@ def test_a_killed_job_takes_its_musescore_with_it(tmp_path):
     assert wait_for(lambda: not any(map(is_alive, started.read_text().split())), 20)
 
 
+@needs_unix
+def test_a_job_killed_while_its_processes_start_leaves_none_of_them(tmp_path):
+    make(tmp_path, 200)
+    job = bench_faults.Job(tmp_path, tmp_path / "mxl")
+    code = [sys.executable, "-c", bench_faults.CODE, *job.folders]
+    process = subprocess.Popen(code, env=bench_faults.QUIET, start_new_session=True)
+    job.sessions.add(process.pid)
+    assert wait_for(lambda: len(job.processes()) >= 3, 60)
+    process.kill()
+    process.wait()
+    assert job.leftovers() == 0
+
+
 def wait_for(condition, seconds):
     """Wait until something holds, but no longer than this; return whether it does."""
     deadline = time.monotonic() + seconds
@@ -413,19 +426,18 @@ def test_processes_and_a_dask_cluster_do_what_one_process_does(tmp_path):
     distributed = pytest.importorskip("distributed")
     import joblib
 
-    for n in range(8):
-        tune(tmp_path / f"{n}.mid", scale(32, pitch=40 + n))
+    make(tmp_path, 8)
     with (
         distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster),
         joblib.parallel_config(backend="dask"),
     ):
-        assert len(convert(tmp_path, target="dask", n_jobs=None)) == 8
+        convert(tmp_path, target="dask", n_jobs=None)
     for n_jobs in (1, 2):
-        assert len(convert(tmp_path, target=str(n_jobs), n_jobs=n_jobs)) == 8
-    for path in (tmp_path / "1").glob("*.mxl"):
-        for other in ("2", "dask"):
-            assert path.read_bytes() == (tmp_path / other / path.name).read_bytes()
+        convert(tmp_path, target=str(n_jobs), n_jobs=n_jobs)
+    made = [{path.name: path.read_bytes() for path in (tmp_path / target).glob("*.mxl")}
+            for target in ("dask", "1", "2")]  # fmt: skip
+    assert made[0] == made[1] == made[2] and len(made[0]) == 8
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ SECOND = """from lstmgan_utils.widgets import resampling_panel
 second = resampling_panel(folder="outputs/second")
 second.add_class("second")
 second"""
-TRAINING = {"PRESET": "smoke", "MEASURES": 2, "WARM_UP": 90, "EVERY": 10, "TENSORBOARD": True}
-TRAINING["BATCHES"] = 100_000  # only Interrupt stops it
+TRAINING = {"PRESET": "smoke", "MEASURES": 2, "PRETRAINING": 90, "EVERY": 10, "TENSORBOARD": True}
+TRAINING |= {"BATCHES": 100_000, "SONGS": "outputs/songs.store", "N_PIECES": 8, "FINE_TUNING": 2}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def lab(project, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(chromium, lab, pictures):
-    """Lesson 07 in JupyterLab after Run All, a second panel below: (name, page, hosts asked)."""
+    """Lesson 09 in JupyterLab after Run All, a second panel below: (name, page, hosts asked)."""
     page, hosts = jupyter.run_all(chromium, lab, LESSON, pictures / f"{LESSON}_top.png")
     page.wait_for_selector(".resampling-panel .roll-player[data-take]")
     page.evaluate("jupyterapp.shell.collapseLeft()")
@@ -215,18 +215,18 @@ def test_training_is_watched_interrupted_and_taken_up_again(
 ):
     from playwright.sync_api import expect
 
-    run_folder = project / "outputs" / "runs" / "lesson_06"
+    run_folder = project / "outputs" / "runs" / "lesson_08"
     page, hosts = jupyter.open_lesson(chromium, lab, TRAINING_LESSON)
     page.evaluate(jupyter.RUN_ALL)
-    wait_for_batch(run_folder, 10, "surprise")
+    wait_for_batch(run_folder, 10, "cross_entropy")
     curves = page.locator(".jp-OutputArea-output img").last  # of the cell that is at work
     early = curves.get_attribute("src")
-    reached = wait_for_batch(run_folder, 60, "surprise")
+    reached = wait_for_batch(run_folder, 60, "cross_entropy")
     expect(curves).not_to_have_attribute("src", early)  # drawn anew at batch 50
     page.evaluate(jupyter.INTERRUPT)  # the next cell calls train again
-    wait_for_batch(run_folder, max(TRAINING["WARM_UP"], reached) + 20, "d_loss")
+    wait_for_batch(run_folder, max(TRAINING["PRETRAINING"], reached) + 20, "d_loss")
     curves.scroll_into_view_if_needed()
-    page.screenshot(path=pictures / "06_training_live.png")
+    page.screenshot(path=pictures / "08_training_live.png")
     page.evaluate(jupyter.INTERRUPT)
     page.wait_for_function(jupyter.DONE, timeout=300_000, polling=500)
     said = page.evaluate(jupyter.TEXT)
