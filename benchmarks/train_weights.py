@@ -29,12 +29,7 @@ from lstmgan_utils.evaluation import distances
 CONFIGS = {
     "folk": PRESETS["laptop"],
     "piano": dataclasses.replace(
-        PRESETS["laptop"],
-        batch_size=16,
-        dropout=0.1,
-        pretraining_steps=2400,
-        pretraining_rate=3e-3,
-        adversarial_steps=300,
+        PRESETS["laptop"], batch_size=16, pretraining_rate=3e-3, adversarial_steps=400
     ),
 }
 CLIPS = {"folk": {}, "piano": {"align": 8, "per_song": 4}}  # piano songs are few, but long
