@@ -62,11 +62,12 @@ def train(kind, config, folder):
 
 
 def sharpen(generator, temperature):
-    """Divide all logits of a generator by a temperature, for good."""
+    """Divide all logits of a generator by a temperature, for good; round to what is shipped."""
     for layer in (generator.to_pitch, generator.from_pair, generator.from_beat,
                   generator.copy_pitch, generator.to_pattern, generator.copy_pattern):  # fmt: skip
         for weight in layer.weights:
             weight.assign(weight / temperature)
+    generator.set_weights([w.astype("float16").astype("float32") for w in generator.get_weights()])
 
 
 def best_temperature(generator, kind):
