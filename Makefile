@@ -45,7 +45,7 @@ stacks: $(STAMPS)-test
 	$(INSTALL)/kernel -r tests/colab_versions.txt \
 	    ipykernel==6.17.1 h5py==3.16.0 protobuf==5.29.6 pillow==11.3.0
 	$(INSTALL)/kernel -e ".[extras]"
-	$(INSTALL)/kernel -c tests/colab_versions.txt hypothesis nbformat pytest symusic
+	$(INSTALL)/kernel -c tests/colab_versions.txt hypothesis nbformat pytest
 	$(VENV) ">=3.11,<3.13" $(STACKS)/lab
 	$(INSTALL)/lab "jupyterlab==3.6.*" "notebook<7" jupyterlab_widgets==1.1.11 \
 	    anywidget==0.9.21 "setuptools<80"
