@@ -25,7 +25,13 @@ second = resampling_panel(folder="outputs/second")
 second.add_class("second")
 second"""
 TRAINING = {"PRESET": "smoke", "MEASURES": 2, "PRETRAINING": 90, "EVERY": 10, "TENSORBOARD": True}
-TRAINING |= {"BATCHES": 100_000, "SONGS": "outputs/songs.store", "N_PIECES": 8, "FINE_TUNING": 2}
+TRAINING |= {
+    "BATCHES": 100_000,
+    "SONGS": "outputs/songs.store",
+    "N_PIECES": 8,
+    "FINE_TUNING": 2,
+    "MAX_PAIRS": 2,
+}
 
 
 @pytest.fixture(scope="module")
