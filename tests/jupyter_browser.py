@@ -186,13 +186,12 @@ FOCUSED = r"""() => { const focus = document.activeElement;
   return own?.className.match(/\b(setting|button|pick)-[a-z-]+$/i)?.[0] ?? part ?? ""; }"""
 KEYS = {  # each is reached by Tab and brings another take
     "setting-seed": "ArrowUp+Enter", "setting-other-seed": "ArrowUp+Enter",
-    "setting-amount": "ArrowRight", "setting-walk": " ", "setting-measures": "ArrowRight",
+    "setting-amount": "ArrowRight", "setting-measures": "ArrowRight",
     "setting-temperature": "ArrowLeft", "setting-tempo": "Home", "setting-transpose": "End",
     "setting-program": "ArrowDown", "pick-A": "ArrowDown", "pick-B": "ArrowDown",
-    "button-dice": "Enter", "button-local-latent": " ", "button-global-latent": "Enter",
-    "button-resample": "Enter", "button-A": "Enter", "button-B": "Enter",
+    "button-any-seed": "Enter", "button-resample": "Enter", "button-A": "Enter", "button-B": "Enter",
 }  # fmt: skip
-OTHER_STOPS = {"setting-weights", "button-play", "button-export", "button-score",
+OTHER_STOPS = {"setting-weights", "setting-metre", "button-play", "button-export", "button-score",
                "player-play", "player-loop", "player-scroll"}  # fmt: skip
 
 
