@@ -189,7 +189,8 @@ KEYS = {  # each is reached by Tab and brings another take
     "setting-amount": "ArrowRight", "setting-measures": "ArrowRight",
     "setting-temperature": "ArrowLeft", "setting-tempo": "Home", "setting-transpose": "End",
     "setting-program": "ArrowDown", "pick-A": "ArrowDown", "pick-B": "ArrowDown",
-    "button-any-seed": "Enter", "button-resample": "Enter", "button-A": "Enter", "button-B": "Enter",
+    "button-any-seed": "Enter", "button-resample": "Enter", "button-A": "Enter",
+    "button-B": "Enter",
 }  # fmt: skip
 OTHER_STOPS = {"setting-weights", "setting-metre", "button-play", "button-export", "button-score",
                "player-play", "player-loop", "player-scroll"}  # fmt: skip
