@@ -223,9 +223,11 @@ def learn_vocabulary(pieces, n_patterns=256, least=3):
 
     Introduced in lesson 06.
     """
-    patterns, spread, durations = Counter(), Counter(), Counter()
+    patterns, spread, durations, sounds = Counter(), Counter(), Counter(), False
     for music in pieces:
-        roll = close_ends(_as_roll(music))
+        roll = _as_roll(music)
+        sounds |= bool(roll.any())
+        roll = close_ends(roll)
         found = Counter(columns(roll)[2].tolist())
         patterns.update(found)
         spread.update(found.keys())
@@ -233,7 +235,7 @@ def learn_vocabulary(pieces, n_patterns=256, least=3):
     least = min(least, max(spread.values(), default=0))
     known = [number for number, _ in patterns.most_common() if spread[number] >= least]
     lengths = [length for length, count in durations.items() if count >= least]
-    return Vocabulary([*known[:n_patterns], QUARTER] if known else [], lengths)
+    return Vocabulary([*known[:n_patterns], QUARTER] if sounds else [], lengths)
 
 
 def columns(roll):

@@ -243,7 +243,8 @@ def test_a_new_run_can_go_on_from_trained_weights(unbroken, tmp_path):
     assert model.config.units == start.config.units and model.vocabulary is start.vocabulary
     for network in (model.generator, model.ema):
         same_weights(network, start)
-    assert runs.read_facts(tmp_path)["exact_beats"] == 1
+    # One tune alone has the pattern of one of its 256 beats: three must, for it to be learned.
+    assert runs.read_facts(tmp_path)["exact_beats"] == 255 / 256
 
 
 def test_an_unknown_preset_is_named():
