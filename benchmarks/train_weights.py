@@ -29,7 +29,12 @@ from lstmgan_utils.evaluation import distances
 CONFIGS = {
     "folk": PRESETS["laptop"],
     "piano": dataclasses.replace(
-        PRESETS["laptop"], batch_size=16, pretraining_rate=3e-3, adversarial_steps=400
+        PRESETS["laptop"],
+        batch_size=16,
+        pretraining_rate=3e-3,
+        dropout=0.3,
+        pretraining_steps=3600,
+        adversarial_steps=300,
     ),
 }
 CLIPS = {"folk": {}, "piano": {"align": 8, "per_song": 4}}  # piano songs are few, but long
@@ -65,7 +70,7 @@ def sharpen(generator, pitch, pattern):
     """Divide the logits of pitches and of patterns by temperatures, for good; round to 16 bit."""
     g = generator
     for temperature, layers in (
-        (pitch, (g.to_pitch, g.from_pair, g.from_beat, g.copy_pitch)),
+        (pitch, (g.to_pitch, g.from_pair, g.from_beat, g.copy_pitch, g.copy_harmony)),
         (pattern, (g.to_pattern, g.copy_pattern, g.copy_rhythm)),
     ):
         for weight in (weight for layer in layers for weight in layer.weights):

@@ -104,6 +104,20 @@ def from_intervals(logits, origin):
     return tf.where(inside & (origin >= 0)[:, None], values, 0.0)
 
 
+def from_classes(amounts, classes):
+    """Turn amounts, a past beat each, into logits of all pitches of the classes that it has.
+
+    Args:
+        amounts: float tensor, shape (rows, pasts).
+        classes: float tensor, shape (rows, pasts, 12), 1 where a past has the pitch class.
+
+    Returns:
+        float tensor, shape (rows, 129); 0 for END.
+    """
+    octaves = tf.tile(tf.einsum("rk,rkc->rc", amounts, classes), [1, N_PITCHES // 12 + 1])
+    return tf.pad(octaves[:, :N_PITCHES], [[0, 0], [0, 1]])
+
+
 def add_at(logits, places, amounts):
     """Add to logits, shape (rows, choices), the amounts at the places, both (rows, n)."""
     rows, choices = tf.unstack(tf.shape(logits))
@@ -172,9 +186,9 @@ class Generator(keras.Model):
         self.from_beat = dense(2 * REACH + 1, name="from_beat")
         self.to_rhythm = dense(units, "relu", name="to_rhythm")
         self.to_pattern = dense(n_patterns, name="to_pattern")
-        self.copy_pitch, self.copy_pattern, self.copy_rhythm = (
+        self.copy_pitch, self.copy_pattern, self.copy_rhythm, self.copy_harmony = (
             dense(N_PASTS, bias_initializer="ones", name=f"copy_{name}")
-            for name in ("pitch", "pattern", "rhythm")
+            for name in ("pitch", "pattern", "rhythm", "harmony")
         )
         n_flags = 3 * N_PASTS if config.rhythms else N_PASTS
         for layer, width in (
@@ -184,8 +198,11 @@ class Generator(keras.Model):
             (self.copy_pitch, units), (self.copy_pattern, units),
         ):  # fmt: skip
             layer.build((None, width))
-        if config.rhythms:
-            self.copy_rhythm.build((None, units))
+        for wanted, layer in (
+            (config.rhythms, self.copy_rhythm), (config.harmonies, self.copy_harmony),
+        ):  # fmt: skip
+            if wanted:
+                layer.build((None, units))
         n_repeats = len(LOOKBACK) * (2 if config.rhythms else 1)
         n_inputs = N_FEATURES + n_repeats + N_PASTS * size
         for layer, width in zip(self.time_lstms, (n_inputs, config.units), strict=True):
@@ -275,6 +292,8 @@ class Generator(keras.Model):
         if self.config.copying:
             known = tf.cast(pasts[..., 0] >= 0, tf.float32)
             logits = add_at(logits, self.split(upcoming)[0], self.copy_pitch(output) * known)
+        if self.config.harmonies:
+            logits += from_classes(self.copy_harmony(output), self.pitch_classes(pasts))
         if self.config.intervals:
             logits += from_intervals(self.from_pair(output), below)
             logits += from_intervals(self.from_beat(output), origin)
@@ -305,6 +324,12 @@ class Generator(keras.Model):
             fits = tf.cast(pattern >= 0, tf.float32)
             logits = add_at(logits, tf.maximum(pattern, 0), self.copy_rhythm(hidden) * fits)
         return tf.where((pitch != held)[:, None] | self.goes_on, logits, NEVER)
+
+    def pitch_classes(self, tokens):
+        """Mark the pitch classes of beats, shape (…, pairs): float tensor, shape (…, 12)."""
+        is_pair = (tokens >= 0) & (tokens < self.end)
+        pitch_class = tf.where(is_pair, self.split(tokens)[0] % 12, -1)
+        return tf.reduce_max(tf.one_hot(pitch_class, 12), axis=-2)
 
     def embed_interval(self, pitch, origin):
         """Embed how far pitches are from where the last beat ended: shape (rows, embedding)."""
