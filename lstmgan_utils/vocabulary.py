@@ -205,7 +205,7 @@ def close_ends(roll):
     """Silence the last step of a beat where the same pitch does not sound in the next one.
 
     A note's last step is silent: else it would last one step too long. The roll is uint8, shape
-    (24 * beats, 128). Introduced in lesson 06.
+    (24 * beats, 128).
     """
     roll = roll.copy()
     last, first = roll[RESOLUTION - 1 : -1 : RESOLUTION], roll[RESOLUTION::RESOLUTION]
