@@ -87,22 +87,21 @@ def test_one_instrument_means_one_sounding_program(judged, name):
     assert row["status"] == CASES[name][1] and CASES[name][2] in row["reason"]
 
 
-def nameless(*ids, group=""):
-    """Write a score of parts that have neither name nor program."""
-    entries = "".join(f'<score-part id="{i}"><part-name/></score-part>' for i in ids)
+PART = '<score-part id="{}"><part-name/></score-part>'
+BRACE = '<part-group type="start"><group-symbol>brace</group-symbol></part-group>'
+
+
+@pytest.mark.parametrize(
+    ("ids", "group", "n_players"),
+    [("1", "", 1), ("12", "", 2), ("12", BRACE, 1), ("12", BRACE.replace("brace", "line"), 2)],
+)
+def test_nameless_parts_are_one_instrument_only_if_a_brace_says_so(ids, group, n_players):
+    entries = group + "".join(map(PART.format, ids)) + '<part-group type="stop"/>' * bool(group)
     bodies = "".join(f'<part id="{i}">{measures()}</part>' for i in ids)
-    end = '<part-group type="stop"/>' if group else ""
-    return (f"<score-partwise><part-list>{group}{entries}{end}</part-list>{bodies}"
-            "</score-partwise>").encode()  # fmt: skip
-
-
-def test_nameless_parts_are_one_instrument_only_if_a_brace_says_so():
-    brace = '<part-group type="start"><group-symbol>brace</group-symbol></part-group>'
-    found = [instruments.find_players(xml) for xml in (
-        nameless("P1"), nameless("P1", "P2"), nameless("P1", "P2", group=brace),
-        nameless("P1", "P2", group=brace.replace("brace", "bracket")))]  # fmt: skip
-    assert list(map(len, found)) == [1, 2, 1, 2]
-    assert "2 instruments sound" in filtering.why_left_out(found[1])
+    text = f"<score-partwise><part-list>{entries}</part-list>{bodies}</score-partwise>"
+    players = instruments.find_players(text.encode())
+    assert len(players) == n_players
+    assert (filtering.why_left_out(players) == "") == (n_players == 1)
 
 
 ABC = "X:1\nT:Café\nM:4/4\nL:1/4\nK:C\n" + "CDEF|" * 4 + "\n"
