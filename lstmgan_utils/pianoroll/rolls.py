@@ -25,10 +25,8 @@ def note_array(rows):
     table = np.asarray(list(rows), dtype=np.int64).reshape(-1, 3)
     bad = ((table < [0, 1, 0]) | (table > [np.inf, MAX_STEPS, N_PITCHES - 1])).any(axis=1)
     if bad.any():
-        raise ValueError(
-            f"note {tuple(table[bad][0].tolist())} is not (onset >= 0, duration 1 to {MAX_STEPS}, "
-            "pitch 0 to 127); clip it before making a note array"
-        )
+        limits = f"(onset >= 0, duration 1 to {MAX_STEPS}, pitch 0 to 127)"
+        raise ValueError(f"note {tuple(table[bad][0].tolist())} is not {limits}; clip it")
     notes = np.empty(len(table), NOTE_DTYPE)
     notes["onset"], notes["duration"], notes["pitch"] = table.T
     return in_order(notes)
@@ -80,10 +78,8 @@ def encode(notes, length=None):
     end = n_steps(notes)
     length = end if length is None else length
     if end > length or length > MAX_STEPS:
-        raise ValueError(
-            f"{max(end, length)} time steps do not fit a roll of {min(length, MAX_STEPS)}; "
-            "shorten the piece with pianoroll.crop(notes, 0, length)"
-        )
+        found = f"{max(end, length)} time steps do not fit a roll of {min(length, MAX_STEPS)}"
+        raise ValueError(f"{found}; shorten the piece with pianoroll.crop(notes, 0, length)")
     ones = count_ones(notes)
     before = np.cumsum(ones) - ones  # the ones of all earlier notes
     step = np.arange(ones.sum()) + np.repeat(notes["onset"] - before, ones)
@@ -101,9 +97,7 @@ def decode(roll, threshold=0.5):
     """
     roll = np.asarray(roll)
     if roll.ndim != 2 or roll.shape[1] != N_PITCHES:
-        raise ValueError(
-            f"a roll has the shape (time, 128), not {roll.shape}; transpose or slice it"
-        )
+        raise ValueError(f"a roll is (time, 128), not {roll.shape}; transpose or slice it")
     sounds = np.zeros((len(roll) + 2, N_PITCHES), bool)  # with silence before and after
     sounds[1:-1] = roll >= threshold
     step, pitch = np.divmod(np.flatnonzero(sounds[1:] != sounds[:-1]), N_PITCHES)
@@ -118,8 +112,8 @@ def transpose(notes, semitones):
     """Return the notes moved by semitones; ValueError where a pitch would leave 0 to 127."""
     pitch = notes["pitch"].astype(int) + semitones
     if len(pitch) and not 0 <= pitch.min() <= pitch.max() < N_PITCHES:
-        raise ValueError(f"{semitones:+d} semitones move pitches to {pitch.min()}..{pitch.max()}, "
-                         "outside 0..127; choose a smaller interval")  # fmt: skip
+        found = f"{semitones:+d} semitones move pitches to {pitch.min()}..{pitch.max()}"
+        raise ValueError(f"{found}, outside 0..127; choose a smaller interval")
     moved = notes.copy()
     moved["pitch"] = pitch
     return moved
@@ -146,17 +140,17 @@ def steps_of(metre):
 def count_pitches(semitones):
     """Count which float pitches MIDI cannot hold: dict of n_beyond 0 to 127, n_between two."""
     rounded = np.floor(np.add(semitones, 0.5))
-    return {"n_beyond": int(((rounded < 0) | (rounded >= N_PITCHES)).sum()),
-            "n_between": int((rounded != semitones).sum())}  # fmt: skip
+    beyond = (rounded < 0) | (rounded >= N_PITCHES)
+    return {"n_beyond": int(beyond.sum()), "n_between": int((rounded != semitones).sum())}
 
 
 def list_flaws(info):
     """List what `count_pitches` found in words: list of str, empty if all is well."""
-    found = (
-        (info["n_beyond"], "notes left out: beyond MIDI's pitches, 0 to 127"),
-        (info["n_between"], "notes between two semitones (quarter tones) were rounded"),
-    )
-    return [f"{count} {words}" for count, words in found if count]
+    found = {
+        "notes left out: beyond MIDI's pitches, 0 to 127": info["n_beyond"],
+        "notes between two semitones (quarter tones) were rounded": info["n_between"],
+    }
+    return [f"{count} {words}" for words, count in found.items() if count]
 
 
 def join_ties(heads):
