@@ -15,10 +15,9 @@ PROGRAMS = {str(number) for number in range(1, 129)}  # MusicXML counts from 1
 
 
 def find_players(xml):
-    """Return the instruments that sound in a score (bytes of MusicXML), grace notes left out.
+    """Return what sounds in a score (bytes of MusicXML), but in grace notes: a set.
 
-    A set of General MIDI programs (int), PERCUSSION, or the names of parts without a program (str).
-    Introduced in lesson 02.
+    General MIDI programs (int), PERCUSSION, or names of parts without one. Introduced in lesson 02.
     """
     root = ElementTree.fromstring(xml)
     names, players = name_parts(root.find("part-list")), {}
@@ -74,10 +73,7 @@ def parse(xml):
 
 
 def is_sounding(element):
-    """Return whether a music21 element is a note or a chord that sounds for some time.
-
-    Chord symbols and grace notes do not. Introduced in lesson 02.
-    """
+    """Return whether a music21 element sounds: no grace, no symbol. Introduced in lesson 02."""
     is_note = "NotRest" in element.classes and "ChordSymbol" not in element.classes
     return is_note and not element.duration.isGrace
 

@@ -1,7 +1,7 @@
 """MIDI files: read as performed or as a note array, and written.
 
-Collections hold files that MIDI libraries reject (a key of nine sharps, unknown chunks) and files
-made to choke a program (a gap of 2^28 ticks). So reading is our own, within fixed bounds.
+MIDI libraries reject files that collections hold (a key of nine sharps, unknown chunks) and choke
+on others (a gap of 2^28 ticks). So reading is our own, within fixed bounds.
 """
 
 import bisect
@@ -23,7 +23,7 @@ MAX_NOTES = 50_000
 MAX_QUARTERS = 10_000  # 83 minutes at 120 quarters a minute
 LONGEST = 4  # quarters that a note without end may sound on when all others are over
 TIMED_NOTE = np.dtype([("onset", "f8"), ("end", "f8"), ("pitch", "i2")])  # fractions of steps
-TICKS_PER_QUARTER = 480  # of the files written
+TICKS_PER_STEP = 20  # of the files written: 480 a quarter note
 NOTE_OFF, NOTE_ON, PROGRAM_CHANGE, SYSTEM = 0x8, 0x9, 0xC, 0xF  # kinds of events
 NAME, PORT, END, TEMPO, METRE, KEY = -0x03, -0x21, -0x2F, -0x51, -0x58, -0x59  # of meta events
 
@@ -80,10 +80,9 @@ def read_midi(path, *, with_info=False):
 
 
 def write_midi(notes, path, tempo=120, program=0):
-    """Write a note array as a MIDI file, whole or not at all; return its Path.
+    """Write a note array as a MIDI file, whole or not at all: Path. Introduced in lesson 03.
 
     The tempo is in quarter notes a minute, the program one of General MIDI, 0 to 127.
-    Introduced in lesson 03.
     """
     import mido
 
@@ -94,19 +93,18 @@ def write_midi(notes, path, tempo=120, program=0):
     events += [(on, 90, pitch) for on, _, pitch in notes.tolist()]
     now = 0
     for step, velocity, pitch in sorted(events):
-        ticks = (step - now) * TICKS_PER_QUARTER // RESOLUTION
+        ticks = (step - now) * TICKS_PER_STEP
         track.append(mido.Message("note_on", note=pitch, velocity=velocity, time=ticks))
         now = step
     with runtime.atomic_path(path) as temporary:
-        mido.MidiFile(ticks_per_beat=TICKS_PER_QUARTER, tracks=[track]).save(temporary)
+        mido.MidiFile(ticks_per_beat=RESOLUTION * TICKS_PER_STEP, tracks=[track]).save(temporary)
     return Path(path)
 
 
 def read_performance(path):
-    """Read who plays what and when in a MIDI file, nothing rounded: Performance.
+    """Read who plays what and when in a MIDI file of type 0 or 1, nothing rounded: Performance.
 
-    Silent tracks are not in it. Raises ValueError, one plain reason, where the file (of type 0 or
-    1) cannot become a score. Introduced in lesson 01.
+    A file that cannot become a score is a ValueError, one plain reason. Introduced in lesson 01.
     """
     kind, division, tracks = _split_chunks(read_regular_file(path, MAX_BYTES))
     if kind > 1:

@@ -41,8 +41,7 @@ SHAPES = dict(sorted(SHAPES.items(), reverse=True))
 def to_musicxml(notes, tempo=120, program=0, metre="4/4", pickup=0):
     """Return a note array as MusicXML: str, one part, on two staves where it needs them.
 
-    The tempo is in quarter notes a minute, the program one of General MIDI, 0 to 127, and the
-    pickup in time steps before the first full measure.
+    The tempo is in quarter notes a minute, the pickup in time steps before the first full measure.
     """
     from music21 import instrument
 
@@ -88,8 +87,8 @@ def zip_score(text, path):
 def score_text(parts, lines, keys, tempos, opening=0):
     """Return the MusicXML of a whole score: str.
 
-    The parts hold int notes (onset, end, pitch), keys and tempos (time step, value); the lines come
-    from `measure_lines`. Silent time steps left off the first measure (`opening`) make a pickup.
+    The parts hold int notes (onset, end, pitch), keys and tempos are (time step, value), the lines
+    come from `measure_lines`. `opening` time steps left off the first measure make a pickup.
     """
     entries, bodies = [], []
     for number, part in enumerate(parts, 1):

@@ -21,9 +21,8 @@ MAX_BYTES = 2**20
 def read_score(path, *, with_info=False):
     """Read the notes of a score file (MXL, MusicXML, ABC, …) as written, repeats not played out.
 
-    Returns the note array, or with `with_info` (note array, info) as `notes_from_score` does.
-    Raises FileNotFoundError, or ValueError with one plain reason why music21 cannot read the file.
-    Introduced in lesson 02.
+    Returns the note array, or with `with_info` what `notes_from_score` does. Raises
+    FileNotFoundError, or ValueError with one plain reason. Introduced in lesson 02.
     """
     from music21 import converter
 
@@ -51,8 +50,7 @@ def read_score(path, *, with_info=False):
 def notes_from_score(score):
     """Return a music21 stream's notes, ties joined, staves merged, grace notes left out.
 
-    They come as (note array, dict as `rolls.from_quarters` returns it, with fifths (sharps, or
-    minus flats, of the key signature) and program (MIDI program or None)).
+    (Note array, dict of `rolls.from_quarters`, with fifths (sharps or minus flats) and program.)
     """
     instruments = list(score.recurse().getElementsByClass("Instrument"))
     if any(i.transposition is not None for i in instruments):
@@ -81,10 +79,7 @@ def _heads(part):
 
 
 def read_abc(text):
-    """Return the tune of an ABC text as `notes_from_score` does, with mode, "dorian" or "".
-
-    Raises ValueError for more than one voice, and kinds of music21's own.
-    """
+    """Return the tune of an ABC text as `notes_from_score` does, with mode, "dorian" or ""."""
     from music21 import abcFormat
 
     handler = abcFormat.ABCFile().readstr(without_graces(text))

@@ -30,6 +30,9 @@ PIECE = note_array(
 VOICES = note_array([(0, 96, 48), (0, 24, 60), (24, 36, 62), (48, 72, 64), (96, 24, 48)])
 
 
+BAD_NOTES = [(-1, 4, 60), (0, 0, 60), (0, MAX_STEPS + 1, 60), (0, 4, -1), (0, 4, 128)]
+
+
 def same(found, expected):
     """Compare note arrays, and show them as rows where they differ."""
     assert found.tolist() == expected.tolist()
@@ -100,16 +103,7 @@ def test_a_roll_holds_19200_steps_and_note_arrays_are_sorted():
         (encode, (note_array([(1, MAX_STEPS, 60)]),), "19201 .* 19200.*crop"),
         (encode, (note_array([(0, 24, 60)]), 12), "24 .* 12.*crop"),
         *((decode, (np.zeros(shape),), r"\(time, 128\)") for shape in ((128, 96), (2, 9, 128))),
-        *(
-            (note_array, ([(0, 4, 60), row],), re.escape(str(row)))
-            for row in [
-                (-1, 4, 60),
-                (0, 0, 60),
-                (0, MAX_STEPS + 1, 60),
-                (0, 4, -1),
-                (0, 4, 128),
-            ]
-        ),
+        *((note_array, ([(0, 4, 60), row],), re.escape(str(row))) for row in BAD_NOTES),
         *((pianoroll.transpose, (PIECE, by), rf"\{by:+d} semitones") for by in (1, -1, 300)),
         *((pianoroll.steps_of, (metre,), repr(metre)) for metre in ("4", "4/0", "common", "")),
     ],
