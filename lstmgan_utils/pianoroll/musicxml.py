@@ -337,15 +337,14 @@ def find_groups(heads, beat):
 
     A beam joins two or more notes of a beat (in time steps), all in one triplet or none.
     """
-    triplets = [place // RESOLUTION if length in TRIPLETS else None for place, length, *_ in heads]
-    beams = [
-        (place // beat, triplet) if pitches and SHAPES[length][0] in NAMES[5:] else None
-        for (place, length, pitches, _), triplet in zip(heads, triplets, strict=True)
-    ]
-    marks, drawn = {}, {}
+    triplets, beams, marks, drawn = [], [], defaultdict(str), {}
+    for place, length, pitches, _ in heads:
+        triplets.append(place // RESOLUTION if length in TRIPLETS else None)
+        is_beamed = pitches and SHAPES[length][0] in NAMES[5:]
+        beams.append((place // beat, triplets[-1]) if is_beamed else None)
     for run in _runs(triplets):
-        marks[run[0]] = '<tuplet type="start"/>'
-        marks[run[-1]] = marks.get(run[-1], "") + '<tuplet type="stop"/>'
+        marks[run[0]] += '<tuplet type="start"/>'
+        marks[run[-1]] += '<tuplet type="stop"/>'
     for run in _runs(beams):
         words = ["begin", *["continue"] * (len(run) - 2), "end"] if len(run) > 1 else []
         drawn |= {n: f'<beam number="1">{word}</beam>' for n, word in zip(run, words, strict=False)}

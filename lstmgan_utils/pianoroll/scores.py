@@ -131,7 +131,10 @@ def _read_measures(measures):
         for token in measure.tokens:
             if not isinstance(token, ABCNote) or _is_accented(token):
                 continue
-            onset, now = now, now + Fraction(token.quarterLength) * _tuplet_ratio(token)
+            length, tuplet = Fraction(token.quarterLength), token.activeTuplet
+            if tuplet:
+                length *= Fraction(tuplet.numberNotesNormal, tuplet.numberNotesActual)
+            onset, now = now, now + length
             tones, tie = [token], token.tie
             if isinstance(token, ABCChord):  # music21 ties no chords of ABC
                 tones, tie = [t for t in token.subTokens if isinstance(t, ABCNote)], None
@@ -145,11 +148,6 @@ def _read_measures(measures):
 def _is_accented(token):
     """Return whether music21 takes an accent written as ">" for a diagram, and drops the note."""
     return any(mark.strip('" ()').startswith(">") for mark in token.chordSymbols[:1])
-
-
-def _tuplet_ratio(token):
-    tuplet = token.activeTuplet
-    return Fraction(tuplet.numberNotesNormal, tuplet.numberNotesActual) if tuplet else 1
 
 
 @functools.cache
