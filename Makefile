@@ -69,7 +69,7 @@ weights: $(STAMPS)-bench
 	$(RUN) -m benchmarks.train_weights folk --ship
 	$(RUN) -m benchmarks.train_weights piano --ship
 	$(RUN) -m benchmarks.long_pieces
-	$(RUN) -m benchmarks.report --same-baselines
+	$(RUN) -m benchmarks.report --keep
 
 data: $(STAMPS)-notebooks
 	$(RUN) data_sample/make_data_sample.py

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.notebooks
 SMALL = {"SEEDS": [0, 1], "ENGINE": "python", "LONG_MEASURES": 16, "STEPS": 4, "BATCH_SIZE": 4}
 SMALL |= {"PRESET": "smoke", "PRETRAINING": 10, "BATCHES": 20, "EVERY": 5, "BROKEN_BATCHES": 4}
 SMALL |= {"FREE_BATCHES": 3, "FINE_TUNING": 2, "N_PIECES": 16, "N_WORDS": 64, "MAX_PAIRS": 2}
-SMALL |= {"LSTM_MINUTES": 0.02, "TEST_SHARE": 0.5, "SONGS": "outputs/songs.store"}
+SMALL |= {"TEST_SHARE": 0.5, "SONGS": "outputs/songs.store"}
 KNOWN = {path.stem: read_parameters(read_lesson(path)) for path in lesson_paths()}
 SMOKE = {lesson: {k: v for k, v in SMALL.items() if k in known} for lesson, known in KNOWN.items()}
 # From the folder of MIDI files to the store, and what evaluates with that store.
