@@ -41,9 +41,7 @@ def code_of(notebook):
 def strangers(modules, lessons):
     """List each docstring whose lesson does not name its function.
 
-    Args:
-        modules: dict of a module's name to its source text.
-        lessons: dict of a lesson's number to what it says in code.
+    `modules` maps a module's name to its source, `lessons` a lesson's number to its code.
     """
     return [
         f"{module}.{node.name}: lesson {number}"
@@ -82,17 +80,12 @@ def test_docstrings_point_to_lessons_that_name_the_function():
     assert SHOWN and strangers(MODULES, lessons) == []
 
 
-def test_a_docstring_that_points_astray_is_found():
-    source = 'def play(x):\n    """Play.\n\n    Introduced in lesson {}.\n    """'
-    modules = {number: source.format(number) for number in ("00", "01", "09")}
-    modules["a method"] = "class Song:\n  " + source.format("01").replace("\n", "\n  ")
-    lessons = {"00": "player = play(song)", "01": "player = display(song)"}
-    found = ["01.play: lesson 01", "09.play: lesson 09", "a method.play: lesson 01"]
-    assert strangers(modules, lessons) == found
-
-
-def test_comparison_sees_code_and_not_docstrings():
-    (long,) = definitions('def f(x):\n    """One.\n\n    Two.\n    """\n    return x + 1')
-    (short,) = definitions('def f(x):\n    """One."""\n    return x + 1  # why')
-    (other,) = definitions('def f(x):\n    """One."""\n    return x + 2')
-    assert without_docstrings(long) == without_docstrings(short) != without_docstrings(other)
+def test_docstrings_that_point_astray_and_other_code_are_found():
+    source = 'class Song:\n  def play(x):\n    """Play.\n\n    Introduced in lesson 01."""'
+    assert strangers({"a": source}, {"01": "play(song)"}) == []
+    assert strangers({"a": source}, {"01": "player(song)"}) == ["a.play: lesson 01"]
+    texts = "return x + 1", '"""One."""\n    return x + 1  # why', "return x + 2"
+    same, documented, other = (
+        without_docstrings(*definitions(f"def f(x):\n    {text}")) for text in texts
+    )
+    assert same == documented != other
