@@ -23,6 +23,7 @@ COLAB = re.compile(r"\]\((https://colab\.[^)]+)\)")
 HERE = """## The lessons
 
 These pages hold every lesson as it ran here. To change things, open the notebooks: `make lab`."""
+OFF = "<p><small>The player plays; the controls stand as this run left them.</small></p>"
 SONG = "<figure><figcaption>A network wrote this. Press <b>Play</b>.</figcaption>{}</figure>"
 ROLL = """<figure><img alt="A piano roll" src="data:image/png;base64,{}">
 <figcaption>The same network, trained on piano parts: a bar is a note.</figcaption></figure>"""
@@ -72,7 +73,7 @@ def keep_widgets(notebook):
             name = data.get(VIEW, {}).get("model_id")
             drawn = draw_widget(name, states, data.get("text/html")) if name in states else ""
             if 'class="player"' in drawn:
-                data["text/html"] = drawn
+                data["text/html"] = drawn + OFF * ("<select" in drawn)
 
 
 def write_html(notebook, path, title, links):
