@@ -27,7 +27,7 @@ def without_docstrings(node):
 
 
 def introduced(node):
-    """List the numbers of the lessons that a definition's docstring says introduce it."""
+    """List the lessons that introduce a definition, as its docstring says."""
     return re.findall(r"Introduced in lesson (\w+)", ast.get_docstring(node) or "")
 
 
@@ -39,12 +39,9 @@ def code_of(notebook):
 
 
 def strangers(modules, lessons):
-    """List each docstring whose lesson does not name its function.
-
-    `modules` maps a module's name to its source, `lessons` a lesson's number to its code.
-    """
+    """List (module, name, lesson) of docstrings whose lesson's code does not name the function."""
     return [
-        f"{module}.{node.name}: lesson {number}"
+        (module, node.name, number)
         for module, source in modules.items()
         for node in ast.walk(ast.parse(source))
         if isinstance(node, DEFINITIONS)
@@ -83,7 +80,7 @@ def test_docstrings_point_to_lessons_that_name_the_function():
 def test_docstrings_that_point_astray_and_other_code_are_found():
     source = 'class Song:\n  def play(x):\n    """Play.\n\n    Introduced in lesson 01."""'
     assert strangers({"a": source}, {"01": "play(song)"}) == []
-    assert strangers({"a": source}, {"01": "player(song)"}) == ["a.play: lesson 01"]
+    assert strangers({"a": source}, {"01": "player(song)"}) == [("a", "play", "01")]
     texts = "return x + 1", '"""One."""\n    return x + 1  # why', "return x + 2"
     same, documented, other = (
         without_docstrings(*definitions(f"def f(x):\n    {text}")) for text in texts
