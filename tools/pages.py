@@ -39,7 +39,7 @@ def widget_states(notebook):
 
 
 def draw_widget(name, states, still):
-    """Return a widget as HTML, its controls off; in `still` the page's script puts a player."""
+    """Return a widget as HTML, its controls off; where `still` is, a script puts a player."""
     state = states[name.removeprefix("IPY_MODEL_")]
     kind, text = state["_model_name"], escape(state.get("description") or "")
     if "rows" in state:
@@ -116,10 +116,10 @@ def write_index(pages, about, seconds):
     picture = base64.b64encode((ROOT / "docs" / "piano_roll.png").read_bytes()).decode()
     story = (ROOT / "README.md").read_text(encoding="utf-8").split("\n\n")[:2]
     table = [
-        (f"[{name[:2]} · {title}]({name}.html)", promise, minutes, f"{seconds[name] / 60:.1f}")
+        (f"[{name[:2]} · {title}]({name}.html)", minutes, f"{seconds[name] / 60:.1f}", promise)
         for name, (title, promise, minutes) in about.items()
     ]
-    header = ["lesson", "you will hear", "minutes", "of the machine"]
+    header = ["lesson", "your minutes", "machine minutes", "you will hear"]
     parts = [*story, SONG.format(song[0]) if song else "", ROLL.format(picture)]
     cell = new_markdown_cell("\n\n".join([*parts, HERE, markdown_table(header, table)]))
     write_html(new_notebook(cells=[cell]), pages / "index.html", "LSTM-GAN", [])
