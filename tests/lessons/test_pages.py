@@ -28,34 +28,47 @@ print("the answer is", total([40, 2]))
 TITLE = "# Title\n<!-- navigation -->\n\n*At the end you will hear it.*\n\n9 minutes\n\n"
 TABLE = f"| a wide table | of many columns |\n|---|---|\n| {'one_word_' * 30} | b |"
 ANSWER = "<details><summary>Answer</summary>\n\nIt is **seven**.\n\n- so\n\n</details>"
-CODE = [
-    "import sys\nprint('I0000 00:00:17 port.cc:153] oneDNN\\na remark', file=sys.stderr)",
-    f"print(list(range(900)))\nprint('x' * 500)\nlong = {'y' * 120!r}",
-    "from IPython.display import HTML\nrow = '<td>within 5% or 0.107</td>' * 14\n"
-    "HTML('<table>' + f'<tr>{row}</tr>' * 3 + '</table>')",
-    "from lstmgan_utils import pianoroll, plotting, runtime, widgets\n"
-    "for _ in runtime.progress_bar(range(7), description='files'):\n    pass",
-    "tune = pianoroll.note_array([(0, 24, 60), (24, 72, 67)])\n"
-    "plotting.plot_batch([tune] * 3, columns=2);",
-    "player = widgets.PianoRollPlayer(tune, title='the tune')\nplayer",
-    "import ipywidgets\nfrom lstmgan_utils.widgets.resampling import ResamplingPanel\n"
-    "class Panel(ipywidgets.VBox):\n    _ipython_display_ = None\n"
-    "    _repr_mimebundle_ = ResamplingPanel._repr_mimebundle_\n"
-    "slider = ipywidgets.IntSlider(5, description='measures')\n"
-    "menu = ipywidgets.Dropdown(options=['folk', 'piano'], description='weights')\n"
-    "rest = [ipywidgets.Button(description='Export'), ipywidgets.Checkbox(description='at once')]\n"
-    "panel = Panel([ipywidgets.HTML('<small>a hint</small>'), slider, menu, *rest, player])\n"
-    "panel.player = player\npanel",
-    "widgets.BlindTestPanel(widgets.BlindTest([(tune, True), (tune, False)]))",
-    "def total(xs):\n    return None",
-]
-CELLS = [new_markdown_cell(TITLE + TABLE), *map(new_code_cell, CODE)]
+CODE = """
+import sys
+print('I0000 00:00:17 port.cc:153] oneDNN\\na remark', file=sys.stderr)
+# %%
+print(list(range(900)), 'x' * 500)
+long = 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy'
+# %%
+from IPython.display import HTML
+HTML('<table>' + 3 * ('<tr>' + '<td>within 5% or 0.107</td>' * 14 + '</tr>') + '</table>')
+# %%
+from lstmgan_utils import pianoroll, plotting, runtime, widgets
+for _ in runtime.progress_bar(range(7), description='files'):
+    pass
+# %%
+tune = pianoroll.note_array([(0, 24, 60), (24, 72, 67)])
+plotting.plot_batch([tune] * 3, columns=2);
+# %%
+player = widgets.PianoRollPlayer(tune, title='the tune')
+player
+# %%
+import ipywidgets as w
+class Panel(w.VBox):
+    _ipython_display_ = None
+    _repr_mimebundle_ = widgets.resampling.ResamplingPanel._repr_mimebundle_
+slider, menu = w.IntSlider(description='measures'), w.Dropdown(options=['folk', 'piano'])
+buttons = w.Button(description='Export'), w.Checkbox(description='at once')
+panel = Panel([w.HTML('<small>a hint</small>'), slider, menu, *buttons, player])
+panel.player = player
+panel
+# %%
+widgets.BlindTestPanel(widgets.BlindTest([(tune, True), (tune, False)]))
+# %%
+def total(xs):
+    return None
+"""
+CELLS = [new_markdown_cell(TITLE + TABLE), *map(new_code_cell, CODE.split("# %%\n"))]
 CELLS += [new_markdown_cell(FOLD), new_markdown_cell(ANSWER)]
 # What is wider than its box, and no scroller of its own: every block, with all folds open.
 OVERFLOWING = """() => [...document.querySelectorAll('body, main *:not(svg *)')].filter((e) =>
     getComputedStyle(e).display !== 'inline' && e.clientWidth && e.className !== 'table'
-    && !e.closest('.scroll')
-    && e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 99))"""
+    && !e.closest('.scroll') && e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML)"""
 BRIGHTNESS = """['color', 'backgroundColor'].map((name) => getComputedStyle(document.body)[name]
     .match(/[0-9]+/g).reduce((a, b) => a + +b, 0) / 3)"""  # of text and ground, 0 to 255
 
