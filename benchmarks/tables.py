@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from lstmgan_utils.evaluation import count_wins
 from lstmgan_utils.evaluation.comparison import HEADLINES, real_scores
 
 
@@ -15,7 +14,7 @@ def result(name):
 
 
 def score_table(kind):
-    """Return the judged metrics of shipped weights, before and after the adversary."""
+    """Return the metrics with a target of shipped weights, before and after the adversary."""
     after = result(f"{kind}_adversarial")
     pretrained = result(f"{kind}_pretraining")["generated"]
     judged = after.assign(pretrained=pretrained, real=real_scores(after))
@@ -31,7 +30,6 @@ def result_tables():
         "scores": score_table("folk"),
         "piano": score_table("piano"),
         "comparison": table[names].assign(real=real_scores(table)).loc[list(HEADLINES)],
-        "wins": count_wins(table, names[0], names[1:]),
         "drift": result("long_drift"),
         "form": result("long_form"),
         "blends": result("blends"),
