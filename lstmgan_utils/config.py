@@ -21,6 +21,8 @@ class Config:
     units: int = 224  # of each of the two time LSTM layers
     pitch_units: int = 160  # of the pitch LSTM
     copying: bool = True  # copy logits
+    rhythms: bool = True  # patterns are also copied by their place in the beat, at any pitch
+    harmonies: bool = True  # pitch classes are also copied, in any octave
     repeat_flags: bool = True
     intervals: bool = True  # pitches are also scored by their distance from others
     filters: tuple = (64, 96, 128, 192)  # of the discriminator's strided convolutions

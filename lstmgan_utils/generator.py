@@ -104,6 +104,20 @@ def from_intervals(logits, origin):
     return tf.where(inside & (origin >= 0)[:, None], values, 0.0)
 
 
+def from_classes(amounts, classes):
+    """Turn amounts, a past beat each, into logits of all pitches of the classes that it has.
+
+    Args:
+        amounts: float tensor, shape (rows, pasts).
+        classes: float tensor, shape (rows, pasts, 12), 1 where a past has the pitch class.
+
+    Returns:
+        float tensor, shape (rows, 129); 0 for END.
+    """
+    octaves = tf.tile(tf.einsum("rk,rkc->rc", amounts, classes), [1, N_PITCHES // 12 + 1])
+    return tf.pad(octaves[:, :N_PITCHES], [[0, 0], [0, 1]])
+
+
 def add_at(logits, places, amounts):
     """Add to logits, shape (rows, choices), the amounts at the places, both (rows, n)."""
     rows, choices = tf.unstack(tf.shape(logits))
@@ -172,18 +186,25 @@ class Generator(keras.Model):
         self.from_beat = dense(2 * REACH + 1, name="from_beat")
         self.to_rhythm = dense(units, "relu", name="to_rhythm")
         self.to_pattern = dense(n_patterns, name="to_pattern")
-        self.copy_pitch, self.copy_pattern = (
+        self.copy_pitch, self.copy_pattern, self.copy_rhythm, self.copy_harmony = (
             dense(N_PASTS, bias_initializer="ones", name=f"copy_{name}")
-            for name in ("pitch", "pattern")
+            for name in ("pitch", "pattern", "rhythm", "harmony")
         )
+        n_flags = 3 * N_PASTS if config.rhythms else N_PASTS
         for layer, width in (
-            (self.pitch_lstm, size + N_PASTS), (self.first_state, config.units),
+            (self.pitch_lstm, size + n_flags), (self.first_state, config.units),
             (self.context, config.units), (self.to_pitch, units), (self.from_pair, units),
             (self.from_beat, units), (self.to_rhythm, units + size), (self.to_pattern, units),
             (self.copy_pitch, units), (self.copy_pattern, units),
         ):  # fmt: skip
             layer.build((None, width))
-        n_inputs = N_FEATURES + len(LOOKBACK) + N_PASTS * size
+        for wanted, layer in (
+            (config.rhythms, self.copy_rhythm), (config.harmonies, self.copy_harmony),
+        ):  # fmt: skip
+            if wanted:
+                layer.build((None, units))
+        n_repeats = len(LOOKBACK) * (2 if config.rhythms else 1)
+        n_inputs = N_FEATURES + n_repeats + N_PASTS * size
         for layer, width in zip(self.time_lstms, (n_inputs, config.units), strict=True):
             layer.build((None, None, width))
         ends = RESOLUTION - np.argmax(vocabulary.patterns[:, ::-1], axis=1)
@@ -207,10 +228,13 @@ class Generator(keras.Model):
             earlier: int tensor, shape (…, 5, pairs), the beats before these five.
 
         Returns:
-            float tensor, shape (…, 24 + 6 * embedding).
+            float tensor, shape (…, 29 + 6 * embedding).
         """
-        repeats = tf.reduce_all(pasts[..., :1, :] == earlier, axis=-1)  # did the last beat?
-        repeats = tf.cast(repeats & (earlier[..., 0] >= 0), tf.float32)
+        last, known = pasts[..., :1, :], earlier[..., 0] >= 0
+        repeats = tf.cast(tf.reduce_all(last == earlier, axis=-1) & known, tf.float32)
+        if self.config.rhythms:
+            alike = tf.reduce_all(self._rhythm(last) == self._rhythm(earlier), axis=-1) & known
+            repeats = tf.concat([repeats, tf.cast(alike, tf.float32)], axis=-1)
         if not self.config.repeat_flags:
             repeats = tf.zeros_like(repeats)
         shape = tf.concat([tf.shape(features)[:-1], [N_PASTS * self.config.embedding]], 0)
@@ -230,6 +254,10 @@ class Generator(keras.Model):
     def split(self, tokens):
         """Split tokens into (pitch, pattern); the pitch of END is 128."""
         return tokens // len(self.vocabulary), tokens % len(self.vocabulary)
+
+    def _rhythm(self, tokens):
+        """Return the patterns of tokens; -1 for END and NOTHING."""
+        return tf.where((tokens >= 0) & (tokens < self.end), self.split(tokens)[1], -1)
 
     # Up the keyboard ---------------------------------------------------------------------------
 
@@ -258,11 +286,14 @@ class Generator(keras.Model):
         origin = self.last_pitch(pasts[:, 0])
         below = tf.where(last < 0, -1, self.split(last)[0])
         pair = self.embed(last) + self.embed_interval(below, origin)
-        output, state = self.pitch_lstm(tf.concat([context + pair, same], axis=-1), state)
+        flags = [same, *self._texture(slot, last, pasts)] if self.config.rhythms else [same]
+        output, state = self.pitch_lstm(tf.concat([context + pair, *flags], axis=-1), state)
         logits = self.to_pitch(output)
         if self.config.copying:
             known = tf.cast(pasts[..., 0] >= 0, tf.float32)
             logits = add_at(logits, self.split(upcoming)[0], self.copy_pitch(output) * known)
+        if self.config.harmonies:
+            logits += from_classes(self.copy_harmony(output), self.pitch_classes(pasts))
         if self.config.intervals:
             logits += from_intervals(self.from_pair(output), below)
             logits += from_intervals(self.from_beat(output), origin)
@@ -271,7 +302,14 @@ class Generator(keras.Model):
         allowed = (pitch >= first[:, None]) & (pitch <= held[:, None])  # after END comes END
         return tf.where(allowed, logits, NEVER), output, state, upcoming, held
 
-    def pattern_logits(self, pitch, output, upcoming, held, pasts):
+    def _texture(self, slot, last, pasts):
+        """Return which pasts had the last pair's rhythm in its place, and which end here."""
+        before = self._rhythm(tf.gather(pasts, tf.maximum(slot - 1, 0), axis=-1))
+        alike = (before == self._rhythm(last)[:, None]) & (before >= 0)
+        ends = tf.gather(pasts, slot, axis=-1) == self.end
+        return tf.cast(alike, tf.float32), tf.cast(ends, tf.float32)
+
+    def pattern_logits(self, slot, pitch, output, upcoming, held, pasts):
         """Score the patterns of a pitch: shape (rows, patterns)."""
         tone = tf.gather(self.pitch_embedding, tf.minimum(pitch, N_PITCHES - 1))
         tone += self.embed_interval(pitch, self.last_pitch(pasts[:, 0]))
@@ -281,7 +319,17 @@ class Generator(keras.Model):
             its_pitch, pattern = self.split(upcoming)
             fits = (pasts[..., 0] >= 0) & (its_pitch == pitch[:, None])
             logits = add_at(logits, pattern, self.copy_pattern(hidden) * tf.cast(fits, tf.float32))
+        if self.config.rhythms:
+            pattern = self._rhythm(tf.gather(pasts, slot, axis=-1))
+            fits = tf.cast(pattern >= 0, tf.float32)
+            logits = add_at(logits, tf.maximum(pattern, 0), self.copy_rhythm(hidden) * fits)
         return tf.where((pitch != held)[:, None] | self.goes_on, logits, NEVER)
+
+    def pitch_classes(self, tokens):
+        """Mark the pitch classes of beats, shape (…, pairs): float tensor, shape (…, 12)."""
+        is_pair = (tokens >= 0) & (tokens < self.end)
+        pitch_class = tf.where(is_pair, self.split(tokens)[0] % 12, -1)
+        return tf.reduce_max(tf.one_hot(pitch_class, 12), axis=-2)
 
     def embed_interval(self, pitch, origin):
         """Embed how far pitches are from where the last beat ended: shape (rows, embedding)."""
@@ -373,7 +421,8 @@ class Generator(keras.Model):
                 slot, context, state, last, same, pasts
             )
             pitch = self.split(token)[0]
-            patterns = self.pattern_logits(pitch, drop(output, 2 + slot), upcoming, held, pasts)
+            heard = drop(output, 2 + slot)
+            patterns = self.pattern_logits(slot, pitch, heard, upcoming, held, pasts)
             step = {"pitch_logits": logits, "pattern_logits": patterns, "token": token,
                     "last": last, "beat": order[:some]}  # fmt: skip
             found.append({name: values[:n] for name, values in step.items()})
@@ -482,7 +531,7 @@ class Generator(keras.Model):
                 slot, context, state, last, same, pasts
             )
             pitch = inverse_cdf(logits, values[:, 2 * slot], temperature)
-            logits = self.pattern_logits(pitch, output, upcoming, held, pasts)
+            logits = self.pattern_logits(slot, pitch, output, upcoming, held, pasts)
             pattern = inverse_cdf(logits, values[:, 2 * slot + 1], temperature)
             last = tf.minimum(pitch * len(self.vocabulary) + pattern, self.end)
             tokens = tokens.write(slot, last)

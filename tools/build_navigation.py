@@ -83,7 +83,7 @@ def score_sentence():
         sentences.append(
             f"The weights `{kind}` learned from {record['n_songs']:,} songs in"
             f" {sum(record['minutes'].values()):.0f} minutes on a busy machine of two cores. On"
-            f" {record['seeds_judged'][1] + 1:,} pieces of 8 measures they meet {met.sum()} of"
+            f" {record['seeds_scored'][1] + 1:,} pieces of 8 measures they meet {met.sum()} of"
             f" {len(met)} targets, and a random forest that tries to tell their pieces from real"
             f" ones is right {forest:.0%} of the time (50 % would be guessing)."
         )
