@@ -10,16 +10,7 @@ import itertools
 import numpy as np
 
 from .config import MAX_PAIRS
-from .pianoroll import (
-    MAX_STEPS,
-    N_PITCHES,
-    RESOLUTION,
-    STEPS_PER_MEASURE,
-    crop,
-    encode,
-    n_steps,
-    steps_of,
-)
+from .pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION, crop, encode, n_steps, steps_of
 from .pianoroll import transpose as transpose_notes
 from .vocabulary import BEATS_PER_MEASURE, METRES, SECTION, key_shift, modelled_metre
 
@@ -38,19 +29,10 @@ class Tune:
 
 
 def prepare(songs, metres=METRES):
-    """Move songs to one key signature and their first full measure to step 0.
+    """Return a list of Tune: songs in one key signature, their first full measure at step 0.
 
-    Args:
-        songs: Songs.
-        metres: list of str, the metres to keep, from `vocabulary.METRES`.
-
-    Returns:
-        list of Tune; songs in other metres are left out.
-
-    Raises:
-        ValueError: no song is left.
-
-    Introduced in lesson 04.
+    Songs in other than the given `metres` (of `vocabulary.METRES`) are left out; ValueError where
+    none is left. Introduced in lesson 04.
     """
     tunes = []
     for index, notes in enumerate(songs):
@@ -78,13 +60,8 @@ def window(tune, start, length):
 def window_starts(tunes, length, metre="4/4"):
     """Return where windows of `length` time steps may start: every fourth measure with room behind.
 
-    Returns:
-        list of (tune, list of first time steps), a pair a tune that is long enough. Where no
-        tune is, each tune once from its start, to be filled up with silence.
-
-    Raises:
-        ValueError: no tune is in the metre.
-
+    The list holds (tune, list of first time steps) of each tune that is long enough. Where none
+    is, each tune starts once, to be filled up with silence; ValueError where none is in the metre.
     Introduced in lesson 08.
     """
     step = PHRASE_MEASURES * steps_of(metre)
@@ -97,19 +74,10 @@ def window_starts(tunes, length, metre="4/4"):
 
 
 def roll_batch(starts, length, batch_size, seed, number):
-    """Draw batch `number` of a seeded, endless series of random windows; each tune is as likely.
+    """Return batch `number` of a seeded, endless series of random windows; each tune is as likely.
 
-    Args:
-        starts: from `window_starts`.
-        length: int, time steps.
-        batch_size: int.
-        seed: int.
-        number: int, counts the batches from 0.
-
-    Returns:
-        uint8 ndarray, shape (batch, length, 128).
-
-    Introduced in lesson 04.
+    `starts` come from `window_starts`, batches count from 0. The rolls are a uint8 ndarray, shape
+    (batch, length, 128). Introduced in lesson 04.
     """
     rng = np.random.default_rng([seed, 1, number])
     rolls = []
@@ -122,17 +90,11 @@ def roll_batch(starts, length, batch_size, seed, number):
 def cut_sections(pieces, metres):
     """Cut pieces in tokens into sections of 16 measures, as the generator's memory is cut.
 
-    Args:
-        pieces: list of int arrays, shape (beats, pairs).
-        metres: list of int, indices into `METRES`.
-
-    Returns:
-        four int32 ndarrays: tokens, shape (sections, 64, pairs), NOTHING (-1) after the end; the
-        64 beats before, NOTHING where the piece begins; metres, shape (sections,); beats from
-        here to the end of the piece's last measure, shape (sections,). What is left after the
-        last whole section is one too, from a phrase of 4 measures on.
-
-    Introduced in lesson 08.
+    `pieces` are int arrays, shape (beats, pairs); `metres` index `METRES`. Returns four int32
+    ndarrays: tokens, shape (sections, 64, pairs), NOTHING (-1) after the end; the 64 beats before,
+    NOTHING where the piece begins; metres, shape (sections,); beats from here to the end of the
+    piece's last measure, shape (sections,). What is left after the last whole section is one too,
+    from a phrase of 4 measures on. Introduced in lesson 08.
     """
     columns = [], [], [], []
     for tokens, metre in zip(pieces, metres, strict=True):
@@ -150,17 +112,10 @@ def cut_sections(pieces, metres):
 
 
 def token_batch(sections, n_beats, batch_size, seed, number):
-    """Draw batch `number` of a seeded, endless series of sections; each is as likely.
+    """Return batch `number` of a seeded, endless series of sections; each is as likely.
 
-    Args:
-        sections: from `cut_sections`.
-        n_beats: int, beats to read of each section.
-        batch_size, seed, number: as for `roll_batch`.
-
-    Returns:
-        what `cut_sections` returns, a row a pick; but one half of the lengths are -1, so that the
-        generator learns to write with and without an end in sight.
-
+    The columns are those of `cut_sections`, of each section its first `n_beats`; but one half of
+    the lengths are -1, so that the generator learns to write with and without an end in sight.
     Introduced in lesson 08.
     """
     rng = np.random.default_rng([seed, 2, number])
@@ -187,15 +142,8 @@ def pairs_needed(tunes, vocabulary, share=0.998):
 def roll_batches(tunes, length, batch_size=32, *, seed=0, first=0):
     """Return endless batches of rolls of 4/4 for `fit`, shorter tunes filled up with silence.
 
-    Args:
-        tunes: list of Tune from `prepare`.
-        length: int, time steps of each roll, up to 19,200.
-        batch_size: int.
-        seed: int; the same seed gives the same batches.
-        first: int, the number of the first batch, to resume.
-
-    Returns:
-        tf.data.Dataset of uint8 tensors, shape (batch, length, 128).
+    The tf.data.Dataset holds uint8 tensors, shape (batch, length, 128); `length` is at most 19,200
+    time steps. The same seed gives the same batches, from batch `first` on.
     """
     starts = window_starts(tunes, length)
 
@@ -208,17 +156,10 @@ def roll_batches(tunes, length, batch_size=32, *, seed=0, first=0):
 def training_batches(tunes, vocabulary, config, first=0):
     """Return endless batches of (rolls, tokens, tokens before, metres, lengths) for `LSTMGAN.fit`.
 
-    Args:
-        tunes: list of Tune.
-        vocabulary: Vocabulary.
-        config: Config.
-        first: int, the number of the first batch, to resume.
-
-    Returns:
-        tf.data.Dataset of a roll tensor, uint8, shape (batch, time, 128), and what `token_batch`
-        returns.
+    The tf.data.Dataset holds a uint8 tensor of rolls, shape (batch, time, 128), and what
+    `token_batch` returns, from batch `first` on.
     """
-    length = config.measures * STEPS_PER_MEASURE
+    length = config.measures * steps_of("4/4")
     starts, size = window_starts(tunes, length), config.batch_size
     sections = sections_of(tunes, vocabulary, config.max_pairs)
     n_beats = min(config.pretraining_beats, N_BLANKS)

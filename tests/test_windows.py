@@ -124,18 +124,6 @@ def test_a_few_beats_after_the_last_section_are_none():
     assert lengths.tolist() == [4, 64, 80, 80, 16, 144, 80, 144, 80, 16]
 
 
-def test_tokens_come_with_those_of_the_section_before():
-    sections = windows.cut_sections([numbered(208)], [0])
-    tokens, before, _, _ = windows.token_batch(sections, 64, 50, seed=0, number=0)
-    assert {*tokens[:, 0, 0].tolist()} == {0, 64, 128, 192}
-    for row, earlier in zip(tokens, before, strict=True):
-        first = row[0, 0]
-        expected = numbered(64, first - 64) if first else np.full((64, 2), NOTHING)
-        assert np.array_equal(earlier, expected)
-    short, *_ = windows.token_batch(sections, 9, 50, seed=0, number=0)
-    assert np.array_equal(short, tokens[:, :9])
-
-
 def test_half_of_the_lengths_are_told():
     sections = windows.cut_sections([numbered(5), numbered(7)], [0, 1])  # 4/4, 3/4
     _, _, found, lengths = windows.token_batch(sections, 4, 400, seed=0, number=0)

@@ -65,9 +65,6 @@ class Songs:
             return self.select(np.arange(len(self))[index])
         return self.notes[self.starts[index] : self.stops[index]]
 
-    def __iter__(self):
-        return (self[i] for i in range(len(self)))
-
     def __repr__(self):
         return f"<Songs: {len(self):,} songs, {self.n_notes:,} notes>"
 
@@ -98,9 +95,7 @@ class Songs:
     def split(self, seed=0, test_share=0.1):
         """Return training and test indices, two sorted int arrays; a family stays on one side.
 
-        Args:
-            seed: int.
-            test_share: float, the share of songs to keep for testing, 0 to 1; else ValueError.
+        `test_share` of the songs, 0 to 1, are for testing; another number is a ValueError.
         """
         if not 0 <= test_share <= 1:
             raise ValueError(f"test_share={test_share} is not a share; give a number from 0 to 1")
@@ -152,15 +147,9 @@ def whole_song(notes, info, *, name, **columns):
 def split_song(notes, row):
     """Return the songs of at most 19,200 steps that a piece becomes, split where phrases start.
 
-    Each note belongs to the song in which it starts; `n_cut` counts those that sound past its end.
-    All songs keep the piece's family.
-
-    Args:
-        notes: note array of a piece of any length.
-        row: dict from `song_row`; its metre and pickup tell where the measure lines are.
-
-    Returns:
-        list of (note array, row dict), named "piece (1 of 3)" where there are more than one.
+    A list of (note array, row dict), named "piece (1 of 3)" where there are more than one, of one
+    family. A note belongs to the song in which it starts; `n_cut` counts those that sound past its
+    end. Metre and pickup of the row tell where the measure lines are.
     """
     phrase, pickup = PHRASE * max(steps_of(row["metre"]), 1), row["pickup"]
     parts, rest, n_cut = [], notes, row["n_cut"]

@@ -10,7 +10,6 @@ that an interrupted build goes on. What a stranger wrote into a store is checked
 """
 
 import contextlib
-import csv
 import hashlib
 import shutil
 import zlib
@@ -134,7 +133,9 @@ def build_store(files, path, *, source="", licence="", n_jobs=None, progress=Tru
 
     Introduced in lesson 03.
     """
-    path, jobs, report = Path(path), {}, [("file", "status", "reason")]
+    import pandas as pd
+
+    path, jobs, report = Path(path), {}, []
     for file in map(Path, files):
         file_hash = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
         if file_hash in jobs:
@@ -145,11 +146,9 @@ def build_store(files, path, *, source="", licence="", n_jobs=None, progress=Tru
     for key, (file, *_) in jobs.items():
         status, remark = ("left out", reasons[key]) if key in reasons else ("stored", flaws[key])
         report.append((file.name, status, remark.replace(str(file), file.name)))
-    with (
-        atomic_path(path.with_suffix(".csv")) as new,
-        open(new, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        csv.writer(file).writerows(report)
+    with atomic_path(path.with_suffix(".csv")) as new:
+        table = pd.DataFrame(report, columns=["file", "status", "reason"])
+        table.to_csv(new, index=False, errors="backslashreplace")
     if songs is None:
         raise ValueError(
             f"{path} would hold 0 songs: none of the {len(jobs)} files listed can be used; choose "
@@ -174,13 +173,10 @@ def read_song(file, source, licence):
 def fill_store(path, jobs, read, *, unique=False, n_jobs=None, progress=True):
     """Read what a store lacks, on all cores, and write the store anew.
 
-    Args:
-        jobs: list of (file hash, arguments of `read`), the hashes all different.
-        read: function that returns (note array of any length, row dict), or raises ValueError.
-        unique: bool, keep one of the songs that equal each other but for the key.
-
-    Returns:
-        (Songs, or None where there are none; dict of file hash to the reason why it is missing).
+    `jobs` are (file hash, arguments of `read`), the hashes all different; `read` returns (note
+    array of any length, row dict), or raises ValueError; `unique` keeps one of the songs that equal
+    each other but for the key. Returns (Songs, or None where there are none; dict of file hash to
+    the reason why it is missing).
     """
     path, reasons = Path(path), {}
     parts = path.with_name(path.name + ".parts")

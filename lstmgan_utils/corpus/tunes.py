@@ -30,21 +30,16 @@ def builtin_tunes(cache=None, *, n_jobs=None, progress=True):
 
     They are taken as written, repeats not played out, and tunes with equal notes only once.
 
-    Args:
-        cache: folder for the store; None for $LSTMGAN_CACHE or else ~/.cache/lstmgan.
-        n_jobs, progress: as for `build_store`.
-
-    Returns:
-        Songs, about 4,300.
-
-    Raises:
-        FileNotFoundError: music21 came without its corpus.
-
-    Introduced in lesson 03.
+    They are about 4,300 Songs. `cache` is the store's folder, None for $LSTMGAN_CACHE or else
+    ~/.cache/lstmgan; `n_jobs` and `progress` are those of `build_store`. FileNotFoundError where
+    music21 came without its corpus. Introduced in lesson 03.
     """
-    return _cached(cache, "builtin_tunes.store", lambda path: fill_store(
-        path, list_tunes(), read_tune, unique=True, n_jobs=n_jobs, progress=progress)[0]
-    )  # fmt: skip
+
+    def build(path):
+        how = {"unique": True, "n_jobs": n_jobs, "progress": progress}
+        return fill_store(path, list_tunes(), read_tune, **how)[0]
+
+    return _cached(cache, "builtin_tunes.store", build)
 
 
 def _cached(cache, name, build):
@@ -116,11 +111,7 @@ def read_piano(folder):
 def need_scores(mxl_folder, midi_folder="data_sample/midi"):
     """Return the scores in MusicXML, list of Path; where there are none, convert MIDI files first.
 
-    Args:
-        mxl_folder: folder of the scores.
-        midi_folder: folder to convert with the quick engine, from the project's folder.
-
-    Introduced in lesson 02.
+    `midi_folder` counts from the project's folder. Introduced in lesson 02.
     """
     mxl_folder = Path(mxl_folder)
     if not any(path.suffix.lower() in filtering.SUFFIXES for path in mxl_folder.rglob("*")):
@@ -133,9 +124,7 @@ def need_scores(mxl_folder, midi_folder="data_sample/midi"):
 def need_kept(mxl_folder, midi_folder="data_sample/midi"):
     """Return the scores that lesson 02 kept, list of Path; filter the folder first if need be.
 
-    The arguments are those of `need_scores`.
-
-    Introduced in lesson 03.
+    The arguments are those of `need_scores`. Introduced in lesson 03.
     """
     manifest = Path(mxl_folder) / "filtering.csv"
     if not manifest.is_file():
@@ -148,13 +137,8 @@ def need_kept(mxl_folder, midi_folder="data_sample/midi"):
 def need_songs(place):
     """Return the Songs to learn from; build lesson 03's store of the sample where it is missing.
 
-    Args:
-        place: str, a store, from the project's folder, or "builtin" for music21's tunes.
-
-    Raises:
-        FileNotFoundError: there is no such store, and it has another name than lesson 03's.
-
-    Introduced in lesson 04.
+    `place` is a store, from the project's folder, or "builtin" for music21's tunes;
+    FileNotFoundError where it has another name than lesson 03's. Introduced in lesson 04.
     """
     if place == "builtin":
         return builtin_tunes()

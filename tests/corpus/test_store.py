@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lstmgan_utils import corpus
 from lstmgan_utils.corpus import store as stores
 from lstmgan_utils.corpus.songs import row_dtype, song_row
-from lstmgan_utils.corpus.store import ALIGNMENT, HEADER, are_notes, open_store, write_store
+from lstmgan_utils.corpus.store import ALIGNMENT, HEADER, open_store, write_store
 from lstmgan_utils.pianoroll import NOTE_DTYPE, encode, note_array, write_midi, write_score
 
 NOTE = st.tuples(st.integers(0, 19_000), st.integers(1, 96), st.integers(0, 127))
@@ -163,16 +163,6 @@ def test_whatever_is_forged_is_refused_or_sound(store, data):
             assert notes.tolist() == note_array(notes.tolist()).tolist()  # refuses what is no note
         assert all(len(column) == len(songs) for column in songs.table.values())
     store.write_bytes(good)
-
-
-def test_notes_out_of_order_are_found_but_for_the_starts_of_songs():
-    two = np.concatenate([song(*range(60, 67))[0], song(*range(60, 65))[0]])
-    offsets = np.array([0, 7, 7, 12])
-    assert are_notes(two, offsets) and not are_notes(two, np.array([0, 6, 6, 12]))
-    for place in set(range(len(two) - 1)) - {6}:  # 6 is the end of the first song
-        swapped = two.copy()
-        swapped[[place, place + 1]] = two[[place + 1, place]]
-        assert not are_notes(swapped, offsets)
 
 
 def test_store_holds_what_the_files_do_and_the_report_why_not(files, tmp_path):
