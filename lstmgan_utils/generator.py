@@ -139,7 +139,7 @@ def straight_through(logits, choice):
     Returns:
         float tensor, shape (rows, choices) (Bengio et al. 2013).
 
-    Introduced in lesson 08.
+    Introduced in lesson 07.
     """
     soft = tf.nn.softmax(logits)
     hard = tf.one_hot(choice, logits.shape[-1])
