@@ -115,7 +115,7 @@ def add_at(logits, places, amounts, where):
 def straight_through(logits, choice):
     """Return choices, shape (rows,), as one-hot vectors with the gradient of a softmax.
 
-    Logits and vectors have shape (rows, choices) (Bengio et al. 2013). Introduced in lesson 08.
+    Logits and vectors have shape (rows, choices) (Bengio et al. 2013). Introduced in lesson 07.
     """
     soft = tf.nn.softmax(logits)
     hard = tf.one_hot(choice, logits.shape[-1])

@@ -10,8 +10,8 @@ from .config import PRESETS
 from .vocabulary import exact_share, learn_vocabulary
 
 # What a generator that goes on from another must share with it.
-NETWORK = ("n_patterns", "max_pairs", "embedding", "units", "pitch_units", "copying",
-           "repeat_flags", "intervals")  # fmt: skip
+NETWORK = ("n_patterns", "max_pairs", "embedding", "units", "pitch_units", "copying", "rhythms",
+           "harmonies", "repeat_flags", "intervals")  # fmt: skip
 
 
 def train(

@@ -16,8 +16,6 @@ def test_it_strides_and_never_pools():
     assert [layer.strides for layer in strided] == [(s,) for s in STRIDES]
     assert [layer.output.shape[1] for layer in strided] == [128, 32, 8, 4]  # 8 measures
     assert not any("Pool" in type(layer).__name__ for layer in model.layers)
-    order = ["flatten", "similarity", "form", "dense", "logits", "softmax"]
-    assert [layer.name for layer in model.layers[-6:]] == order
 
 
 def test_it_is_told_how_alike_measures_are():
@@ -38,8 +36,3 @@ def test_every_beat_and_every_pitch_can_change_its_mind():
     logits = keras.Model(model.input, model.get_layer("logits").output)(rolls).numpy()
     assert (np.abs(logits[1:] - logits[0]).max(axis=1) > 0).all()
     assert np.allclose(model(rolls).numpy().sum(axis=1), 1, atol=1e-6)  # a softmax
-
-
-def test_it_takes_200_measures():
-    config = dataclasses.replace(TINY, measures=200)
-    assert build_discriminator(config).input.shape == (None, 19200, 128)

@@ -9,7 +9,6 @@ import tensorflow as tf
 from fixtures_learning import TINY, moved, tiny_generator, tiny_tunes, tiny_vocabulary
 
 from lstmgan_utils import gan
-from lstmgan_utils.config import PRESETS
 from lstmgan_utils.corpus import from_arrays
 from lstmgan_utils.generator import inverse_cdf
 from lstmgan_utils.pianoroll import note_array
@@ -95,17 +94,6 @@ def test_cross_entropy_is_counted_a_beat_of_music(batch):
 # Steps
 
 
-@pytest.mark.parametrize("network, rate", [("generator", "g"), ("discriminator", "d")])
-def test_a_network_at_rate_zero_stands_still_while_the_other_moves(batch, network, rate):
-    model = tiny_gan(**{f"{rate}_learning_rate": 0.0})
-    other = model.discriminator if network == "generator" else model.generator
-    before = model.generator.get_weights(), model.discriminator.get_weights()
-    model.train_step(batch)
-    still, moving = before if network == "generator" else before[::-1]
-    assert moved(getattr(model, network), still) == 0
-    assert moved(other, moving) > len(moving) / 2
-
-
 def test_pretraining_leaves_the_discriminator_alone(batch):
     model = tiny_gan(pretraining_steps=4)
     before = model.generator.get_weights(), model.discriminator.get_weights()
@@ -118,13 +106,16 @@ def test_pretraining_leaves_the_discriminator_alone(batch):
 
 def test_each_network_gets_better_against_one_that_stands_still(batch):
     model = tiny_gan(penalty=0.0, likelihood_weight=0.0, g_learning_rate=0.0, d_learning_rate=1e-2)
-    step = tf.function(model.train_step)
+    step, before = tf.function(model.train_step), model.generator.get_weights()
     d_losses = [float(step(batch)["d_loss"]) for _ in range(20)]
     assert np.mean(d_losses[-5:]) < 0.3 * np.mean(d_losses[:5])
+    assert not moved(model.generator, before)
     # What can tell the two apart is what the generator can learn from.
     model.g_optimizer.learning_rate, model.d_optimizer.learning_rate = 1e-2, 0.0
+    before = model.discriminator.get_weights()
     g_losses = [float(step(batch)["g_loss"]) for _ in range(40)]
     assert np.mean(g_losses[-5:]) < 0.7 * np.mean(g_losses[:5])
+    assert not moved(model.discriminator, before)
 
 
 def test_the_penalty_reaches_the_discriminator_only(batch):
@@ -175,17 +166,6 @@ def test_a_long_piece_is_scored_with_gradients_as_it_was_sampled():
     chosen = np.minimum(pitch * len(model.vocabulary) + pattern, model.generator.end)
     same = (chosen == decisions["token"].numpy())[beat < 200]
     assert same[beat[beat < 200] != 127].all()  # where a piece of a medley ends, notes are cut
-
-
-def test_the_first_try_learns_from_rolls_alone(batch):
-    config = dataclasses.replace(PRESETS["first_try"], measures=1, units=8, filters=(4, 4, 4, 4))
-    model = gan.LSTMGAN(config)
-    model.compile()
-    before = model.generator.get_weights()
-    logs = model.train_step(batch[0])
-    assert model.phase == "adversarial"
-    assert {"d_loss", "g_loss", "fill"} < set(logs) and "cross_entropy" not in logs
-    assert moved(model.generator, before)
 
 
 def test_it_learns_one_bar_by_heart():
