@@ -1,12 +1,12 @@
-"""Train, judge and ship the weights "folk" and "piano", and try other settings.
+"""Train, evaluate and ship the weights "folk" and "piano", and try other settings.
 
 Usage: python -m benchmarks.train_weights folk|piano [--ship]
        python -m benchmarks.train_weights folk|piano --variant "what is changed" key=value …
 
 A run goes on where it was stopped. It learns from the training side of a corpus that comes with the
-course, and is judged on the held-out side by seeds 0 to 999: after pretraining, and after the
-adversarial phase, each time at the temperature that fits the training side best. Each judged run is
-a row of benchmarks/experiments.csv.
+course, and is scored on the held-out side by seeds 0 to 999: after pretraining, and after the
+adversarial phase, each time at the temperatures, of pitches and of patterns, that fit the training
+side best. Each time it becomes a row of benchmarks/experiments.csv.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import json
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,11 +26,17 @@ from benchmarks.report import RESULTS, write_csv
 from lstmgan_utils import corpus, evaluation, gan, plotting, runtime, sampling, training, windows
 from lstmgan_utils.config import PRESETS
 from lstmgan_utils.evaluation import distances
+from lstmgan_utils.runs import write_config, write_weights
 
 CONFIGS = {
     "folk": PRESETS["laptop"],
     "piano": dataclasses.replace(
-        PRESETS["laptop"], batch_size=16, pretraining_rate=3e-3, adversarial_steps=400
+        PRESETS["laptop"],
+        batch_size=16,
+        pretraining_rate=3e-3,
+        dropout=0.3,
+        pretraining_steps=3600,
+        adversarial_steps=300,
     ),
 }
 CLIPS = {"folk": {}, "piano": {"align": 8, "per_song": 4}}  # piano songs are few, but long
@@ -61,47 +68,56 @@ def train(kind, config, folder):
     return gan.load_training(kept), model, minutes
 
 
-def sharpen(generator, temperature):
-    """Divide all logits of a generator by a temperature, for good; round to what is shipped."""
-    for layer in (generator.to_pitch, generator.from_pair, generator.from_beat,
-                  generator.copy_pitch, generator.to_pattern, generator.copy_pattern):  # fmt: skip
-        for weight in layer.weights:
+def sharpen(generator, pitch, pattern):
+    """Divide the logits of pitches and of patterns by temperatures, for good; round to 16 bit."""
+    g = generator
+    for temperature, layers in (
+        (pitch, (g.to_pitch, g.from_pair, g.from_beat, g.copy_pitch, g.copy_harmony)),
+        (pattern, (g.to_pattern, g.copy_pattern, g.copy_rhythm)),
+    ):
+        for weight in (weight for layer in layers for weight in layer.weights):
             weight.assign(weight / temperature)
     generator.set_weights([w.astype("float16").astype("float32") for w in generator.get_weights()])
 
 
-def best_temperature(generator, kind):
-    """Return the temperature whose samples are nearest to the training side: (it, distances).
+def best_temperatures(generator, kind):
+    """Return the temperatures, of pitches and of patterns, that fit the training side best.
 
-    The distance is the Fréchet distance of their descriptors; held-out songs have no say.
+    The distance is the Fréchet distance of the samples' descriptors; held-out songs have no say.
+    First the pitches' is chosen, then the patterns'.
     """
     real = evaluation.PieceSet(evaluation.clips(songs_of(kind)[0], 8, **CLIPS[kind])).features
-    found = {}
-    for temperature in TEMPERATURES:
-        pieces = sampling.sample_many(generator, TEMPERATURE_SEEDS, 8, temperature=temperature)
-        fake = evaluation.PieceSet(pieces).features
+    own = generator.get_weights()
+
+    def distance(*temperatures):
+        sharpen(generator, *temperatures)
+        fake = evaluation.PieceSet(sampling.sample_many(generator, TEMPERATURE_SEEDS, 8)).features
+        generator.set_weights(own)
         both = distances.standardise(fake, real), distances.standardise(real, real)
-        found[temperature] = float(distances.frechet_distance(*both))
-    return min(found, key=found.get), found
+        found = float(distances.frechet_distance(*both))
+        print(temperatures, round(found, 2), flush=True)
+        return found
+
+    pitch = min(TEMPERATURES, key=lambda pitch: distance(pitch, 1.0))
+    return pitch, min(TEMPERATURES, key=lambda pattern: distance(pitch, pattern))
 
 
-def judge(model, kind, what, batches, minutes, folder):
-    """Sharpen, score 1,000 pieces, and add a row to the table: (scorecard, temperature)."""
-    temperature, found = best_temperature(model.ema, kind)
-    print({t: round(distance, 2) for t, distance in found.items()}, flush=True)
+def evaluate(model, kind, what, batches, minutes, folder):
+    """Sharpen, score 1,000 pieces, and add a row to the table: (scorecard, temperatures)."""
+    temperatures = best_temperatures(model.ema, kind)
     nats = held_out_nats(model, kind)
-    sharpen(model.ema, temperature)
+    sharpen(model.ema, *temperatures)
     card = scorecard(model.ema, kind)
     met = card["met"][card["met"] != ""].astype(bool)
     row = {"run": Path(folder).name, "what": what, "corpus": kind,
            "data_hash": songs_of(kind)[0].hash,
            "batches": batches, "minutes": round(sum(minutes.values()), 1),
-           "temperature": temperature, "nats_a_beat": round(nats, 3),
+           "temperature": " ".join(map(str, temperatures)), "nats_a_beat": round(nats, 3),
            "targets_met": int(met.sum()), "targets": len(met)}  # fmt: skip
     add_row(row | {name: f"{value:.4g}" for name, value in card["generated"].items()})
     print(card, f"{what}: {int(met.sum())} of {len(met)}; missed {list(met[~met].index)};"
           f" {nats:.3f} nats a beat", sep="\n", flush=True)  # fmt: skip
-    return card, temperature
+    return card, temperatures
 
 
 def scorecard(generator, kind):
@@ -125,7 +141,7 @@ def held_out_nats(model, kind, size=64):
     return float(nats)
 
 
-def ship(kind, model, cards, temperature, minutes, batches):
+def ship(kind, model, cards, temperatures, minutes, batches):
     """Write generator, record, scores and picture into the repository."""
     songs = songs_of(kind)[0]
     record = {
@@ -135,14 +151,14 @@ def ship(kind, model, cards, temperature, minutes, batches):
         "data_hash": songs.hash,
         "n_songs": len(songs),
         "batches": batches,
-        "temperature": temperature,
+        "temperatures": dict(zip(("pitch", "pattern"), temperatures, strict=True)),
         "minutes": {phase: round(value, 1) for phase, value in minutes.items()},
         "date": datetime.date.today().isoformat(),
         "versions": runtime.versions(),
-        "seeds_judged": [SEEDS[0], SEEDS[-1]],
+        "seeds_scored": [SEEDS[0], SEEDS[-1]],
         "scores": {phase: card["generated"].to_dict() for phase, card in cards.items()},
     }
-    folder = sampling.save_generator(model.ema, sampling.WEIGHTS / kind)
+    folder = save_generator(model.ema, sampling.WEIGHTS / kind)
     with runtime.atomic_path(folder / "record.json") as path:
         path.write_text(json.dumps(record, indent=1) + "\n")
     for phase, card in cards.items():
@@ -150,6 +166,20 @@ def ship(kind, model, cards, temperature, minutes, batches):
     figure, _ = plotting.plot_roll(sampling.sample(model.ema, 0, 8))
     with runtime.atomic_path(runtime.project_root() / "docs" / f"{kind}_roll.png") as path:
         figure.savefig(path, dpi=100, bbox_inches="tight")
+
+
+def save_generator(generator, folder, **facts):
+    """Write config.json, with other facts, and the weights as 16-bit floats; return the folder."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float16")  # half the size; what it rounds off is not heard
+    try:
+        half = type(generator)(generator.config, generator.vocabulary)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    half.set_weights(generator.get_weights())
+    write_config(folder, generator.config, generator.vocabulary, **facts)
+    write_weights(half, folder / "generator.weights.h5")
+    return folder
 
 
 def add_row(row):
@@ -171,7 +201,7 @@ def parse(text):
 
 
 def main():
-    """Train one run, judge it twice, and ship it if asked to."""
+    """Train one run, evaluate it twice, and ship it if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpus", choices=sorted(CONFIGS))
     parser.add_argument("settings", nargs="*", type=parse)
@@ -185,15 +215,15 @@ def main():
     cards, what = {}, options.variant or "as shipped"
     batches = int(pretrained.n_batches)
     before = {"pretraining": minutes["pretraining"]}
-    cards["pretraining"], _ = judge(
+    cards["pretraining"], _ = evaluate(
         pretrained, options.corpus, f"{what}: pretraining alone", batches, before, folder
     )
     batches = int(model.n_batches)
-    cards["adversarial"], temperature = judge(
+    cards["adversarial"], temperatures = evaluate(
         model, options.corpus, f"{what}: and the adversary", batches, minutes, folder
     )
     if options.ship:
-        ship(options.corpus, model, cards, temperature, minutes, batches)
+        ship(options.corpus, model, cards, temperatures, minutes, batches)
 
 
 if __name__ == "__main__":

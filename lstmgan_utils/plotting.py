@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 
-from .pianoroll import N_PITCHES, NOTE_DTYPE, decode, n_steps, steps_of, to_musicxml
+from .pianoroll import N_PITCHES, NOTE_DTYPE, RESOLUTION, decode, n_steps, steps_of, to_musicxml
 
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 VERMILION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
@@ -62,8 +62,9 @@ def plot_batch(rolls, *, columns=4, titles=None, **settings):
     return fig, axes
 
 
-def plot_array(values, ax=None, *, title=None, x_label="column", y_label="row", first_row=0,
-               colorbar=False):  # fmt: skip
+def plot_array(
+    values, ax=None, *, title=None, x_label="column", y_label="row", first_row=0, colorbar=False
+):
     """Draw an array of two axes as a network is given it, its first row at the top.
 
     `first_row` is the number of that row, where it is a part of a larger array.
@@ -109,8 +110,8 @@ def score_svg(notes, *, tempo=120, program=0, metre="4/4", pickup=0):
     except ImportError as error:
         raise ImportError("a score needs Verovio: pip install verovio") from error
     toolkit = verovio.toolkit()
-    toolkit.setOptions({"pageWidth": 1800, "pageHeight": LONGEST_PAGE, "adjustPageHeight": True,
-                        "footer": "none", "header": "none", "scale": 40})  # fmt: skip
+    page = {"pageWidth": 1800, "pageHeight": LONGEST_PAGE, "adjustPageHeight": True, "scale": 40}
+    toolkit.setOptions(page | {"footer": "none", "header": "none"})
     toolkit.loadData(to_musicxml(notes, tempo, program, metre, pickup))
     return toolkit.renderToSVG(1)
 
@@ -135,11 +136,10 @@ def _as_notes(roll):
 
 def _pitch_range(notes):
     """Return (lowest, highest) that sound, with a margin, and at least an octave."""
-    pitch = notes["pitch"]
-    low, high = (int(pitch.min()), int(pitch.max())) if len(pitch) else (55, 79)
+    pitch = notes["pitch"] if len(notes) else np.array([55, 79])
+    low, high = int(pitch.min()), int(pitch.max())
     spare = max(12 - (high - low), 0)
-    low, high = low - 2 - spare // 2, high + 2 + (spare + 1) // 2
-    return max(low, 0), min(high, N_PITCHES - 1)
+    return max(low - 2 - spare // 2, 0), min(high + 2 + (spare + 1) // 2, N_PITCHES - 1)
 
 
 def _draw_keys(ax, low, high):
@@ -152,73 +152,38 @@ def _draw_keys(ax, low, high):
 
 
 def _draw_measures(ax, length, steps_per_measure, pickup):
-    """Draw measure lines, not more than a reader can count, and number them from 1."""
+    """Draw at most 17 measure lines, as many as a reader can count, and number them from 1."""
     n_measures = max((length - pickup) / steps_per_measure, 1)
-    every = next(n for n in (1, 2, 4, 8, 16, 32, 64, 128) if n_measures / n <= 17)
+    every = 2 ** max(int(np.ceil(np.log2(n_measures / 17))), 0)
     lines = np.arange(pickup, length, steps_per_measure * every)
-    for line in lines:
-        ax.axvline(line, color="0.6", linewidth=0.8, zorder=1)
-    if every == 1:
-        for beat in np.arange(pickup % 24, length, 24):
-            ax.axvline(beat, color="0.88", linewidth=0.5, zorder=0.5)
     ax.set_xticks(lines, [str(1 + i * every) for i in range(len(lines))])
     ax.set_xlabel("measure")
+    ax.grid(axis="x", color="0.6", linewidth=0.8)
+    ax.set_axisbelow(True)
+    if every == 1:
+        ax.set_xticks(np.arange(pickup % RESOLUTION, length, RESOLUTION), minor=True)
+        ax.grid(axis="x", which="minor", color="0.88", linewidth=0.5)
+        ax.tick_params(axis="x", which="minor", length=0)
 
 
 def _draw_notes(ax, notes, color, *, detail):
     """Draw each note: the ones in full colour, the silent last step, where shown, in a pale one."""
-    from matplotlib.collections import PolyCollection
-
     onset, pitch = notes["onset"], notes["pitch"]
     end = onset + np.maximum(notes["duration"], 2)
     if detail:
-        silent = _rectangles(end - 1, end, pitch)
-        ax.add_collection(PolyCollection(silent, facecolors=color, alpha=0.28, linewidths=0))
-    ones = _rectangles(onset, end - 1, pitch)
+        _draw_bars(ax, end - 1, end, pitch, facecolors=color, alpha=0.28, linewidths=0)
     edge = 0 if detail else 0.5  # keeps notes in sight that are narrower than a pixel
-    ax.add_collection(PolyCollection(ones, facecolors=color, edgecolors=color, linewidths=edge,
-                                     zorder=2))  # fmt: skip
+    look = {"facecolors": color, "edgecolors": color, "linewidths": edge, "zorder": 2}
+    _draw_bars(ax, onset, end - 1, pitch, **look)
 
 
-def _rectangles(left, right, pitch):
-    """Return corners, shape (notes, 4, 2), of bars centred on their pitches."""
+def _draw_bars(ax, left, right, pitch, **look):
+    """Draw bars from `left` to `right`, centred on their pitches."""
+    from matplotlib.collections import PolyCollection
+
     x = np.stack([left, right, right, left], axis=1)
-    return np.stack([x, pitch[:, None] + (-0.4, -0.4, 0.4, 0.4)], axis=2)
-
-
-def plot_fields(roll, fields):
-    """Draw a roll, shape (time, 128), and under its middle the receptive field of each layer.
-
-    `fields` maps a layer's name to its receptive field in time steps. Introduced in lesson 04.
-    """
-    fig, ax = plot_roll(roll, title="how far each layer sees from one place")
-    (low, high), middle = ax.get_ylim(), len(roll) / 2
-    for i, (name, field) in enumerate(fields.items()):
-        color, y = COLORS[i % len(COLORS)], low - 3 - 3 * i
-        ax.barh(y, field, left=middle - field / 2, height=2, color=color, zorder=3)
-        ax.annotate(f" {name}: {field} steps", (min(middle + field / 2, len(roll)), y), va="center",
-                    ha="left" if middle + field / 2 < 0.75 * len(roll) else "right", fontsize=8,
-                    zorder=4)  # fmt: skip
-    ax.set_ylim(low - 3 * len(fields) - 3, high)
-    return fig, ax
-
-
-def plot_gradient(roll, gradient, *, title=None):
-    """Draw the gradient of the log odds of "real": orange for "real", purple for "generated".
-
-    `roll` is a uint8 ndarray, its notes are outlined; `gradient` one of floats; both (time, 128).
-    Introduced in lesson 04.
-    """
-    notes = decode(roll)
-    fig, ax = plot_roll(notes, color="none", title=title)
-    limit = np.quantile(np.abs(gradient), 0.995) or 1.0
-    image = ax.imshow(gradient.T, cmap="PuOr_r", vmin=-limit, vmax=limit, origin="lower",
-                      extent=(0, len(gradient), -0.5, N_PITCHES - 0.5), aspect="auto",
-                      interpolation="nearest", zorder=0.6)  # fmt: skip
-    for onset, duration, pitch in notes.tolist():
-        ax.plot([onset, onset + duration - 1], [pitch, pitch], color="black", linewidth=1.5)
-    fig.colorbar(image, ax=ax, label="change of log odds")
-    return fig, ax
+    corners = np.stack([x, pitch[:, None] + (-0.4, -0.4, 0.4, 0.4)], axis=2)
+    ax.add_collection(PolyCollection(corners, **look))
 
 
 def roll_png(notes, title=""):

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import os
 import random
-import re
 import secrets
 import shutil
 import subprocess
@@ -16,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-MUSESCORE_NAMES = ("mscore4portable", "mscore", "musescore", "MuseScore4", "MuseScore3", "mscore4",
-                   "musescore4", "mscore3", "musescore3")  # fmt: skip
-MUSESCORE_PLACES = (
+MUSESCORE_NAMES = (
+    *("mscore4portable", "mscore", "musescore", "MuseScore4", "MuseScore3", "mscore4"),
+    *("musescore4", "mscore3", "musescore3"),
     "/Applications/MuseScore 4.app/Contents/MacOS/mscore",
     "/Applications/MuseScore 3.app/Contents/MacOS/mscore",
     "C:/Program Files/MuseScore 4/bin/MuseScore4.exe",
@@ -63,7 +62,7 @@ def prepare_colab(keep_on_drive=False):
     if keep_on_drive:
         drive = project_root() / "drive"  # /content/drive, as every notebook on Colab has it
         try:
-            _colab("drive").mount(str(drive))
+            import_module("google.colab.drive").mount(str(drive))
             _link_outputs(drive / "MyDrive" / "lstm-gan")
         except Exception as error:  # Colab names no class for "declined" or "cookies are blocked"
             print(f"Drive is not used: {error}. outputs/ is lost when this machine is given back.")
@@ -98,21 +97,18 @@ def versions():
     return found
 
 
-def gpu_names():
-    """Return the names of the GPUs, found without importing TensorFlow: list of str."""
-    cards = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
-    return re.findall(r"(?m)^Model:\s*(.*\S)", "\n".join(map(Path.read_text, cards)))
-
-
 def report():
     """Print versions, the processor, optional tools, and what to do without a GPU on Colab."""
-    gpus, musescore = gpu_names(), None
+    # as the driver lists them: asking TensorFlow would take seconds
+    n_gpus = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
     print("  ".join(f"{name} {version}" for name, version in versions().items()))
-    print(f"{os.cpu_count() or 1} CPU cores, GPU: {', '.join(gpus) or 'none'}")
-    if not gpus and in_colab():
+    print(f"{os.cpu_count() or 1} CPU cores, GPU: {n_gpus or 'none'}")
+    if not n_gpus and in_colab():
         print("Training is faster on a GPU: menu Runtime > Change runtime type > T4 GPU.")
-    with contextlib.suppress(FileNotFoundError):  # lesson 01 says so where it matters
+    try:
         musescore = find_musescore()
+    except FileNotFoundError:  # lesson 01 says so where it matters
+        musescore = None
     verovio = util.find_spec("verovio")
     tools = {"MuseScore": musescore, "FluidSynth": find_soundfont(), "Verovio": verovio}
     print("optional tools: " + ", ".join(f"{k} {'yes' if v else 'no'}" for k, v in tools.items()))
@@ -178,7 +174,7 @@ def upload(folder):
         return []
     before = set(folder.rglob("*"))
     with contextlib.chdir(folder):  # Colab saves into the working directory
-        _colab("files").upload()
+        import_module("google.colab.files").upload()
     for path in sorted(set(folder.glob("*.zip")) - before):
         try:
             shutil.unpack_archive(path, folder)  # it leaves out names that lead out of the folder
@@ -203,12 +199,7 @@ def download(path):
         return
     if path.is_dir():
         path = Path(shutil.make_archive(str(path), "zip", path.parent, path.name))
-    _colab("files").download(str(path))
-
-
-def _colab(name):
-    """Return a module of google.colab, which no package brings."""
-    return import_module(f"google.colab.{name}")
+    import_module("google.colab.files").download(str(path))
 
 
 def shorten(text, limit=300):
@@ -223,7 +214,7 @@ def find_musescore():
     Raises FileNotFoundError where MUSESCORE names no program. Introduced in lesson 01.
     """
     chosen = os.environ.get("MUSESCORE")
-    places = [os.path.expanduser(chosen)] if chosen else [*MUSESCORE_NAMES, *MUSESCORE_PLACES]
+    places = [os.path.expanduser(chosen)] if chosen else MUSESCORE_NAMES
     program = next(filter(None, map(shutil.which, places)), None)
     if chosen and program is None:
         raise FileNotFoundError(f"MUSESCORE is set to {chosen!r}, which is no program; correct it")

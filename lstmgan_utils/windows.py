@@ -5,11 +5,21 @@ interrupted at batch 700 goes on with batch 700.
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 
 from .config import MAX_PAIRS
-from .pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION, crop, encode, n_steps, steps_of
+from .pianoroll import (
+    MAX_STEPS,
+    N_PITCHES,
+    RESOLUTION,
+    STEPS_PER_MEASURE,
+    crop,
+    encode,
+    n_steps,
+    steps_of,
+)
 from .pianoroll import transpose as transpose_notes
 from .vocabulary import BEATS_PER_MEASURE, METRES, SECTION, key_shift, modelled_metre
 
@@ -25,11 +35,6 @@ class Tune:
     notes: np.ndarray  # note array
     metre: str
     index: int  # in the Songs it came from
-
-    @property
-    def n_measures(self):
-        """int, the measures it fills, the last one perhaps in part."""
-        return -(-n_steps(self.notes) // steps_of(self.metre))
 
 
 def prepare(songs, metres=METRES):
@@ -50,32 +55,28 @@ def prepare(songs, metres=METRES):
     tunes = []
     for index, notes in enumerate(songs):
         metre = modelled_metre(str(songs.table["metre"][index]))
-        if metre in metres and len(notes):
-            pickup, shift = int(songs.table["pickup"][index]), key_shift(songs.table["key"][index])
+        full = crop(notes, int(songs.table["pickup"][index]), MAX_STEPS)
+        if metre in metres and len(full):
+            shift = key_shift(songs.table["key"][index])
             low, high = int(notes["pitch"].min()) + shift, int(notes["pitch"].max()) + shift
             shift += 12 * (low < 0) - 12 * (high >= N_PITCHES)
-            full = crop(notes, pickup, MAX_STEPS)
-            if len(full):
-                tunes.append(Tune(transpose_notes(full, shift), metre, index))
+            tunes.append(Tune(transpose_notes(full, shift), metre, index))
     if not tunes:
         raise ValueError(f"none of {len(songs)} songs is in {', '.join(metres)}; add other songs")
     return tunes
 
 
 def window(tune, start, length):
-    """Draw `length` time steps of a tune as a roll; notes that go on after the end stay open.
+    """Return `length` time steps of a tune as a roll, uint8 ndarray of shape (length, 128).
 
-    Returns:
-        uint8 ndarray, shape (length, 128).
-
-    Introduced in lesson 04.
+    Notes that go on after the end stay open. Introduced in lesson 04.
     """
     reach = min(length + RESOLUTION, MAX_STEPS)
     return encode(crop(tune.notes, start, start + reach), reach)[:length]
 
 
 def window_starts(tunes, length, metre="4/4"):
-    """List where windows of `length` time steps may start: every fourth measure with room behind.
+    """Return where windows of `length` time steps may start: every fourth measure with room behind.
 
     Returns:
         list of (tune, list of first time steps), a pair a tune that is long enough. Where no
@@ -95,7 +96,7 @@ def window_starts(tunes, length, metre="4/4"):
     return starts or [(tune, [0]) for tune in of_metre]
 
 
-def roll_batch(starts, length, batch_size, seed, number, semitones=(0, 0)):
+def roll_batch(starts, length, batch_size, seed, number):
     """Draw batch `number` of a seeded, endless series of random windows; each tune is as likely.
 
     Args:
@@ -104,7 +105,6 @@ def roll_batch(starts, length, batch_size, seed, number, semitones=(0, 0)):
         batch_size: int.
         seed: int.
         number: int, counts the batches from 0.
-        semitones: (low, high), the range of random transpositions.
 
     Returns:
         uint8 ndarray, shape (batch, length, 128).
@@ -112,13 +112,11 @@ def roll_batch(starts, length, batch_size, seed, number, semitones=(0, 0)):
     Introduced in lesson 04.
     """
     rng = np.random.default_rng([seed, 1, number])
-    shifts = rng.integers(semitones[0], semitones[1] + 1, size=batch_size)
     rolls = []
     for pick in rng.integers(len(starts), size=batch_size):
         tune, first_steps = starts[pick]
         rolls.append(window(tune, rng.choice(first_steps), length))
-    moved = [np.roll(roll, shift, axis=1) for roll, shift in zip(rolls, shifts, strict=True)]
-    return np.stack(moved)
+    return np.stack(rolls)
 
 
 def cut_sections(pieces, metres):
@@ -173,7 +171,7 @@ def token_batch(sections, n_beats, batch_size, seed, number):
 
 
 def sections_of(tunes, vocabulary, max_pairs):
-    """Write tunes in tokens and cut them into sections: what `cut_sections` returns."""
+    """Return tunes in tokens, cut into sections, as `cut_sections` returns them."""
     metres = [METRES.index(tune.metre) for tune in tunes]
     pieces = [vocabulary.training_tokens(tune.notes, max_pairs) for tune in tunes]
     return cut_sections(pieces, metres)
@@ -186,34 +184,29 @@ def pairs_needed(tunes, vocabulary, share=0.998):
     return int(np.clip(np.quantile(counts, share, method="inverted_cdf"), 1, MAX_PAIRS))
 
 
-def roll_batches(tunes, length, batch_size=32, *, metre="4/4", seed=0, first=0, semitones=(0, 0)):
-    """Feed endless batches of rolls to `fit`.
+def roll_batches(tunes, length, batch_size=32, *, seed=0, first=0):
+    """Return endless batches of rolls of 4/4 for `fit`, shorter tunes filled up with silence.
 
     Args:
         tunes: list of Tune from `prepare`.
-        length: int, time steps of each roll, up to 19,200; shorter tunes are filled up with
-            silence where none is long enough.
+        length: int, time steps of each roll, up to 19,200.
         batch_size: int.
-        metre: str, the metre of the tunes to draw from.
         seed: int; the same seed gives the same batches.
         first: int, the number of the first batch, to resume.
-        semitones: (low, high), the range of random transpositions.
 
     Returns:
         tf.data.Dataset of uint8 tensors, shape (batch, length, 128).
     """
-    import tensorflow as tf
-
-    starts = window_starts(tunes, length, metre)
+    starts = window_starts(tunes, length)
 
     def draw(number):
-        return roll_batch(starts, length, batch_size, seed, int(number), semitones)
+        return roll_batch(starts, length, batch_size, seed, number)
 
-    return _numbered(draw, first, tf.TensorSpec((batch_size, length, N_PITCHES), tf.uint8))
+    return _numbered(draw, first)
 
 
 def training_batches(tunes, vocabulary, config, first=0):
-    """Feed endless batches of (rolls, tokens, tokens before, metres, lengths) to `LSTMGAN.fit`.
+    """Return endless batches of (rolls, tokens, tokens before, metres, lengths) for `LSTMGAN.fit`.
 
     Args:
         tunes: list of Tune.
@@ -225,34 +218,24 @@ def training_batches(tunes, vocabulary, config, first=0):
         tf.data.Dataset of a roll tensor, uint8, shape (batch, time, 128), and what `token_batch`
         returns.
     """
-    import tensorflow as tf
-
+    length = config.measures * STEPS_PER_MEASURE
+    starts, size = window_starts(tunes, length), config.batch_size
     sections = sections_of(tunes, vocabulary, config.max_pairs)
-    size, n_beats = config.batch_size, min(config.pretraining_beats, N_BLANKS)
+    n_beats = min(config.pretraining_beats, N_BLANKS)
 
     def draw(number):
-        return token_batch(sections, n_beats, size, config.seed, int(number))
+        rolls = roll_batch(starts, length, size, config.seed, number)
+        return rolls, *token_batch(sections, n_beats, size, config.seed, number)
 
-    of_tokens = [tf.TensorSpec((size, n, config.max_pairs), tf.int32) for n in (n_beats, N_BLANKS)]
-    of_tunes = [tf.TensorSpec((size,), tf.int32)] * 2
-    tokens = _numbered(draw, first, (*of_tokens, *of_tunes))
-    length = config.measures * steps_of("4/4")
-    rolls = roll_batches(tunes, length, size, seed=config.seed, first=first)
-    return tf.data.Dataset.zip(rolls, tokens).map(lambda roll, music: (roll, *music))
+    return _numbered(draw, first)
 
 
-def _numbered(draw, first, specs):
-    """Make a dataset of draw(first), draw(first + 1), … with known shapes."""
+def _numbered(draw, first):
+    """Return a dataset of draw(first), draw(first + 1), …, all of one shape."""
     import tensorflow as tf
 
-    flat = tf.nest.flatten(specs)
+    def batches():
+        return map(draw, itertools.count(first))
 
-    def one(number):
-        tensors = tf.numpy_function(draw, [number], [spec.dtype for spec in flat])
-        tensors = [tensors] if len(flat) == 1 and not isinstance(tensors, list) else tensors
-        for tensor, spec in zip(tensors, flat, strict=True):
-            tensor.set_shape(spec.shape)
-        return tf.nest.pack_sequence_as(specs, tensors)
-
-    numbers = tf.data.Dataset.range(first, 2**62)
-    return numbers.map(one, num_parallel_calls=2, deterministic=True).prefetch(4)
+    specs = tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape, part.dtype), draw(first))
+    return tf.data.Dataset.from_generator(batches, output_signature=specs).prefetch(4)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmgan_utils import generator as module
-from lstmgan_utils.config import PRESETS, Config
-from lstmgan_utils.generator import LOOKBACK, N_PASTS, SECTION, Generator, inverse_cdf
+from lstmgan_utils.config import PRESETS
+from lstmgan_utils.generator import N_PASTS, SECTION, Generator, inverse_cdf
 from lstmgan_utils.vocabulary import BEATS_PER_MEASURE, METRES
 from lstmgan_utils.windows import N_BLANKS, NOTHING, cut_sections, sections_of
 
@@ -21,7 +21,6 @@ END = tiny_vocabulary().end
 
 
 def latents(batch, beats, seed=0):
-    """Draw random values, shape (batch, beats, 24)."""
     return np.random.default_rng(seed).standard_normal((batch, beats, 24)).astype("float32")
 
 
@@ -38,7 +37,6 @@ def generator():
 
 
 def generate(generator, *args, **options):
-    """Generate without gradients: int ndarray, shape (batch, beats, pairs)."""
     return generator.generate(*args, **options).numpy()
 
 
@@ -68,13 +66,10 @@ def test_tokens_need_a_vocabulary():
 
 def test_choices_are_the_inverse_of_the_cumulative_distribution():
     logits = tf.math.log([[0.2, 0.0, 0.5, 0.3]] * 4)
-    values = tf.constant([-9.0, -0.8, 0.0, 9.0])  # Φ(−0.8) = 0.212
+    values = tf.constant([-9.0, -0.8, -0.1, 9.0])  # Φ(−0.8) = 0.212
     assert inverse_cdf(logits, values).numpy().tolist() == [0, 2, 2, 3]
     assert inverse_cdf(logits, values, 0.0).numpy().tolist() == [2] * 4
-    flat = inverse_cdf(
-        tf.constant([[0.0, 1.0, 2.0, 3.0]] * 4), tf.constant([-0.7, -0.6, 0.0, 0.7]), 1e6
-    )
-    assert flat.numpy().tolist() == [0, 1, 2, 3] or flat.numpy()[2] in (1, 2)
+    assert inverse_cdf(tf.maximum(logits, -9), values, 1e6).numpy().tolist() == [0, 0, 1, 3]
 
 
 @given(st.integers(0, 2**31), st.floats(0.1, 2))
@@ -138,7 +133,8 @@ def test_the_loop_chooses_by_the_scores_along_the_piece(generator, metre, n_beat
     """Score whole generated pieces at once: each decision is what its logits make of its value."""
     values = latents(2, n_beats, seed=1)
     pieces = generate(generator, values, metre, ending=ending)
-    assert len(np.unique(pieces)) > 30 and (pieces[:, 4:] == pieces[:, :-4]).all(axis=2).any()
+    copied = (pieces[:, 4:] == pieces[:, :-4]) & (pieces[:, 4:] < END)
+    assert len(np.unique(pieces)) > 30 and copied.any()
     tokens, before, metres, lengths = cut_sections(list(pieces), [METRES.index(metre)] * 2)
     width, per_section = N_BLANKS, SECTION * BEATS_PER_MEASURE[metre]
     assert len(tokens) == 4 and (n_beats - per_section) * 2 == (tokens[1::2, :, 0] >= 0).sum()
@@ -158,16 +154,12 @@ def test_the_loop_chooses_by_the_scores_along_the_piece(generator, metre, n_beat
 
 
 def test_rolls_along_music_are_its_rolls_with_gradients_for_every_weight(generator):
-    pieces = [tiny_vocabulary().training_tokens(CHORDS, 4)]
-    sections = [
-        np.concatenate(parts)
-        for parts in zip(
-            sections_of(tiny_tunes(), tiny_vocabulary(), 4), cut_sections(pieces, [0]), strict=True
-        )
-    ]
-    tokens = sections[0][:, :16]
+    chords = cut_sections([tiny_vocabulary().training_tokens(CHORDS, 4)], [0])
+    sections = zip(sections_of(tiny_tunes(), tiny_vocabulary(), 4), chords, strict=True)
+    tokens, *sections = [np.concatenate(parts) for parts in sections]
+    tokens = tokens[:, :16]
     with tf.GradientTape() as tape:
-        found = generator.score_along(*map(tf.constant, (tokens, *sections[1:])))
+        found = generator.score_along(*map(tf.constant, (tokens, *sections)))
         rolls = generator.rolls_along(found, len(tokens), 16)
         loss = tf.reduce_sum(tf.square(rolls[:, ::3, 40:70])) + tf.reduce_sum(rolls[:, :, ::5])
     for row, roll in zip(tokens, rolls.numpy(), strict=True):
@@ -179,10 +171,8 @@ def test_rolls_along_music_are_its_rolls_with_gradients_for_every_weight(generat
     true = tf.gather(found["pitch_logits"], pitch, batch_dims=1).numpy()
     of_pattern = tf.gather(found["pattern_logits"], pattern, batch_dims=1)[pitch < 128].numpy()
     assert min(true.min(), of_pattern.min()) > module.NEVER  # nothing that is real is forbidden
-    gradients = tape.gradient(loss, generator.trainable_variables)
-    silent = [v.path for v, g in zip(generator.trainable_variables, gradients, strict=True)
-              if g is None or not np.abs(tf.convert_to_tensor(g)).max() > 0]  # fmt: skip
-    assert silent == []
+    for gradient in tape.gradient(loss, generator.trainable_variables):
+        assert np.abs(tf.convert_to_tensor(gradient)).max() > 0
 
 
 # Generated music
@@ -210,26 +200,21 @@ def test_a_larger_first_value_never_lowers_the_lowest_note(seed, more):
 
 
 @pytest.mark.parametrize("metre", ["4/4", "3/4"])
-def test_a_longer_latent_goes_on_where_the_shorter_one_ended(metre):
-    generator, per_measure = remembered(), BEATS_PER_MEASURE[metre]
-    latent = latents(2, 6 * per_measure)
-    half = latent[:, : 3 * per_measure]
-    whole, half = (generate(generator, x, metre, ending=False) for x in (latent, half))
-    assert np.array_equal(whole[:, : 3 * per_measure], half)
-    ended = generate(generator, latent, metre)  # the last 4 measures know that they are
-    assert np.array_equal(ended[:, : 2 * per_measure], whole[:, : 2 * per_measure])
-    assert not np.array_equal(ended, whole)
-
-
-@pytest.mark.parametrize("metre", ["4/4", "3/4"])
-def test_more_than_32_measures_are_a_medley(generator, metre):
-    length = 2 * SECTION * BEATS_PER_MEASURE[metre]
+def test_a_longer_latent_goes_on_and_more_than_32_measures_are_a_medley(metre):
+    per_measure, excerpt = BEATS_PER_MEASURE[metre], {"metre": metre, "ending": False}
+    length = 2 * SECTION * per_measure
     latent = latents(2, length + 9)
-    whole = generate(generator, latent, metre, ending=False)
-    first = generate(generator, latent[:, :length], metre, ending=False)
-    second = generate(generator, latent[:, length:], metre, ending=False)
+    whole = generate(remembered(), latent, **excerpt)
+    half, tune, second = (
+        generate(remembered(), part, **excerpt)
+        for part in (latent[:, : 3 * per_measure], latent[:, :length], latent[:, length:])
+    )
+    assert np.array_equal(whole[:, : 3 * per_measure], half)
+    assert np.array_equal(whole[:, : length - 1], tune[:, :-1])  # the last beat leads to nothing
     assert np.array_equal(whole[:, length:], second)
-    assert np.array_equal(whole[:, : length - 1], first[:, :-1])  # the last beat leads to nothing
+    ended = generate(remembered(), latent[:, :length], metre)  # the last 4 measures know it
+    known = length - 4 * per_measure
+    assert np.array_equal(ended[:, :known], tune[:, :known]) and not np.array_equal(ended, tune)
 
 
 @pytest.mark.parametrize("metre", ["4/4", "3/4"])
@@ -246,6 +231,21 @@ def test_a_section_can_be_the_one_before_again(metre):
     assert (plain[:, width:] == plain[:, :width]).all(axis=2).mean() < 0.5
 
 
+def test_rhythms_are_copied_at_any_pitch_and_harmonies_in_any_octave():
+    copying = tiny_generator()
+    for layer in (copying.copy_rhythm, copying.copy_harmony):
+        layer.kernel.assign(0 * layer.kernel)
+        layer.bias.assign([100.0] + [0.0] * (N_PASTS - 1))  # from the beat before
+    tokens = generate(copying, latents(4, 24), ending=False)
+    (pitch, pattern), is_pair = np.divmod(tokens, N), tokens < END
+    moved = (pitch[:, 1:] != pitch[:, :-1]) & is_pair[:, 1:] & is_pair[:, :-1]
+    assert moved.sum() > 50
+    assert (pattern[:, 1:] == pattern[:, :-1])[moved].mean() > 0.9  # but for ties
+    known = (pitch[:, 1:, :, None] % 12 == pitch[:, :-1, None] % 12) & is_pair[:, :-1, None]
+    assert known.any(axis=3)[is_pair[:, 1:]].mean() > 0.9
+    assert len(np.unique(pitch[is_pair])) > len(np.unique(pitch[is_pair] % 12))
+
+
 def test_temperature_0_takes_the_likeliest_choices_whatever_the_values(generator):
     cold = [generate(generator, latents(2, 12, seed), temperature=0) for seed in (0, 1)]
     assert np.array_equal(*cold) and np.array_equal(cold[0][0], cold[0][1])
@@ -253,15 +253,11 @@ def test_temperature_0_takes_the_likeliest_choices_whatever_the_values(generator
     assert not np.array_equal(*warm)
 
 
-@pytest.mark.parametrize("setting", ["copying", "repeat_flags", "intervals"])
+@pytest.mark.parametrize(
+    "setting", ["copying", "rhythms", "harmonies", "repeat_flags", "intervals"]
+)
 def test_each_part_can_be_left_out(generator, setting):
     plain = Generator(dataclasses.replace(TINY, **{setting: False}), tiny_vocabulary())
     plain.set_weights(generator.get_weights())
     values = latents(2, 60)
     assert not np.array_equal(generate(plain, values), generate(generator, values))
-
-
-def test_no_weight_depends_on_the_length_of_the_piece(generator):
-    config = Config(**dataclasses.asdict(TINY) | {"measures": 200, "pretraining_beats": 64})
-    shapes = [w.shape for w in Generator(config, tiny_vocabulary()).weights]
-    assert shapes == [w.shape for w in generator.weights] and len(LOOKBACK) + 1 == N_PASTS

@@ -38,7 +38,7 @@ def batches(n, *args, **options):
 def test_songs_are_moved_to_one_key_and_to_their_first_full_measure():
     rows = [(0, 24, 62), (24, 48, 67), (72, 24, 71)]  # a pickup in D major
     (tune,) = prepared(song(rows, metre="3/4", pickup=24, fifths=2))
-    assert tune.notes.tolist() == [(0, 48, 65), (48, 24, 69)] and tune.n_measures == 1
+    assert tune.notes.tolist() == [(0, 48, 65), (48, 24, 69)]
 
 
 def test_a_key_never_moves_a_note_off_the_keyboard():
@@ -82,10 +82,7 @@ def test_a_song_of_200_measures_fits_in_one_window():
     (tune,) = windows.prepare(from_arrays([notes]))
     (roll,) = batches(1, [tune], MAX_STEPS, batch_size=1)
     assert decode(roll[0]).tolist() == tune.notes.tolist()
-
-
-def test_short_tunes_are_filled_up_with_silence(tunes):
-    (rolls,) = batches(1, tunes, MAX_STEPS, batch_size=2)
+    (rolls,) = batches(1, tiny_tunes(), MAX_STEPS, batch_size=2)  # filled up with silence
     assert rolls.shape == (2, MAX_STEPS, 128) and rolls.dtype == np.uint8
     assert rolls[:, : 16 * 96].any(axis=(1, 2)).all() and not rolls[:, 16 * 96 :].any()
 
@@ -96,12 +93,6 @@ def test_the_seed_and_the_number_make_the_batch(tunes):
     assert np.array_equal(first[2:], batches(2, tunes, 192, batch_size=3, seed=1, first=2))
     assert not np.array_equal(first, batches(4, tunes, 192, batch_size=3, seed=2))
     assert not np.array_equal(first[0], first[1])
-
-
-def test_transposition_covers_its_range_and_nothing_else():
-    (tune,) = windows.prepare(from_arrays([note_array([(0, 96, 60)])]))
-    (rolls,) = batches(1, [tune], 96, batch_size=64, semitones=(-2, 1))
-    assert {decode(roll)["pitch"][0] for roll in rolls} == {58, 59, 60, 61}
 
 
 def numbered(n_beats, first=0):

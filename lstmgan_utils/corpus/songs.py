@@ -73,7 +73,7 @@ class Songs:
 
     @property
     def n_notes(self):
-        """Number of notes of all songs together, int."""
+        """The number of notes of all songs together, int."""
         return int((self.stops - self.starts).sum())
 
     @functools.cached_property
@@ -141,7 +141,7 @@ def song_row(notes, info=None, **columns):
 
 
 def whole_song(notes, info, *, name, **columns):
-    """Return (note array, row dict) of a piece as its file has it, for `split_song`."""
+    """Return (note array, row dict) of a piece of any length; ValueError without notes."""
     if not len(notes):
         raise ValueError(f"{name} has no pitched notes; leave it out")
     if "whole" in info:
@@ -150,10 +150,10 @@ def whole_song(notes, info, *, name, **columns):
 
 
 def split_song(notes, row):
-    """Return the songs of at most 19,200 steps that a piece becomes, split at measure lines.
+    """Return the songs of at most 19,200 steps that a piece becomes, split where phrases start.
 
     Each note belongs to the song in which it starts; `n_cut` counts those that sound past its end.
-    Silence of four measures and more between songs is left out. All songs keep the piece's family.
+    All songs keep the piece's family.
 
     Args:
         notes: note array of a piece of any length.
@@ -162,42 +162,30 @@ def split_song(notes, row):
     Returns:
         list of (note array, row dict), named "piece (1 of 3)" where there are more than one.
     """
-    songs, pickup, measure = [], row["pickup"], max(steps_of(row["metre"]), 1)
-    while n_steps(notes) > MAX_STEPS:
-        line = _split_line(notes, measure, pickup)
-        first, rest = np.split(notes, [np.searchsorted(notes["onset"], line)])
-        n_cut = int((first["onset"] + first["duration"] > line).sum())
-        songs += [(crop(first, 0, line), pickup, n_cut)] if len(first) else []
-        line += (rest["onset"][:1].sum() - line) // (PHRASE * measure) * PHRASE * measure
-        notes, pickup = rest.copy(), 0
-        notes["onset"] -= line
-    songs += [(notes, pickup, row["n_cut"])] if len(notes) or not songs else []
-    many, cut = len(songs), sum(n_cut for *_, n_cut in songs)
+    phrase, pickup = PHRASE * max(steps_of(row["metre"]), 1), row["pickup"]
+    parts, rest, n_cut = [], notes, row["n_cut"]
+    while n_steps(rest) > MAX_STEPS:
+        n_phrases = (MAX_STEPS - pickup) // phrase
+        line = pickup + n_phrases * phrase if n_phrases > 0 else MAX_STEPS
+        first, rest = rest[rest["onset"] < line], rest[rest["onset"] >= line]
+        cut = int((first["onset"] + first["duration"] > line).sum())
+        parts.append((crop(first, 0, line), pickup, cut))
+        rest["onset"] -= line
+        pickup = 0
+    parts = [part for part in [*parts, (rest, pickup, n_cut)] if len(part[0])] or [(notes, 0, 0)]
+    many, cut = len(parts), sum(part[2] for part in parts)
     if many > 1 or cut:
-        remark = (f"longer than 800 quarters: split at measure lines into {many} songs, "
-                  f"{cut} of its notes cut short")  # fmt: skip
+        remark = (
+            f"longer than 800 quarters: split at measure lines into {many} songs, "
+            f"{cut} of its notes cut short"
+        )
         row = row | {"flaws": "; ".join(filter(None, (remark, row["flaws"])))}
-    found = []
-    for number, (song, pickup, n_cut) in enumerate(songs, 1):
+    songs = []
+    for number, (song, pickup, cut) in enumerate(parts, 1):
         name = f"{row['name']} ({number} of {many})" if many > 1 else row["name"]
-        facts = {"name": name, "n_steps": n_steps(song), "pickup": pickup, "n_cut": n_cut}
-        found.append((song, row | facts))
-    return found
-
-
-def _split_line(notes, measure, pickup):
-    """Return the best line: the fewest notes sound on, then a phrase starts, then halves alike."""
-    length = n_steps(notes)
-    ideal = length / -(-length // MAX_STEPS)
-    lines = np.arange(pickup, MAX_STEPS + 1, measure)
-    number = np.flatnonzero(lines >= ideal / 2)
-    if not len(number):  # a measure longer than a song
-        return MAX_STEPS
-    ends = np.sort(notes["onset"] + notes["duration"])
-    started = np.searchsorted(notes["onset"], lines[number])
-    sounding = started - np.searchsorted(ends, lines[number], side="right")
-    best = np.lexsort((abs(lines[number] - ideal), number % PHRASE > 0, sounding))[0]
-    return int(lines[number[best]])
+        facts = {"name": name, "n_steps": n_steps(song), "pickup": pickup, "n_cut": cut}
+        songs.append((song, row | facts))
+    return songs
 
 
 def melody_family(notes):

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ..folder_jobs import attempt, run_batches
-from ..pianoroll import MAX_STEPS, NOTE_DTYPE, RESOLUTION, decode, read_midi, read_score
+from ..pianoroll import MAX_STEPS, NOTE_DTYPE, decode, read_midi, read_score
 from ..pianoroll.rolls import list_flaws
 from ..runtime import atomic_path, progress_bar
 from .original import read_original
@@ -31,8 +31,6 @@ HEADER = np.dtype([
     ("widths", "<u4", len(TEXT_COLUMNS)), ("checksums", "<u4", 3), ("own_checksum", "<u4"),
 ])  # fmt: skip
 ALIGNMENT = 128
-BLOCK = 2**17  # notes that are checked at once
-MAX_QUARTERS = 10_000  # of a piece before it is split
 TIMEOUT = 300  # seconds for one song
 FEW = 8  # songs that are read before another process has started
 
@@ -66,62 +64,52 @@ def open_store(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such store; build one with corpus.build_store")
-    if path.stat().st_size < ALIGNMENT:
-        raise _unusable(path, "not a store of songs")
-    notes, offsets, rows = _read_sections(path, np.asarray(np.memmap(path, mode="r")))
-    in_order = not offsets[0] and offsets[-1] == len(notes) and (np.diff(offsets) >= 0).all()
-    if not (in_order and are_rows(rows) and are_notes(notes, offsets)):
-        raise _unusable(path, "damaged store (its notes or its table are not those of songs)")
+    content = np.asarray(np.memmap(path, mode="r")) if path.stat().st_size >= ALIGNMENT else b""
+    try:
+        notes, offsets, rows = _read_sections(content)
+        sound = (rows["program"] <= 127) & (rows["on_grid"] >= 0) & (rows["on_grid"] <= 1)
+        sound &= (rows["pickup"] >= 0) & (rows["n_cut"] >= 0) & (rows["n_steps"] <= MAX_STEPS)
+        if not (sound.all() and are_notes(notes, offsets)):
+            raise ValueError("damaged store (its notes or its table are not those of songs)")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; build a new one with corpus.build_store") from None
     return Songs(notes, offsets[:-1], offsets[1:], rows)
 
 
-def _read_sections(path, content):
+def _read_sections(content):
     """Check the header and checksums of a mapped store; return its notes, offsets and rows."""
-    header = content[: HEADER.itemsize].view(HEADER)[0]
+    header = content[: HEADER.itemsize].view(HEADER)[0] if len(content) else np.zeros((), HEADER)
     if (header["magic"], header["version"]) != (MAGIC, VERSION):
-        raise _unusable(path, f"not a store of songs of version {VERSION}")
+        raise ValueError(f"not a store of songs of version {VERSION}")
     if header["own_checksum"] != zlib.crc32(header.tobytes()[:-4]):
-        raise _unusable(path, "damaged store (its first bytes do not match their checksum)")
+        raise ValueError("damaged store (its first bytes do not match their checksum)")
     n_songs, n_notes, widths = (header[name].tolist() for name in ("n_songs", "n_notes", "widths"))
     # before numpy is asked for a type of any size
     if not n_songs or not all(widths) or (n_songs + 1) * sum(widths) + n_notes > 2 * len(content):
-        raise _unusable(path, "damaged store (it is empty or cut short)")
+        raise ValueError("damaged store (it is empty or cut short)")
     parts = (n_notes, NOTE_DTYPE), (n_songs + 1, np.dtype("<i8")), (n_songs, row_dtype(widths))
     sections, end = [], ALIGNMENT
     for (count, dtype), checksum in zip(parts, header["checksums"], strict=True):
         start = end + -end % ALIGNMENT
         end = start + count * dtype.itemsize
-        sections.append((content[start:end], dtype))
-        if zlib.crc32(sections[-1][0]) != checksum:
-            raise _unusable(path, "damaged store (cut short, or not what its checksums say)")
+        section = content[start:end]
+        if zlib.crc32(section) != checksum or len(section) != count * dtype.itemsize:
+            raise ValueError("damaged store (cut short, or not what its checksums say)")
+        sections.append(section.view(dtype))
     if end != len(content):
-        raise _unusable(path, "damaged store (it has more bytes than it says)")
-    return [section.view(dtype) for section, dtype in sections]
+        raise ValueError("damaged store (it has more bytes than it says)")
+    return sections
 
 
-def are_rows(rows):
-    """Return whether the numbers of all rows are within their bounds."""
-    sound = (rows["program"] <= 127) & (rows["on_grid"] >= 0) & (rows["on_grid"] <= 1)
-    sound &= (rows["pickup"] >= 0) & (rows["n_cut"] >= 0) & (rows["n_steps"] <= MAX_STEPS)
-    return bool(sound.all())
-
-
-def are_notes(notes, starts):
-    """Return whether these are notes, in order in each song, whose starts are given, sorted."""
-    for first in range(0, len(notes), BLOCK):
-        block = notes[first : first + BLOCK + 1]  # with the first note of the next block
-        onset, pitch, duration = (block[c].astype(np.int64) for c in ("onset", "pitch", "duration"))
-        inside = (onset >= 0) & (pitch >= 0) & (duration >= 1) & (onset + duration <= MAX_STEPS)
-        rises = np.diff((onset << 23) + (pitch << 15) + duration) >= 0
-        begin, end = np.searchsorted(starts, (first + 1, first + len(block)))
-        rises[starts[begin:end] - first - 1] = True  # songs need not follow each other
-        if not (inside.all() and rises.all()):
-            return False
-    return True
-
-
-def _unusable(path, what):
-    return ValueError(f"{path}: {what}; build a new one with corpus.build_store")
+def are_notes(notes, offsets):
+    """Return whether these are notes, in order in each song; `offsets` say where songs start."""
+    if offsets[0] or offsets[-1] != len(notes) or (np.diff(offsets) < 0).any():
+        return False
+    onset, pitch, duration = (notes[c].astype(np.int64) for c in ("onset", "pitch", "duration"))
+    inside = (onset >= 0) & (pitch >= 0) & (duration >= 1) & (onset + duration <= MAX_STEPS)
+    rises = np.diff((onset << 23) + (pitch << 15) + duration, append=2**62) >= 0
+    rises[offsets[offsets > 0] - 1] = True  # the last note of a song
+    return bool(inside.all() and rises.all())
 
 
 def build_store(files, path, *, source="", licence="", n_jobs=None, progress=True):
@@ -146,24 +134,27 @@ def build_store(files, path, *, source="", licence="", n_jobs=None, progress=Tru
 
     Introduced in lesson 03.
     """
-    path, jobs, report = Path(path), {}, []
+    path, jobs, report = Path(path), {}, [("file", "status", "reason")]
     for file in map(Path, files):
         file_hash = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
         if file_hash in jobs:
             report.append((file.name, "left out", f"the same bytes as {jobs[file_hash][0].name}"))
         jobs.setdefault(file_hash, (file, source, licence))
     songs, reasons = fill_store(path, jobs.items(), read_song, n_jobs=n_jobs, progress=progress)
-    rows = map(unpack_row, songs.rows if songs else [])
-    remarks = reasons | {row["file_hash"]: row["flaws"] for row in rows}
+    flaws = {row["file_hash"]: row["flaws"] for row in map(unpack_row, songs.rows if songs else [])}
     for key, (file, *_) in jobs.items():
-        status = "left out" if key in reasons else "stored"
-        report.append((file.name, status, remarks[key].replace(str(file), file.name)))
-    report_path, text = path.with_suffix(".csv"), {"encoding": "utf-8", "newline": ""}
-    with atomic_path(report_path) as new, open(new, "w", errors="backslashreplace", **text) as file:
-        csv.writer(file).writerows([("file", "status", "reason"), *sorted(report)])
+        status, remark = ("left out", reasons[key]) if key in reasons else ("stored", flaws[key])
+        report.append((file.name, status, remark.replace(str(file), file.name)))
+    with (
+        atomic_path(path.with_suffix(".csv")) as new,
+        open(new, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        csv.writer(file).writerows(report)
     if songs is None:
-        raise ValueError(f"{path} would hold 0 songs: none of the {len(jobs)} files listed can be "
-                         f"used; choose others ({report_path} says why, each)")  # fmt: skip
+        raise ValueError(
+            f"{path} would hold 0 songs: none of the {len(jobs)} files listed can be used; choose "
+            f"others ({path.with_suffix('.csv')} says why, each)"
+        )
     return songs
 
 
@@ -177,9 +168,6 @@ def read_song(file, source, licence):
         notes, info = read(file, with_info=True)
     notes, row = whole_song(notes, info, name=file.stem, source=source, licence=licence)
     row["flaws"] = "; ".join(list_flaws(info)) if "n_beyond" in info else ""
-    if row["n_steps"] > MAX_QUARTERS * RESOLUTION:
-        raise ValueError(f"{file} lasts longer than {MAX_QUARTERS:,} quarters (a gap, or a note "
-                         "without an end?); cut it in an editor")  # fmt: skip
     return notes, row
 
 

@@ -37,12 +37,12 @@ def test_what_is_written_is_read(tmp_path, pitch_first):
     assert np.shape(rows) == ((128, 19200) if pitch_first else (19200, 128))
 
 
-@pytest.mark.parametrize("protocol", [2, 4, 5])
-@pytest.mark.parametrize("content", [list(FULL.T.astype(float)), FULL], ids=["rows", "uint8"])
-def test_arrays_are_read_too(tmp_path, content, protocol):
-    path = zipped(tmp_path, content, protocol=protocol)
-    assert np.array_equal(corpus.read_original(path), FULL)
-    roll = corpus.read_original(zipped(tmp_path, FULL / 2, protocol=protocol))
+@pytest.mark.parametrize("protocol", [3, 5])
+def test_every_protocol_and_kind_of_number_is_read(tmp_path, protocol):
+    for rows in (FULL.tolist(), FULL.astype(bool).T.tolist()):
+        path = zipped(tmp_path, rows, protocol=protocol)
+        assert np.array_equal(corpus.read_original(path), FULL)
+    roll = corpus.read_original(zipped(tmp_path, (FULL / 2).tolist(), protocol=protocol))
     assert roll.dtype == np.float32 and roll.max() == 0.5
 
 
@@ -57,32 +57,25 @@ class Call:
 
 
 BIG = (10**9).to_bytes(4, "little")
-MAKE, *ARRAY = np.arange(10**6, dtype=">f8").__reduce__()  # _reconstruct; its arguments, the data
 FUNCTIONS = os.system, eval, getattr, np.load, bytearray, np.full
 REFUSED = {f.__name__: ([Call(f, ("touch owned",))], f.__name__) for f in FUNCTIONS} | {
-    "an empty array of 8 GB": (Call(MAKE, (np.ndarray, (10**9,), b"b")), "empty array"),
-    # numpy copies numbers of the other byte order each time that an array is made of them
-    "one array of 8 MB copied thirty times": ([Call(MAKE, *ARRAY) for _ in range(30)], "memory"),
+    "an array": (np.zeros(5), "numpy"),
     "the same long row": ([[[0.0] * 1000] * N_PITCHES] * MAX_STEPS, "sequence"),
-    # the middle of a pickle; each asks for 100 MB and more
-    "two million lists, a byte each": (b"(" + b"]" * 2_000_000 + b"e", "memory"),
-    "sets": (b"(" + b"\x8f" * 500_000 + b"e", "needs"),
-    "dicts": (b"(" + b"}" * 1_500_000 + b"e", "needs"),
-    "small tuples": (b"(" + b"K\0\x85" * 1_500_000 + b"e", "memory"),
-    "larger ints": (b"(" + b"M\xff\xff" * 3_000_000 + b"e", "memory"),
-    "a place far off in the memo": (b"r" + BIG, "needs"),
-    "the same, in text": (b"p1000000000\n", "needs"),
-    "an array of bytes": (b"\x96" + BIG + bytes(4), "expected"),
+    # the middle of a pickle; each would ask for 100 MB and more
+    "two million lists, a byte each": (b"(" + b"]" * 2_000_000 + b"e", "a bomb"),
+    "sets": (b"(" + b"\x8f" * 500_000 + b"e", "more than lists"),
+    "dicts": (b"(" + b"}" * 1_500_000 + b"e", "more than lists"),
+    "small tuples": (b"(" + b"K\0\x85" * 1_500_000 + b"e", "more than lists"),
+    "larger ints": (b"(" + b"M\xff\xff" * 3_000_000 + b"e", "more than lists"),
+    "a place far off in the memo": (b"r" + BIG, "more than lists"),
+    "an array of bytes": (b"\x96" + BIG + bytes(4), "more than lists"),
     "five rows": ([[0.0] * 128] * 5, "shape"),
-    "an empty list": ([], "shape"),
     "a number": (3, "iterable"),
-    "a text": ("text", "shape"),
 }
 
 
 @pytest.mark.parametrize(("content", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_hostile_pickle_is_refused_by_name_and_not_built(tmp_path, monkeypatch, content, reason):
-    monkeypatch.setattr(original, "MAX_BUILT", 90 * 2**20)
+def test_hostile_pickle_is_refused_by_name_and_not_built(tmp_path, content, reason):
     if isinstance(content, bytes):
         content = b"\x80\x04]" + content + b"."
     path = zipped(tmp_path, content)
@@ -99,7 +92,7 @@ def test_hostile_pickle_is_refused_by_name_and_not_built(tmp_path, monkeypatch, 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damage_is_a_clear_error_or_harmless(tmp_path_factory, data):
-    good = pickle.dumps(list(FULL[:200]), data.draw(st.sampled_from([2, 4, 5])))
+    good = pickle.dumps(FULL[:20].tolist(), data.draw(st.sampled_from([2, 4, 5])))
     place = data.draw(st.integers(0, len(good) - 1) | st.integers(0, 300))
     bad = good[:place] + data.draw(st.binary(min_size=1, max_size=3)) + good[place + 1 :]
     with pytest.raises(ValueError, match=r"song\.zip is not a zipped roll"):
@@ -112,17 +105,15 @@ def test_other_files_are_named(tmp_path, monkeypatch):
         corpus.write_original(np.zeros((128, 10)), path)
     with pytest.raises(FileNotFoundError, match=r"song\.zip"):
         corpus.read_original(path)
+    archives = {"2 files": (0, ["a", "b"]), "deflate": (zipfile.ZIP_BZIP2, ["song"])}
+    for reason, (method, names) in archives.items():
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for name in names:
+                archive.writestr(name, bytes(10**6))
+        with pytest.raises(ValueError, match=rf"song\.zip.*{reason}"):
+            corpus.read_original(path)
     path.write_text("no zip")
     with pytest.raises(ValueError, match=r"song\.zip"):
-        corpus.read_original(path)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a", b"")
-        archive.writestr("b", b"")
-    with pytest.raises(ValueError, match="2 files"):
-        corpus.read_original(path)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
-        archive.writestr("song", bytes(10**6))
-    with pytest.raises(ValueError, match=r"song\.zip.*deflate"):
         corpus.read_original(path)
     monkeypatch.setattr(original, "MAX_BYTES", 1000)
     with pytest.raises(ValueError, match=r"song\.zip.*unpacks to more than 1,000"):
