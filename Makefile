@@ -11,12 +11,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test stacks test-colab bench data clean weights format constraints
+.PHONY: help course site lab test stacks test-colab bench data clean weights format constraints
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
 help:
 	@echo "make course   run every lesson in order; pages, MIDI, MXL and sound land in outputs/"
+	@echo "make site     the same, and the pages as a web site for GitHub Pages: outputs/site"
 	@echo "make lab      open the lessons in JupyterLab"
 	@echo "make test     run the tests, every lesson among them"
 	@echo "make test-colab   run lessons and tests with Colab's package versions, and lesson 09 in Voilà"
@@ -27,6 +28,12 @@ help:
 course: $(STAMPS)-notebooks $(STAMPS)-system data_sample/manifest.csv
 	@$(RUN) -m tools.run_notebooks $(if $(PARAMETERS),--parameters "$(PARAMETERS)")
 	@echo "Open outputs/pages/index.html to read and hear the lessons."
+
+# Every page holds its own pictures and sounds; .nojekyll tells GitHub Pages to serve them as they are.
+site: course
+	@rm -rf outputs/site && mkdir outputs/site
+	@cp outputs/pages/*.html outputs/site && touch outputs/site/.nojekyll
+	@echo "outputs/site is a web site; README.md says how to publish it."
 
 lab: $(STAMPS)-notebooks $(STAMPS)-system data_sample/manifest.csv
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_start_here.ipynb
@@ -69,7 +76,7 @@ weights: $(STAMPS)-bench
 	$(RUN) -m benchmarks.train_weights folk --ship
 	$(RUN) -m benchmarks.train_weights piano --ship
 	$(RUN) -m benchmarks.long_pieces
-	$(RUN) -m benchmarks.report --same-baselines
+	$(RUN) -m benchmarks.report --keep
 
 data: $(STAMPS)-notebooks
 	$(RUN) data_sample/make_data_sample.py

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import truth_set
+from benchmarks.written_notes import read_notes
 from lstmgan_utils import runtime
-from lstmgan_utils.conversion import engines, musescore
-from lstmgan_utils.conversion.score_check import read_notes
+from lstmgan_utils.conversion import engines
 from lstmgan_utils.folder_jobs import read_manifest
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 
@@ -33,7 +33,7 @@ def f1(found, truth):
 
 def read_written(path):
     """Read (onset, duration, pitch) rows of a score, in time steps."""
-    notes, _ = read_notes(read_musicxml(path))
+    notes = read_notes(read_musicxml(path))
     rows = np.column_stack([notes["onset"], notes["end"] - notes["onset"], notes["pitch"]])
     return [tuple(row) for row in np.round(rows).astype(int).tolist()]
 
@@ -122,12 +122,12 @@ def one_by_one(files, folder):
     for number, file in enumerate(files):
         work = folder / str(number)
         work.mkdir()
-        list(musescore.convert_batch(runtime.find_musescore(), [file], work, 60))
+        list(engines.ask_musescore(runtime.find_musescore(), [file], work, 60))
 
 
 def in_one_batch(files, folder):
     """Start MuseScore once for all files."""
-    list(musescore.convert_batch(runtime.find_musescore(), files, folder, 60))
+    list(engines.ask_musescore(runtime.find_musescore(), files, folder, 60))
 
 
 def print_speeds(n_files):

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from lstmgan_utils.conversion.score_check import read_notes
+from benchmarks.written_notes import read_notes
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 from tests.midi_builder import midi as midi_file
 from tests.midi_builder import play, track
@@ -157,7 +157,7 @@ def is_whole(row, n_notes, mxl_folder):
     """Whether a good file has a score that can be read and holds all of its notes."""
     if row is None or row["status"] != "converted":
         return False
-    notes, _ = read_notes(read_musicxml(mxl_folder / row["output"]))
+    notes = read_notes(read_musicxml(mxl_folder / row["output"]))
     return len(notes) == n_notes
 
 

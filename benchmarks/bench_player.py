@@ -8,7 +8,7 @@ import pytest
 from lstmgan_utils import audio, sampling
 from lstmgan_utils.sampling import Settings, sample_with
 from lstmgan_utils.widgets.player import encode_song
-from lstmgan_utils.widgets.resampling import resampling_panel
+from lstmgan_utils.widgets.resampling import ResamplingPanel
 
 pytestmark = pytest.mark.benchmark
 TARGETS = {8: 0.5, 200: 5.0}  # seconds, on two cores with nothing else to do
@@ -33,26 +33,26 @@ def seconds(action, repeats):
 
 @pytest.mark.parametrize("measures", TARGETS)
 def test_slider_to_sound(generator, measures, tmp_path):
-    panel = resampling_panel(generator, Settings(measures=measures), folder=tmp_path)
-    notes, repeats = panel.takes[0][1], REPEATS[measures]
+    panel = ResamplingPanel(generator, Settings(measures=measures), folder=tmp_path)
+    notes, repeats = panel.samples[0][1], REPEATS[measures]
     whole = seconds(lambda i: panel.turn(seed=i), repeats)
     stages = {
         "sample": lambda i: sample_with(generator, Settings(seed=i, measures=measures)),
         "render": lambda _: audio.render(notes),
         "render, built-in": lambda _: audio.render(notes, engine="built-in"),
-        "render and encode": lambda _: encode_song(notes, quick=True),
+        "render and encode": lambda _: encode_song(notes),
     }
     print(f"\nslider to sound, {measures} measures: {whole:.2f} s (target {TARGETS[measures]} s)")
     for name, action in stages.items():
         print(f"  {name}: {seconds(action, repeats):.3f} s")
-    assert len(panel.takes) == repeats + 2 and whole < 2 * TARGETS[measures]
+    assert len(panel.samples) == repeats + 2 and whole < 2 * TARGETS[measures]
 
 
 def test_first_paint_of_the_panel(generator, tmp_path):
     began = perf_counter()
-    resampling_panel(generator, folder=tmp_path)
+    ResamplingPanel(generator, folder=tmp_path)
     elapsed = perf_counter() - began
-    print(f"\npanel built with its first take: {elapsed:.2f} s (target 2 s)")
+    print(f"\npanel built with its first sample: {elapsed:.2f} s (target 2 s)")
     assert elapsed < 4
 
 

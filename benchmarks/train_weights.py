@@ -18,6 +18,7 @@ import json
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,6 +26,7 @@ from benchmarks.report import RESULTS, write_csv
 from lstmgan_utils import corpus, evaluation, gan, plotting, runtime, sampling, training, windows
 from lstmgan_utils.config import PRESETS
 from lstmgan_utils.evaluation import distances
+from lstmgan_utils.runs import write_config, write_weights
 
 CONFIGS = {
     "folk": PRESETS["laptop"],
@@ -156,7 +158,7 @@ def ship(kind, model, cards, temperatures, minutes, batches):
         "seeds_scored": [SEEDS[0], SEEDS[-1]],
         "scores": {phase: card["generated"].to_dict() for phase, card in cards.items()},
     }
-    folder = sampling.save_generator(model.ema, sampling.WEIGHTS / kind)
+    folder = save_generator(model.ema, sampling.WEIGHTS / kind)
     with runtime.atomic_path(folder / "record.json") as path:
         path.write_text(json.dumps(record, indent=1) + "\n")
     for phase, card in cards.items():
@@ -164,6 +166,20 @@ def ship(kind, model, cards, temperatures, minutes, batches):
     figure, _ = plotting.plot_roll(sampling.sample(model.ema, 0, 8))
     with runtime.atomic_path(runtime.project_root() / "docs" / f"{kind}_roll.png") as path:
         figure.savefig(path, dpi=100, bbox_inches="tight")
+
+
+def save_generator(generator, folder, **facts):
+    """Write config.json, with other facts, and the weights as 16-bit floats; return the folder."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float16")  # half the size; what it rounds off is not heard
+    try:
+        half = type(generator)(generator.config, generator.vocabulary)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    half.set_weights(generator.get_weights())
+    write_config(folder, generator.config, generator.vocabulary, **facts)
+    write_weights(half, folder / "generator.weights.h5")
+    return folder
 
 
 def add_row(row):

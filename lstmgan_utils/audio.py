@@ -4,6 +4,8 @@ import base64
 import functools
 import html
 import io
+import itertools
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +15,8 @@ from .pianoroll import RESOLUTION
 from .runtime import atomic_path, find_soundfont
 
 RATE = 22050  # samples a second
-LOUDNESS = 0.1  # RMS of the sounding part: -20 dBFS
-CEILING = 0.9  # no sample goes beyond; the rest is headroom for the encoder's ripples
 SILENT = "this sample is silent"
 MIMES = {"mp3": "audio/mpeg", "ogg": "audio/ogg", "flac": "audio/flac", "wav": "audio/wav"}
-MP3_LEVEL = 0.6  # of 0 to 1: about 40 kbit/s, plenty for one instrument at 22 kHz
 RELEASE, SUSTAINED = 0.12, float("inf")  # seconds
 # General MIDI's 128 programs are sixteen families of eight. For each: how strong a harmonic is
 # beside the one below it, and the seconds in which middle C decays.
@@ -28,23 +27,13 @@ FAMILIES = (PIANO, BELLS, ORGAN, LUTES, LUTES, STRINGS, STRINGS, BRASS,
 
 
 def render(notes, tempo=120, program=0, *, engine="auto"):
-    """Return a note array as sound of even loudness.
+    """Return a note array as sound of even loudness: (samples, rate).
 
-    Args:
-        notes: note array (onset and duration in steps, 24 a beat).
-        tempo: beats a minute.
-        program: General MIDI program, 0 to 127 (0 is the piano).
-        engine: "fluidsynth", "built-in" (sums of harmonics), or "auto": FluidSynth where it is.
-
-    Returns:
-        (samples, rate): float32 mono, shape (n_samples,), RMS about -20 dBFS; 22,050 a second.
-        No notes give half a second of zeros.
-
-    Raises:
-        ValueError: the tempo, the program or the engine does not exist.
-        ImportError: engine="fluidsynth", and it is not installed.
-
-    Introduced in lesson 09.
+    The samples are float32 mono, shape (n_samples,), RMS about -20 dBFS, 22,050 a second; half a
+    second of zeros without notes. `tempo` is in quarter notes a minute, `program` one of General
+    MIDI, 0 to 127, `engine` "fluidsynth", "built-in" (sums of harmonics) or "auto" (FluidSynth
+    where it is). Raises ValueError where one of them does not exist, and ImportError where
+    FluidSynth was asked for and is not installed. Introduced in lesson 09.
     """
     if not 5 <= tempo <= 1000:
         raise ValueError(f"tempo={tempo}: choose 5 to 1000 beats a minute")
@@ -54,14 +43,14 @@ def render(notes, tempo=120, program=0, *, engine="auto"):
         raise ValueError(f'engine={engine!r}: choose "auto", "fluidsynth" or "built-in"')
     if len(notes) == 0:
         return np.zeros(RATE // 2, np.float32), RATE
-    if engine == "auto":
-        engine = "fluidsynth" if find_soundfont() else "built-in"
-    synthesise = _play_fluidsynth if engine == "fluidsynth" else _play_harmonics
+    use_fluidsynth = engine == "fluidsynth" or (engine == "auto" and find_soundfont())
+    synthesise = _play_fluidsynth if use_fluidsynth else _play_harmonics
     onset = notes["onset"].astype(np.int64)
     times = np.array([onset, onset + notes["duration"]]) * (RATE * 60 / tempo / RESOLUTION)
-    starts, ends = np.round(times).astype(int)
-    velocities = np.where(onset % RESOLUTION == 0, 96, 82)  # louder on the beat: one hears it
-    return level(synthesise(starts, ends, notes["pitch"], velocities, program)), RATE
+    starts, ends = np.round(times).astype(int).tolist()
+    velocities = np.where(onset % RESOLUTION == 0, 96, 82).tolist()  # the beat is heard
+    rows = list(zip(starts, ends, notes["pitch"].tolist(), velocities, strict=True))
+    return level(synthesise(rows, program)), RATE
 
 
 @functools.cache
@@ -76,18 +65,18 @@ def _synthesiser():
     return synth, synth.sfload(str(find_soundfont()))
 
 
-def _play_fluidsynth(starts, ends, pitches, velocities, program):
-    """Return samples of any loudness by FluidSynth: float32, shape (n_samples,)."""
+def _play_fluidsynth(rows, program):
+    """Return samples of any loudness for rows of (start, end, pitch, velocity): float32."""
     synth, soundfont = _synthesiser()
     synth.system_reset()
     synth.program_select(0, soundfont, 0, program)
-    moments, silent = np.concatenate([starts, ends]), np.zeros_like(velocities)
-    events = np.stack([moments, np.append(velocities, silent), np.tile(pitches, 2)], axis=1)
-    events = events[np.lexsort((events[:, 1], moments))]  # notes end before others start
-    polyphony = np.where(events[:, 1] > 0, 1, -1).cumsum().max()
-    synth.setting("synth.gain", min(0.8, 4 / float(polyphony)))  # beyond 16 bits it clips
+    events = [(start, velocity, pitch) for start, _, pitch, velocity in rows]
+    events += [(end, 0, pitch) for _, end, pitch, _ in rows]
+    events.sort(key=itemgetter(0, 1))  # at one instant notes end before others start
+    polyphony = max(itertools.accumulate(1 if velocity else -1 for _, velocity, _ in events))
+    synth.setting("synth.gain", min(0.8, 4 / polyphony))  # beyond 16 bits it clips
     pieces, now = [], 0
-    for moment, velocity, pitch in events.tolist():
+    for moment, velocity, pitch in events:
         if moment > now:
             pieces.append(synth.get_samples(moment - now))
             now = moment
@@ -100,13 +89,12 @@ def _play_fluidsynth(starts, ends, pitches, velocities, program):
     return fade(np.add(left, right, dtype=np.float32) / 65536)  # five times as fast as mean(axis=1)
 
 
-def _play_harmonics(starts, ends, pitches, velocities, program):
+def _play_harmonics(rows, program):
     """Return samples of any loudness, sums of harmonics: float32, shape (n_samples,)."""
     tone = functools.cache(functools.partial(_tone, *FAMILIES[program // 8]))
-    mix = np.zeros(ends.max() + RATE, np.float32)
-    lengths = np.maximum(ends - starts, 1)
-    for start, length, pitch, velocity in zip(starts, lengths, pitches, velocities, strict=True):
-        sound = tone(int(pitch), int(length))
+    mix = np.zeros(max(end for _, end, _, _ in rows) + RATE, np.float32)
+    for start, end, pitch, velocity in rows:
+        sound = tone(pitch, max(end - start, 1))
         mix[start : start + len(sound)] += np.float32(velocity) * sound
     return mix
 
@@ -135,12 +123,12 @@ def fade(samples, seconds=0.3):
     return samples
 
 
-def level(samples, rms=LOUDNESS, ceiling=CEILING):
+def level(samples, rms=0.1, ceiling=0.9):
     """Return a recording at a given loudness, its peaks bent softly under the ceiling.
 
     `samples` is a float array, shape (n_samples,), as is the result; `rms` the root mean square to
-    reach (0.1 is -20 dBFS); no absolute value of the result is larger than `ceiling`.
-    Introduced in lesson 09.
+    reach (0.1 is -20 dBFS); no absolute value of the result is larger than `ceiling`: the rest is
+    headroom for what an encoder adds. Introduced in lesson 09.
     """
     block = max(min(RATE // 10, len(samples)), 1)
     power = np.square(samples[: len(samples) // block * block]).reshape(-1, block).mean(axis=1)
@@ -148,10 +136,9 @@ def level(samples, rms=LOUDNESS, ceiling=CEILING):
     if not sounding.size:
         return np.zeros(len(samples), np.float32)
     loud = samples * np.float32(rms / np.sqrt(sounding.mean()))
-    knee = 0.6 * ceiling
+    knee, room = 0.6 * ceiling, ceiling - 0.6 * ceiling
     beyond = np.flatnonzero(np.abs(loud) > knee)
-    excess = np.abs(loud[beyond]) - knee
-    bent = knee + (ceiling - knee) * np.tanh(excess / (ceiling - knee))
+    bent = knee + room * np.tanh((np.abs(loud[beyond]) - knee) / room)
     loud[beyond] = np.sign(loud[beyond]) * bent
     return loud.astype(np.float32)
 
@@ -166,21 +153,17 @@ def available_forms():
 def encode_audio(samples, rate=RATE, *, form="auto"):
     """Return samples as a sound file, about 0.3 MB a minute as MP3: (bytes, mime type).
 
-    Args:
-        samples: float array in [-1, 1], shape (n_samples,).
-        rate: samples a second.
-        form: "mp3", "ogg" (Vorbis), "flac" (large, but ten times as fast) or "wav"; "auto" takes
-            the first of MP3, Vorbis and WAV that this machine can write. Others are a ValueError.
-
-    Introduced in lesson 09.
+    The samples are floats in [-1, 1], shape (n_samples,), `rate` a second. `form` is "mp3", "ogg"
+    (Vorbis), "flac" (large, but ten times as fast) or "wav"; "auto" takes the first of MP3, Vorbis
+    and WAV that this machine can write. Others are a ValueError. Introduced in lesson 09.
     """
     able = available_forms()
     if form == "auto":
-        form = next(name for name in ("mp3", "ogg", "wav") if name in able)
+        form = next(name for name in able if name != "flac")
     if form not in able:
         raise ValueError(f"form={form!r}: choose one that this machine writes: {', '.join(able)}")
     buffer = io.BytesIO()
-    options = {"compression_level": MP3_LEVEL} if form == "mp3" else {}
+    options = {"compression_level": 0.6} if form == "mp3" else {}  # about 40 kbit/s
     with soundfile.SoundFile(buffer, "w", rate, 1, format=form, **options) as file:
         for start in range(0, len(samples), rate):  # one large Vorbis write crashes the process
             file.write(samples[start : start + rate])
@@ -215,11 +198,10 @@ def play(notes, tempo=120, program=0, *, caption="", seconds=30):
     if len(samples) > seconds * rate:
         samples = fade(samples[: int(seconds * rate)].copy(), 0.5)
         title = f"{title} (the first {seconds} seconds)".strip()
-    return HTML(
-        f'<figure style="margin:.5em 0"><figcaption>{title}</figcaption>'
-        f'<audio controls preload="metadata" aria-label="{title or "music"}" '
-        f'src="{data_uri(*encode_audio(samples, rate))}"></audio></figure>'
-    )
+    look = f'controls preload="metadata" aria-label="{title or "music"}"'
+    sound = f'<audio {look} src="{data_uri(*encode_audio(samples, rate))}"></audio>'
+    head = f'<figure style="margin:.5em 0"><figcaption>{title}</figcaption>'
+    return HTML(f"{head}{sound}</figure>")
 
 
 def data_uri(data, mime):

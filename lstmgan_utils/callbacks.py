@@ -1,4 +1,4 @@
-"""What happens while a model trains: samples, saves, logs, warnings in words, a progress bar."""
+"""What happens while a model trains: samples, saves, logs, warnings in words."""
 
 import math
 from pathlib import Path
@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from . import audio, pianoroll, runs, runtime, sampling
+from . import audio, pianoroll, runs, sampling
 from .pianoroll import STEPS_PER_MEASURE
 from .plotting import roll_png
-
-D_LOSS_FLOOR = 0.02
 
 
 def diagnose(notes, n_steps, logs=None):
@@ -30,43 +28,13 @@ def diagnose(notes, n_steps, logs=None):
     measures = pianoroll.encode(notes, n_steps)[: n_steps // 96 * 96].reshape(-1, 96 * 128)
     if len(measures) > 3 and (measures == measures[0]).all():
         return "one measure is repeated for ever: the generator has collapsed"
-    if logs and logs.get("d_loss", 1) < D_LOSS_FLOOR:
+    if logs and logs.get("d_loss", 1) < 0.02:
         return "the discriminator wins (its loss is near 0): lower its learning rate"
     return ""
 
 
-class SampleWriter(keras.callbacks.Callback):
-    """Write a MIDI sample every few batches, always from the same random values.
-
-    They go to the run's folder `samples`; `seed` is that of the latent.
-    """
-
-    def __init__(self, run_folder, every=10, seed=0, measures=8):
-        super().__init__()
-        self.folder, self.every = Path(run_folder) / "samples", every
-        self.latent = sampling.draw_latent(seed, measures)
-        self.warnings = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        number = int(self.model.n_batches.numpy())
-        if number % self.every == 0:
-            self.write(number, logs)
-
-    def write(self, number, logs=None):
-        """Sample, write `step_000010.mid`, and say what is wrong with it."""
-        self.notes = sampling.sample_latents(self.model.ema, self.latent[None])[0]
-        pianoroll.write_midi(self.notes, self.folder / f"step_{number:06d}.mid")
-        if words := diagnose(self.notes, len(self.latent) * pianoroll.RESOLUTION, logs):
-            if not any(words in warning for warning in self.warnings):
-                print(f"batch {number}: {words}")  # each trouble once
-            self.warnings.append(f"batch {number}: {words}")
-
-
-class Saver(keras.callbacks.Callback):
-    """Save all that training needs to go on, every few batches and at the end, in `weights`.
-
-    Raises FloatingPointError, which names the last good save, when a loss or a weight is no number.
-    """
+class Writer(keras.callbacks.Callback):
+    """Calls `write(number, logs)`, which a subclass defines, every few batches of a run."""
 
     def __init__(self, run_folder, every=10):
         super().__init__()
@@ -74,104 +42,85 @@ class Saver(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         number = int(self.model.n_batches.numpy())
-        if not all(math.isfinite(value) for value in (logs or {}).values()):
-            self.give_up(f"a loss is not a number at batch {number}")
         if number % self.every == 0:
-            self.write(number)
+            self.write(number, logs or {})
+
+
+class SampleWriter(Writer):
+    """Writes MIDI samples, `samples/step_000010.mid`, always from the same random values."""
+
+    def __init__(self, run_folder, every=10):
+        super().__init__(run_folder, every)
+        self.latent, self.said = sampling.draw_latent(0, 8), set()
+
+    def write(self, number, logs):
+        self.notes = sampling.sample_latents(self.model.ema, self.latent[None])[0]
+        pianoroll.write_midi(self.notes, self.folder / "samples" / f"step_{number:06d}.mid")
+        words = diagnose(self.notes, len(self.latent) * pianoroll.RESOLUTION, logs)
+        if words and words not in self.said:
+            print(f"batch {number}: {words}")  # each trouble once
+            self.said.add(words)
+
+
+class Saver(Writer):
+    """Saves the losses in `history.csv`, then all that training needs to go on in `weights`.
+
+    Raises FloatingPointError, which names the last good save, when a loss or a weight is no number.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not all(math.isfinite(value) for value in (logs or {}).values()):
+            self.give_up("a loss")
+        super().on_train_batch_end(batch, logs)
 
     def on_train_end(self, logs=None):
-        self.write(int(self.model.n_batches.numpy()))
+        self.save()
 
-    def give_up(self, reason):
-        """Stop with a FloatingPointError that names the last good save."""
-        last = runs.saves(self.folder)
-        where = f"the last good save is {last[-1][1]}" if last else "nothing was saved yet"
-        raise FloatingPointError(f"{reason}; {where}; lower the learning rates")
+    def write(self, number, logs):
+        with (self.folder / "history.csv").open("a") as file:
+            for name, value in logs.items():
+                file.write(f"{number},{self.model.phase},{name},{value:.6g}\n")
+        self.save()
 
-    def write(self, number):
-        """Save under the name `step_000010.weights.h5`, then delete what is not worth keeping."""
+    def save(self):
+        """Save the model, then delete the saves that are not worth keeping."""
         if not all(np.isfinite(array).all() for array in self.model.get_weights()):
-            self.give_up(f"a weight is not a number at batch {number}")
+            self.give_up("a weight")
         self.model.save_run(self.folder)
         runs.thin_out(self.folder)
 
+    def give_up(self, what):
+        last = runs.saves(self.folder)
+        where = f"the last good save is {last[-1][1]}" if last else "nothing was saved yet"
+        number = int(self.model.n_batches.numpy())
+        problem = f"{what} is not a number at batch {number}"
+        raise FloatingPointError(f"{problem}; {where}; lower the learning rates")
 
-def _count_kinds(notes):
-    """Return how many notes, and how many different ones: all fall when a generator collapses."""
-    places = notes["onset"] % STEPS_PER_MEASURE
-    columns = {"pitches": notes["pitch"], "lengths": notes["duration"], "places": places}
-    return {"notes": len(notes)} | {name: len(np.unique(x)) for name, x in columns.items()}
 
+class TensorBoardWriter(Writer):
+    """Logs losses and the newest sample of a SampleWriter in `logs`, by batch numbers of the run.
 
-class TensorBoardWriter(keras.callbacks.Callback):
-    """Log losses and sample statistics in the run's folder `logs`, with the right batch numbers.
-
-    Every tenth entry holds the newest sample of a SampleWriter as picture and sound. (Keras's own
-    TensorBoard counts the batches of a resumed run from 0 again.)
+    Every tenth entry holds the sample as picture and sound. (Keras's own TensorBoard counts the
+    batches of a resumed run from 0 again.)
     """
 
-    def __init__(self, run_folder, sampler=None, every=10):
-        super().__init__()
-        self.folder, self.sampler, self.every = Path(run_folder) / "logs", sampler, every
+    def __init__(self, run_folder, sampler, every=10):
+        super().__init__(run_folder, every)
+        self.sampler = sampler
+        self.file = tf.summary.create_file_writer(str(self.folder / "logs"))
 
-    def on_train_begin(self, logs=None):
-        self.writer = tf.summary.create_file_writer(str(self.folder))
-
-    def on_train_batch_end(self, batch, logs=None):
-        number = int(self.model.n_batches.numpy())
-        if number % self.every:
-            return
-        with self.writer.as_default(step=number):
-            for name, value in (logs or {}).items():
+    def write(self, number, logs):
+        notes = self.sampler.notes
+        kinds = {name: len(np.unique(notes[name])) for name in ("pitch", "duration")}
+        facts = {f"sample_{name}": kinds[name] for name in kinds} | {"sample_notes": len(notes)}
+        with self.file.as_default(step=number):
+            for name, value in (logs | facts).items():
                 tf.summary.scalar(name, value)
-            notes = getattr(self.sampler, "notes", pianoroll.note_array([]))
-            for name, value in _count_kinds(notes).items():
-                tf.summary.scalar(f"sample_{name}", value)
             if len(notes) and number % (10 * self.every) == 0:
                 tf.summary.image("sample", tf.io.decode_png(roll_png(notes), channels=3)[None])
                 sound, rate = audio.render(pianoroll.crop(notes, 0, 4 * STEPS_PER_MEASURE))
                 tf.summary.audio("sample_sound", sound[None, :, None], rate)
-
-    def on_train_end(self, logs=None):
-        self.writer.close()
-
-
-class Progress(keras.callbacks.Callback):
-    """Show a tqdm bar over all batches of a run, `total`, with the newest losses."""
-
-    def __init__(self, total, progress=True):
-        super().__init__()
-        self.total, self.progress = total, progress
-
-    def on_train_begin(self, logs=None):
-        how = {"total": self.total, "description": self.model.phase, "progress": self.progress}
-        self.bar = runtime.progress_bar(**how)
-        self.bar.initial = self.bar.n = int(self.model.n_batches.numpy())
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.bar.update()
-        self.bar.set_postfix({k: f"{v:.3g}" for k, v in (logs or {}).items()}, refresh=False)
-
-    def on_train_end(self, logs=None):
-        self.bar.close()
-
-
-class History(keras.callbacks.Callback):
-    """Write the losses beside the saves, a row a loss in `history.csv`, every few batches.
-
-    (Keras's CSVLogger writes once an epoch, and a phase of a run is one.)
-    """
-
-    def __init__(self, run_folder, every=10):
-        super().__init__()
-        self.path, self.every = Path(run_folder) / "history.csv", every
-
-    def on_train_batch_end(self, batch, logs=None):
-        number = int(self.model.n_batches.numpy())
-        if number % self.every == 0:
-            with self.path.open("a") as file:
-                for name, value in (logs or {}).items():
-                    file.write(f"{number},{self.model.phase},{name},{value:.6g}\n")
+        self.file.flush()
 
 
 def read_history(run_folder):

@@ -1,7 +1,6 @@
 """All settings of a model and its training, as data, and presets of them."""
 
 import dataclasses
-import json
 
 from .pianoroll import RESOLUTION
 
@@ -44,24 +43,10 @@ class Config:
     def __post_init__(self):
         object.__setattr__(self, "filters", tuple(self.filters))
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                found = getattr(self, name)
+            if (found := getattr(self, name)) not in choices:
                 raise ValueError(f"{name}={found!r} is unknown; choose from {choices}")
         if self.max_pairs is not None and not 1 <= self.max_pairs <= MAX_PAIRS:
             raise ValueError(f"max_pairs={self.max_pairs} is not 1 to {MAX_PAIRS}")
-
-    def to_json(self):
-        """Return the settings as a JSON text."""
-        return json.dumps(dataclasses.asdict(self), indent=1)
-
-    @classmethod
-    def from_json(cls, text):
-        """Read settings back; keys of another version raise a ValueError that names them."""
-        found = json.loads(text)
-        unknown = set(found) - {field.name for field in dataclasses.fields(cls)}
-        if unknown:
-            raise ValueError(f"settings {sorted(unknown)} are unknown here; train the run anew")
-        return cls(**found)
 
 
 PRESETS = {

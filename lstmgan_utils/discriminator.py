@@ -13,10 +13,7 @@ GENERATED, REAL = 0, 1  # the two classes of the softmax
 class MeasureSimilarity(keras.layers.Layer):
     """Compares every two measures of a roll: the cosine of the angle between their cells.
 
-    Strided convolutions see that two measures are alike only with much luck; form is repetition,
-    so the discriminator is told.
-
-    Introduced in lesson 04.
+    Form is repetition, and strided convolutions hardly see it. Introduced in lesson 04.
     """
 
     def call(self, rolls):
@@ -33,18 +30,10 @@ class MeasureSimilarity(keras.layers.Layer):
 def build_discriminator(config):
     """Build the network that tells real rolls from generated ones.
 
-    Each layer looks at a longer stretch: 6 steps (a 16th note), a quarter, a measure, two
-    measures. Instead of pooling, the convolutions take large strides. Beside them stands how much
-    the measures resemble each other.
-
-    Args:
-        config: Config; `measures` and `filters` matter here.
-
-    Returns:
-        keras.Model: float rolls, shape (batch, time, 128), to probabilities, shape (batch, 2), of
-        (generated, real). The layer "logits" holds them before the softmax.
-
-    Introduced in lesson 04.
+    The keras.Model turns float rolls, shape (batch, time, 128), into probabilities, shape
+    (batch, 2), of (generated, real); the layer "logits" holds them before the softmax. Convolutions
+    with large strides look at 6 steps, a quarter, a measure, two measures; beside them stands how
+    much the measures resemble each other. Introduced in lesson 04.
     """
     roll = keras.Input((config.measures * STEPS_PER_MEASURE, N_PITCHES), name="roll")
     x = keras.layers.Dense(config.filters[0], activation="leaky_relu", name="chords")(roll)

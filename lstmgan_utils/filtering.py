@@ -4,6 +4,7 @@ One instrument means one sounding General MIDI program. Names do not count (they
 parts (a piano has two staves, a guitar may fill four channels), nor what never sounds.
 """
 
+import math
 from pathlib import Path
 
 from .folder_jobs import Manifest, attempt, find_files, read_manifest
@@ -33,13 +34,13 @@ PARTS_FOLDER = "parts"
 def filter_folder(
     mxl_folder, *, min_quarters=16, part=None, n_jobs=None, timeout=60, progress=True
 ):
-    """Judge every score of a folder: kept, or left out and why. No score is moved or changed.
+    """Sort the scores of a folder: kept, or left out and why. No score is moved or changed.
 
     Args:
         mxl_folder: the folder of scores; `conversion.csv` in it is used where it is there.
         min_quarters: float, the shortest piece to keep, in quarter notes.
         part: int or str, a General MIDI program or a piece of an instrument's name: take its part
-            out of each score into the folder "parts", and judge that alone; None for whole pieces.
+            out of each score into the folder "parts", and look at that alone; None for pieces.
         n_jobs, timeout, progress: as for `convert_folder`.
 
     Returns:
@@ -56,9 +57,8 @@ def filter_folder(
     mxl_folder = Path(mxl_folder)
     asked = f"min_quarters={min_quarters:g} part={part!r}"
     played = programs_played(mxl_folder)
-    files, bad_folders = find_files(mxl_folder, SUFFIXES + FOREIGN, "score", skip=PARTS_FOLDER)
+    files = find_files(mxl_folder, SUFFIXES + FOREIGN, "score", skip=PARTS_FOLDER)
     with Manifest(mxl_folder / "filtering.csv", COLUMNS) as manifest:
-        manifest.add_folders(bad_folders, "left out")
         jobs = manifest.unfinished(mxl_folder, files, asked)
         jobs = [(*job, played.get(job[0], set())) for job in jobs]
         settings = (mxl_folder, min_quarters, part, timeout, asked)
@@ -77,13 +77,7 @@ def _check_settings(min_quarters, part):
 def kept_files(manifest):
     """Return the scores that a filter kept and that are still there: sorted list of Path.
 
-    Args:
-        manifest: path of a `filtering.csv`.
-
-    Raises:
-        FileNotFoundError: no manifest there; run lesson 02 first.
-
-    Introduced in lesson 02.
+    The manifest is a `filtering.csv` (FileNotFoundError where it is none). Introduced in lesson 02.
     """
     folder = Path(manifest).parent
     kept = [row["output"] for row in read_manifest(manifest) if row["status"] == "kept"]
@@ -93,13 +87,8 @@ def kept_files(manifest):
 def programs_played(mxl_folder):
     """Read from `conversion.csv` which programs sounded in the MIDI file of each score.
 
-    A score may lack a change of program that the MIDI file had.
-
-    Returns:
-        dict of str (score) to set of programs (int) and PERCUSSION; empty where the scores do not
-        come from a conversion.
-
-    Introduced in lesson 02.
+    A score may lack a change of program that the MIDI file had. Returns a dict of str (score) to a
+    set of programs (int) and PERCUSSION, empty without a conversion. Introduced in lesson 02.
     """
     path, played = Path(mxl_folder) / "conversion.csv", {}
     for row in read_manifest(path) if path.is_file() else []:
@@ -110,38 +99,38 @@ def programs_played(mxl_folder):
 
 
 def _filter_batch(batch, _, mxl_folder, min_quarters, part, timeout, asked):
-    """Judge the scores of one batch; yield their rows of the manifest."""
+    """Examine the scores of one batch; yield their rows of the manifest."""
     for name, source, played in batch:
         arguments = (mxl_folder, name, played, min_quarters, part)
-        row, reason, seconds = attempt(timeout, _judge_file, *arguments)
+        row, reason, seconds = attempt(timeout, _examine, *arguments)
         row = row or {"status": "left out", "reason": reason}
         yield row | {"file": name, "seconds": f"{seconds:.3f}", "asked": asked, "source": source}
 
 
-def _judge_file(folder, name, played, min_quarters, part):
+def _examine(folder, name, played, min_quarters, part):
     """Return the row of one score, or of one part, which is then written to its own file."""
     suffix = Path(name).suffix.lower()
     if suffix in FOREIGN:
         raise ValueError(f"{suffix} is not MusicXML; open it where it was made and export .mxl")
     if suffix == ABC:
-        return _judge_abc(folder, name, min_quarters, part)
+        return _examine_abc(folder, name, min_quarters, part)
     xml, output = read_musicxml(folder / name), name
     if part is not None:
         xml = take_part(xml, part)
         file = name if suffix == ".mxl" else f"{name}.mxl"  # a.mxl and a.xml may stand together
         output = Path(PARTS_FOLDER, str(part), file).as_posix()
-    elif played and (reason := not_single(played, "MIDI file")):
-        raise ValueError(reason)
+    elif played and (reason := why_left_out(played)):
+        raise ValueError(f"in the MIDI file {reason}")
     score, players = parse(xml), find_players(xml)
     pitches = count_pitches(list_semitones(score))
     row = _row(players, *count_notes(score), pitches, min_quarters, output)
-    if part is not None and row["output"]:
+    if part is not None and row["status"] == "kept":
         with atomic_path(folder / output) as temporary:
             zip_score(xml, temporary)
     return row | {"program": next(iter(players)) if len(players) == 1 else ""}
 
 
-def _judge_abc(folder, name, min_quarters, part):
+def _examine_abc(folder, name, min_quarters, part):
     """Return the row of a tune in ABC notation, which names no programs."""
     if part is not None:
         raise ValueError("ABC names no instruments to take out; export it as MusicXML")
@@ -152,49 +141,27 @@ def _judge_abc(folder, name, min_quarters, part):
 
 def _row(players, n_notes, quarters, pitches, min_quarters, output):
     """Return the row of a score: what was found, and why it is kept or left out."""
-    reason = judge(players, quarters, min_quarters)
+    reason = why_left_out(players, quarters, min_quarters)
     if n_notes and pitches["n_beyond"] == n_notes:
         reason = "no note has one of MIDI's pitches, 0 to 127"
-    found = {"notes": n_notes, "quarters": f"{quarters:g}"}
-    if reason:
-        return found | {"status": "left out", "reason": reason, "output": ""}
-    reason = "; ".join(["one instrument, long enough", *list_flaws(pitches)])
-    return found | {"status": "kept", "reason": reason, "output": output}
+    kept = "; ".join(["one instrument, long enough", *list_flaws(pitches)])
+    found = {"notes": n_notes, "quarters": f"{quarters:g}", "reason": reason or kept}
+    return found | ({"status": "left out"} if reason else {"status": "kept", "output": output})
 
 
-def judge(players, quarters, min_quarters):
-    """Return why a score is left out; "" if it is one instrument, and long enough.
+def why_left_out(players, quarters=math.inf, min_quarters=0):
+    """Return why a piece is left out; "" if it is for one pitched instrument, and long enough.
 
-    Args:
-        players: set, from `find_players`.
-        quarters, min_quarters: float, where the last note ends, and should at least.
-
-    Introduced in lesson 02.
-    """
-    reason = not_single(players, "score")
-    if not reason and quarters < min_quarters:
-        reason = f"too short: {quarters:g} quarters, fewer than {min_quarters:g}"
-    return reason
-
-
-def not_single(players, source):
-    """Return why what sounds is not one pitched instrument; "" if it is.
-
-    Args:
-        players: set of programs (int), names (str), and PERCUSSION.
-        source: str, where they sound: in the score, or in the MIDI file.
-
-    Introduced in lesson 02.
+    The players are a set of programs (int), names (str) and PERCUSSION, from `find_players`; the
+    piece ends after `quarters`, and should after `min_quarters` at least. Introduced in lesson 02.
     """
     pitched = players - {PERCUSSION}
-    if not players:
-        return f"nothing sounds in the {source}"
     if not pitched:
-        return f"only percussion sounds in the {source}"
+        return "only percussion sounds" if players else "nothing sounds"
     if len(pitched) > 1:
-        return (
-            f"{len(pitched)} instruments sound in the {source}: programs {name_programs(pitched)}"
-        )
+        return f"{len(pitched)} instruments sound: {name_programs(pitched)}"
     if PERCUSSION in players:
-        return f"percussion sounds in the {source} beside program {name_programs(pitched)}"
+        return f"percussion sounds beside {name_programs(pitched)}"
+    if quarters < min_quarters:
+        return f"too short: {quarters:g} quarters, fewer than {min_quarters:g}"
     return ""

@@ -30,10 +30,8 @@ END = "\r\n"  # a row counts only with its line end: the mark that it was writte
 def run_batches(function, jobs, settings, n_jobs, most=None):
     """Run jobs (a list) in batches over the processes of joblib; yield the results of each batch.
 
-    Args:
-        function: called as function(batch, *settings); it returns or yields a result for each job.
-        n_jobs: int, processes; None for what `joblib.parallel_config` says, or all cores.
-        most: int, jobs in a batch; None for BATCH.
+    function(batch, *settings) returns or yields a result for each job. `n_jobs`: int, processes;
+    None for what `joblib.parallel_config` says, or all cores. `most`: int, jobs in a batch.
     """
     from joblib import Parallel, delayed, effective_n_jobs
     from joblib.parallel import get_active_backend
@@ -53,8 +51,6 @@ def run_batches(function, jobs, settings, n_jobs, most=None):
 def _run_batch(owner, function, batch, settings):
     """Run one batch; a process that the job (its id is `owner`) started ends with the job."""
     if owner not in (None, os.getpid()):
-        if os.getppid() != owner:  # killed; more batches may wait in the queue
-            os._exit(1)
         _watch(owner)
     return list(function(batch, *settings))
 
@@ -75,54 +71,36 @@ def _watch(owner):
 
 
 def find_files(folder, suffixes, what, skip=""):
-    """Return the files of a folder, and of the folders in it, by the ends of their names.
+    """Return the files of a folder and of the folders in it, sorted list of paths inside it.
 
-    Args:
-        suffixes: tuple of str, in lower case; a folder named like a file is listed as one.
-        what: str, what such a file is called.
-        skip: str, a folder in it to leave out; hidden ones and links are left out always.
-
-    Returns:
-        (sorted list of paths inside the folder; dict of unreadable folders to the reason).
-
-    Raises:
-        FileNotFoundError: no such folder.
-        ValueError: it cannot be read, or holds no such file.
+    Their names end in one of the suffixes (lower case). A folder with such a name, or one that
+    cannot be read, is listed too, so that the job can tell why it failed; hidden folders, links and
+    the one called `skip` are left out. `what` says what such a file is called. Raises
+    FileNotFoundError: no such folder; ValueError: it cannot be read, or holds no such file.
     """
-    folder, found, bad = Path(folder), [], {}
+    folder, found, unreadable = Path(folder), [], []
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder; give the folder that holds the {what}s")
-
-    def remember(error):
-        bad[os.path.relpath(error.filename, folder)] = f"it cannot be opened: {error.strerror}"
-
-    for place, folders, names in os.walk(folder, onerror=remember):
+    for place, folders, names in os.walk(folder, onerror=lambda e: unreadable.append(e.filename)):
         inside = Path(place).relative_to(folder)
         folders[:] = [name for name in folders if name[0] != "." and inside / name != Path(skip)]
         fitting = (name for name in names + folders if name.lower().endswith(suffixes))
         found += [(inside / name).as_posix() for name in fitting]
-    if "." in bad:
+    found += [Path(place).relative_to(folder).as_posix() for place in unreadable]
+    if "." in found:
         raise ValueError(f"{folder} cannot be read; give yourself the right to (chmod u+rx)")
     if not found:
         raise ValueError(f"{folder} holds no {what} ({', '.join(suffixes)}); choose another folder")
-    return sorted(found), bad
-
-
-def check_room(folder):
-    """Raise OSError if the disk is full: then it was not the file that was at fault."""
-    if shutil.disk_usage(folder).free < 2**20:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return sorted(set(found))
 
 
 @contextlib.contextmanager
 def time_limit(seconds):
-    """Raise TimeoutError in the block when it works longer than this.
+    """Raise TimeoutError in the block when it works longer than this, in processor time.
 
-    The time is the processor's, so a busy machine does not turn good files into slow ones. It needs
-    a signal: on Windows and in a Dask thread only the bounds on what is read limit the time.
+    It needs a signal: on Windows and in a Dask thread only the bounds on what is read limit it.
     """
-    main = threading.current_thread() is threading.main_thread()
-    if not main or not hasattr(signal, "setitimer"):
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGPROF"):
         yield
         return
 
@@ -141,11 +119,8 @@ def time_limit(seconds):
 def attempt(timeout, function, *arguments):
     """Call a function on one file of a folder, so that nothing in the file can stop the job.
 
-    Returns:
-        (what it returned, or None; str, the reason why not; float, seconds).
-
-    Raises:
-        OSError: the disk is full, at which no other file would fare better.
+    Returns (what it returned, or None; str, the reason why not; float, seconds). Raises OSError
+    only where the disk is full, as no other file would fare better.
     """
     start = time.perf_counter()
     result, reason = None, ""
@@ -174,14 +149,9 @@ def _fingerprint(path):
 
 
 def read_manifest(path):
-    """Read the finished rows of a manifest (a CSV file): list of dict of str to str.
+    """Read the finished rows of a manifest (a CSV file), the last for each file: list of dict.
 
-    A later row for the same file replaces an earlier one.
-
-    Raises:
-        FileNotFoundError: there is no manifest at `path`.
-        ValueError: the file there is no manifest.
-
+    Raises FileNotFoundError where there is nothing, ValueError where the file is no manifest.
     Introduced in lesson 01.
     """
     path = Path(path)
@@ -197,40 +167,38 @@ def read_manifest(path):
 class Manifest(contextlib.AbstractContextManager):
     """The open record of a folder job: `rows` holds what is finished, `add` writes more.
 
-    Args:
-        path: the CSV file; it is created with its header if it is missing or has other columns.
-        columns: the column names: "file", "reason", and for `unfinished` also "source" (size and
-            time of the file), "asked" (the settings) and "output" (a path beside the manifest).
-
-    Raises:
-        ValueError: another job is writing to the same manifest.
+    The CSV file is made anew if it is missing or has other columns; a half-written last line is cut
+    off. The columns: "file", "reason", and for `unfinished` also "source" (size and time of the
+    file), "asked" (the settings) and "output" (a path beside the manifest). Raises ValueError while
+    another job is writing to the same manifest.
     """
 
     def __init__(self, path, columns):
         self.path, self.columns = Path(path), list(columns)
         self._stream = open(self.path, "a+b", buffering=0)  # noqa: SIM115 (it stays open)
-        try:
-            _lock(self._stream, self.path)
-            self._repair()
-            self.rows = {row["file"]: row for row in read_manifest(self.path)}
-        except BaseException:
-            self._stream.close()
-            raise
+        _lock(self._stream, self.path)
+        self._stream.seek(0)
+        whole = _whole_rows(self._stream.read())
+        if next(csv.reader(io.StringIO(whole, newline="")), None) != self.columns:
+            whole = ""
+        self._stream.truncate(len(whole.encode(**ENCODING)))
+        if not whole:
+            self._write(self.columns)
+        self.rows = {row["file"]: row for row in read_manifest(self.path)}
 
     def unfinished(self, folder, files, asked):
         """Return those files of a folder that are new, changed, or asked for in another way.
 
-        Returns:
-            list of (str name, str source): jobs for `run`, to which more may be appended.
+        They come as a list of (str name, str source): jobs for `run`, which may be made longer.
         """
 
-        def is_done(name, source):
-            row = self.rows.get(name, {})
-            same = (row.get("source"), row.get("asked")) == (source, asked)
-            return same and (self.path.parent / row["output"]).exists()  # "": the folder itself
-
         jobs = [(name, _fingerprint(folder / name)) for name in files]
-        return [job for job in jobs if not is_done(*job)]
+        done = {
+            (row["file"], row["source"])
+            for row in self.rows.values()
+            if row["asked"] == asked and (self.path.parent / row["output"]).exists()
+        }  # of what failed the output is "", the folder itself
+        return [job for job in jobs if job not in done]
 
     def add(self, row):
         """Write the row (dict) of a finished file to the disk."""
@@ -239,27 +207,16 @@ class Manifest(contextlib.AbstractContextManager):
         self._write(row.values())
         self.rows[row["file"]] = row
 
-    def add_folders(self, bad, status):
-        """Write, once, a row for each folder that `find_files` could not read."""
-        for name, reason in bad.items():
-            if name not in self.rows:
-                self.add({"file": name, "status": status, "reason": reason})
-
     def run(self, function, jobs, settings, n_jobs, description, progress, most=1):
         """Run jobs as `run_batches` does, and write each row to the disk at once.
 
-        Args:
-            function: called as function(batch, Path of a work folder, *settings); it yields rows.
-
-        Raises:
-            OSError: the disk is full.
+        function(batch, Path of a work folder, *settings) yields rows. Raises OSError: disk full.
         """
         work = self.path.with_name(f".work-{self.path.stem}")
         shutil.rmtree(work, ignore_errors=True)  # what a killed job left there
         work.mkdir(exist_ok=True)
-        bar = progress_bar(total=len(jobs), description=description, progress=progress)
         try:
-            with bar:
+            with progress_bar(total=len(jobs), description=description, progress=progress) as bar:
                 for rows in run_batches(function, jobs, (work, *settings), n_jobs, most):
                     for row in rows:
                         self.add(row)
@@ -273,16 +230,6 @@ class Manifest(contextlib.AbstractContextManager):
 
     def __exit__(self, *exception):
         self._stream.close()  # another job may then write to it
-
-    def _repair(self):
-        """Cut off a half-written last line; start anew where the columns are not ours."""
-        self._stream.seek(0)
-        whole = _whole_rows(self._stream.read())
-        if next(csv.reader(io.StringIO(whole, newline="")), None) != self.columns:
-            whole = ""
-        self._stream.truncate(len(whole.encode(**ENCODING)))
-        if not whole:
-            self._write(self.columns)
 
     def _write(self, row):
         line = io.StringIO(newline="")
@@ -307,8 +254,9 @@ def _lock(stream, path):
 
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        stream.close()
         raise ValueError(
             f"{path} is being written by another job: wait until it ends, or choose another folder."
         ) from None
     except (ImportError, OSError):  # Windows, or a file system without locks
-        return
+        pass

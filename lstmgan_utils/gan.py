@@ -23,15 +23,9 @@ PRETRAINING, ADVERSARIAL = "pretraining", "adversarial"
 
 
 def real_score(logits):
-    """Return the log odds of "real": log softmax(real) - log softmax(generated).
+    """Return the log odds of "real", shape (batch,), of logits, shape (batch, 2).
 
-    Args:
-        logits: float tensor, shape (batch, 2).
-
-    Returns:
-        float tensor, shape (batch,).
-
-    Introduced in lesson 04.
+    They are log softmax(real) - log softmax(generated). Introduced in lesson 04.
     """
     return logits[:, REAL] - logits[:, GENERATED]
 
@@ -39,14 +33,8 @@ def real_score(logits):
 def cross_entropy_losses(real, fake):
     """Compute the losses of both networks by cross-entropy, as in the first GANs.
 
-    Args:
-        real, fake: float tensors, shape (batch,), log odds of "real".
-
-    Returns:
-        (discriminator loss, generator loss), two scalars (Goodfellow et al. 2014, the
-        non-saturating form).
-
-    Introduced in lesson 04.
+    `real` and `fake` are log odds of "real", shape (batch,). Returns two scalars: discriminator's
+    and generator's loss (Goodfellow et al. 2014, non-saturating). Introduced in lesson 04.
     """
     d_loss = tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
     return d_loss / 2, tf.reduce_mean(tf.nn.softplus(-fake))
@@ -55,14 +43,9 @@ def cross_entropy_losses(real, fake):
 def relativistic_losses(real, fake):
     """Compute the losses of both networks by comparing a generated roll with a real one.
 
-    Args:
-        real, fake: float tensors, shape (batch,), log odds of "real".
-
-    Returns:
-        (discriminator loss, generator loss), two scalars (Jolicoeur-Martineau 2018; Huang et
-        al. 2024, "R3GAN"); log 2 = 0.69 each when neither wins.
-
-    Introduced in lesson 07.
+    `real` and `fake` are log odds of "real", shape (batch,). Returns two scalars: discriminator's
+    and generator's loss, log 2 = 0.69 each when neither wins (Jolicoeur-Martineau 2018; Huang et
+    al. 2024, "R3GAN"). Introduced in lesson 07.
     """
     margin = real - fake
     return tf.reduce_mean(tf.nn.softplus(-margin)), tf.reduce_mean(tf.nn.softplus(margin))
@@ -72,16 +55,10 @@ LOSSES = {"cross_entropy": cross_entropy_losses, "relativistic": relativistic_lo
 
 
 def gradient_penalty(score, rolls):
-    """Measure how steep the discriminator is: the mean squared gradient of its score.
+    """Compute how steep a score is on rolls, shape (batch, time, 128): its mean squared gradient.
 
-    Args:
-        score: callable, rolls to log odds, shape (batch,).
-        rolls: float tensor, shape (batch, time, 128).
-
-    Returns:
-        scalar: R1 on real rolls, R2 on generated ones (Mescheder et al. 2018).
-
-    Introduced in lesson 07.
+    The scalar is R1 on real rolls, R2 on generated ones (Mescheder et al. 2018); `score` turns
+    rolls into log odds, shape (batch,). Introduced in lesson 07.
     """
     with tf.GradientTape() as tape:
         tape.watch(rolls)
@@ -91,16 +68,9 @@ def gradient_penalty(score, rolls):
 
 
 def decision_cross_entropy(decisions, end):
-    """Add up the cross-entropies, in nats, of all decisions.
+    """Compute the sum of the cross-entropies, in nats, of all decisions of `score_along`: scalar.
 
-    Args:
-        decisions: from `Generator.score_along`.
-        end: int, the token END, which has no pattern.
-
-    Returns:
-        scalar.
-
-    Introduced in lesson 08.
+    `end` is the token END, which has no pattern. Introduced in lesson 08.
     """
     token, logits = decisions["token"], decisions["pattern_logits"]
     pitch, pattern = token // logits.shape[-1], token % logits.shape[-1]
@@ -112,11 +82,7 @@ def decision_cross_entropy(decisions, end):
 class LSTMGAN(keras.Model):
     """Generator, its moving average, discriminator, and a training step, for `fit`.
 
-    Args:
-        config: Config.
-        vocabulary: Vocabulary; None for the first try.
-
-    Introduced in lesson 08.
+    The first try has no vocabulary. Introduced in lesson 08.
     """
 
     def __init__(self, config, vocabulary=None):
@@ -128,15 +94,13 @@ class LSTMGAN(keras.Model):
         logits = self.discriminator.get_layer("logits").output
         self.to_logits = keras.Model(self.discriminator.input, logits, name="to_logits")
         self.ema.set_weights(self.generator.get_weights())
-        self.n_batches = self.add_weight(
-            shape=(), dtype="int64", initializer="zeros", trainable=False, name="n_batches",
-            aggregation="only_first_replica",
-        )  # fmt: skip
+        count = {"dtype": "int64", "trainable": False, "aggregation": "only_first_replica"}
+        self.n_batches = self.add_weight(shape=(), initializer="zeros", name="n_batches", **count)
         self.phase = self.phase_of(0)
         self.built = True
 
-    def compile(self, **kwargs):
-        """Make the optimizers that the configuration asks for; keyword arguments go to Keras."""
+    def compile(self):
+        """Make the optimizers that the configuration asks for."""
         config, adam = self.config, keras.optimizers.Adam
         rate = keras.optimizers.schedules.CosineDecay(
             config.pretraining_rate, max(config.pretraining_steps, 1), alpha=0.02
@@ -145,14 +109,11 @@ class LSTMGAN(keras.Model):
         self.pretraining_optimizer = adam(rate, clipnorm=1.0 / self._n_devices)
         self.g_optimizer = adam(config.g_learning_rate, beta_1=0.0, beta_2=0.99)
         self.d_optimizer = adam(config.d_learning_rate, beta_1=0.0, beta_2=0.99)
-        for optimizer, network in (
-            (self.pretraining_optimizer, self.generator),
-            (self.g_optimizer, self.generator),
-            (self.d_optimizer, self.discriminator),
-        ):
-            optimizer.build(network.trainable_variables)
+        for optimizer in (self.pretraining_optimizer, self.g_optimizer):
+            optimizer.build(self.generator.trainable_variables)
+        self.d_optimizer.build(self.discriminator.trainable_variables)
         # Keras would make one of its own, unused.
-        super().compile(self.g_optimizer, jit_compile=kwargs.pop("jit_compile", False), **kwargs)
+        super().compile(self.g_optimizer, jit_compile=False)
 
     def score(self, rolls):
         """Return the log odds of "real", shape (batch,), of rolls, shape (batch, time, 128)."""
@@ -165,8 +126,6 @@ class LSTMGAN(keras.Model):
 
     def enter(self, phase):
         """Change the phase of training; `fit` compiles its step anew."""
-        if phase not in (PRETRAINING, ADVERSARIAL):
-            raise ValueError(f"phase {phase!r} is unknown: {PRETRAINING!r} or {ADVERSARIAL!r}")
         self.phase, self.train_function = phase, None
 
     def train_step(self, data):
@@ -202,21 +161,21 @@ class LSTMGAN(keras.Model):
         sampled, logs = self._sample_without_gradients(real), {}
         with tf.GradientTape(persistent=True) as tape:
             fake = self.rolls_of(sampled)
-            d_loss, g_loss = self.losses_of(real, fake)
+            d_loss, g_loss = LOSSES[self.config.loss](self.score(real), self.score(fake))
             d_total, g_total = d_loss, g_loss
             if self.config.penalty:
                 some = max(1, real.shape[0] // 4)  # a quarter of the batch costs a quarter
-                logs["penalty"] = self.penalize(real[:some], tf.stop_gradient(fake)[:some])
+                r1 = gradient_penalty(self.score, real[:some])
+                r2 = gradient_penalty(self.score, tf.stop_gradient(fake)[:some])
+                logs["penalty"] = r1 + r2
                 d_total += self.config.penalty / 2 * logs["penalty"]
             if music and self.config.likelihood_weight:
                 logs["cross_entropy"] = self.cross_entropy(*music, self.config.dropout)
                 g_total += self.config.likelihood_weight * logs["cross_entropy"]
             d_total, g_total = d_total / self._n_devices, g_total / self._n_devices
-        for name, loss, network, optimizer in (
-            ("discriminator", d_total, self.discriminator, self.d_optimizer),
-            ("generator", g_total, self.generator, self.g_optimizer),
-        ):
-            logs[f"{name}_gradient"] = self._apply(tape, loss, network, optimizer)
+        judge, optimizer = self.discriminator, self.d_optimizer
+        logs["discriminator_gradient"] = self._apply(tape, d_total, judge, optimizer)
+        logs["generator_gradient"] = self._apply(tape, g_total, self.generator, self.g_optimizer)
         return {"d_loss": d_loss, "g_loss": g_loss, "fill": tf.reduce_mean(fake), **logs}
 
     def _sample_without_gradients(self, real):
@@ -250,14 +209,6 @@ class LSTMGAN(keras.Model):
         rolls = self.generator.rolls_along(decisions, size * n, section)
         return tf.reshape(rolls, (size, -1, N_PITCHES))[:, : n_beats * RESOLUTION]
 
-    def losses_of(self, real, fake):
-        """Return (discriminator loss, generator loss) for rolls, shape (batch, time, 128)."""
-        return LOSSES[self.config.loss](self.score(real), self.score(fake))
-
-    def penalize(self, real, fake):
-        """Return the penalty of a steep discriminator on these rolls: R1 + R2."""
-        return gradient_penalty(self.score, real) + gradient_penalty(self.score, fake)
-
     def _apply(self, tape, loss, network, optimizer):
         """Take one step of an optimizer; return the norm of the gradient."""
         gradients = tape.gradient(loss, network.trainable_variables)
@@ -285,37 +236,28 @@ class LSTMGAN(keras.Model):
 
         def follow(strategy, decay):  # once for all devices
             decay = strategy.experimental_local_results(decay)[0]
+
+            def step(slow, fast):
+                slow.assign(decay * slow + (1 - decay) * fast)
+
             pairs = self.ema.trainable_variables, self.generator.trainable_variables
             for slow, fast in zip(*pairs, strict=True):
-                strategy.extended.update(
-                    slow.value, lambda slow, fast: slow.assign(decay * slow + (1 - decay) * fast),
-                    args=(fast.value,),
-                )  # fmt: skip
+                strategy.extended.update(slow.value, step, args=(fast.value,))
 
         tf.distribute.get_replica_context().merge_call(follow, args=(decay,))
 
     def save_run(self, run_folder):
-        """Save the whole state in a run folder, and settings and vocabulary where they are not yet.
-
-        Returns:
-            Path of the weights file.
-        """
+        """Save the whole state in a run folder, and config.json where it is missing."""
         if not (Path(run_folder) / "config.json").is_file():
             runs.write_config(run_folder, self.config, self.vocabulary)
-        path = Path(run_folder) / "weights" / f"step_{int(self.n_batches.numpy()):06d}.weights.h5"
-        runs.write_weights(self, path)
-        return path
+        name = f"step_{int(self.n_batches.numpy()):06d}.weights.h5"
+        runs.write_weights(self, Path(run_folder) / "weights" / name)
 
 
 def load_training(run_folder, number=None):
-    """Load a training run as it was last saved, ready to train on.
+    """Load a training run, ready to train on: LSTMGAN, compiled, in the phase of the save.
 
-    Args:
-        run_folder: str or Path.
-        number: int, the batch of the save to load; None for the newest.
-
-    Returns:
-        LSTMGAN, compiled, in the phase in which it was saved.
+    `number` is the batch of the save to load; None for the newest.
 
     Raises:
         FileNotFoundError: the folder holds no run, or no such save.

@@ -6,8 +6,6 @@ choice. Melodies and piano music are the same to it. The description's first gen
 that gives a cell a pitch, stands at the end.
 """
 
-import functools
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -24,28 +22,25 @@ CYCLE, ENDING = 8, 4  # measures: a period, and the last ones, which know how fa
 N_FEATURES = 4 + CYCLE + len(METRES) + ENDING
 REACH = 24  # semitones: the widest interval that is scored as one
 NEVER = -1e9  # logit of what may not be chosen
+# Of the compiled loop: latents, metre, length, temperature.
+SIGNATURE = [tf.TensorSpec((None, None, LATENT_SIZE)), *[tf.TensorSpec((), tf.int32)] * 2,
+             tf.TensorSpec(())]  # fmt: skip
 
 
 def positional_features(n_beats, metres, lengths):
     """Compute where each beat is: in its measure, in eight measures, the metre, how near the end.
 
-    Args:
-        n_beats: int.
-        metres: int tensor, shape (batch,), indices into METRES.
-        lengths: int tensor, shape (batch,), beats of the whole piece; -1 for no end in sight.
-
-    Returns:
-        float tensor, shape (batch, beats, 19).
-
+    `metres`, shape (batch,), are indices into METRES; `lengths`, shape (batch,), the beats of the
+    whole pieces, -1 for no end in sight. The result has shape (batch, beats, 19).
     Introduced in lesson 06.
     """
-    per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres)[:, None]
+    per_measure = tf.gather(list(BEATS_PER_MEASURE.values()), metres)[:, None]
     beat = tf.range(n_beats)[None]
     place = tf.one_hot(beat % per_measure, 4)
     measure = tf.one_hot(beat // per_measure % CYCLE, CYCLE)
     metre = tf.repeat(tf.one_hot(metres, len(METRES))[:, None], n_beats, axis=1)
-    left = (lengths[:, None] - 1 - beat) // per_measure
-    ending = tf.one_hot(left, ENDING)  # zeros for -1 and for more than ENDING measures
+    # Zeros for -1, and for more than ENDING measures to go.
+    ending = tf.one_hot((lengths[:, None] - 1 - beat) // per_measure, ENDING)
     return tf.concat([place, measure, metre, ending], axis=-1)
 
 
@@ -62,9 +57,7 @@ def inverse_cdf(logits, values, temperature=1.0):
 
     Introduced in lesson 06.
     """
-    likeliest = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1])
-    shares = tf.nn.softmax(logits / tf.maximum(temperature, 1e-6))
-    reached = tf.cumsum(tf.where(temperature > 0, shares, likeliest), axis=-1)
+    reached = tf.cumsum(tf.nn.softmax(logits / tf.maximum(temperature, 1e-6)), axis=-1)
     place = tf.clip_by_value(0.5 * (1 + tf.math.erf(values / 2**0.5)), 1e-6, 1 - 1e-6)
     return tf.reduce_sum(tf.cast(reached < place[:, None] * reached[:, -1:], tf.int32), axis=-1)
 
@@ -81,27 +74,21 @@ def look_back(beats, backs, n_beats, blank):
     Returns:
         tensor, shape (batch, n_beats, look-backs, …).
     """
-    now = tf.range(tf.shape(beats)[1])[-n_beats:]
-    index = now[None, :, None] - backs[:, None]
+    index = tf.range(tf.shape(beats)[1])[-n_beats:, None] - backs[:, None]
     found = tf.gather(beats, tf.maximum(index, 0), batch_dims=1)
     return tf.where(index[..., None] >= 0, found, blank)
 
 
 def from_intervals(logits, origin):
-    """Turn logits of intervals, shape (rows, 49), into logits of pitches, shape (rows, 129).
+    """Turn logits of intervals, of -24 to 24 semitones, into logits of pitches, shape (rows, 129).
 
-    Args:
-        logits: float tensor, of -24 to 24 semitones.
-        origin: int tensor, shape (rows,), the pitch that they are counted from; -1 for none.
-
-    Returns:
-        float tensor; 0 for what is farther away, and for END.
+    `origin`, shape (rows,), are the pitches to count from, -1 for none. What is farther away gets
+    0, as END does.
     """
-    pitch = tf.range(N_PITCHES + 1)
-    interval = pitch - origin[:, None] + REACH
-    inside = (interval >= 0) & (interval <= 2 * REACH) & (pitch < N_PITCHES)
+    interval = tf.range(N_PITCHES) - origin[:, None] + REACH
+    inside = (interval >= 0) & (interval <= 2 * REACH) & (origin >= 0)[:, None]
     values = tf.gather(logits, tf.clip_by_value(interval, 0, 2 * REACH), batch_dims=1)
-    return tf.where(inside & (origin >= 0)[:, None], values, 0.0)
+    return tf.pad(tf.where(inside, values, 0.0), [[0, 0], [0, 1]])
 
 
 def from_classes(amounts, classes):
@@ -118,28 +105,17 @@ def from_classes(amounts, classes):
     return tf.pad(octaves[:, :N_PITCHES], [[0, 0], [0, 1]])
 
 
-def add_at(logits, places, amounts):
-    """Add to logits, shape (rows, choices), the amounts at the places, both (rows, n)."""
-    rows, choices = tf.unstack(tf.shape(logits))
-    flat = tf.tensor_scatter_nd_add(
-        tf.reshape(logits, [-1]),
-        tf.reshape(tf.range(rows)[:, None] * choices + places, [-1, 1]),
-        tf.reshape(amounts, [-1]),
-    )
-    return tf.reshape(flat, [rows, choices])
+def add_at(logits, places, amounts, where):
+    """Add to logits, shape (rows, choices), amounts at places where true, all (rows, n)."""
+    amounts *= tf.cast(where, tf.float32)
+    rows = tf.broadcast_to(tf.range(tf.shape(places)[0])[:, None], tf.shape(places))
+    return tf.tensor_scatter_nd_add(logits, tf.stack([rows, places], axis=-1), amounts)
 
 
 def straight_through(logits, choice):
-    """Return choices as one-hot vectors with the gradient of the softmax of their logits.
+    """Return choices, shape (rows,), as one-hot vectors with the gradient of a softmax.
 
-    Args:
-        logits: float tensor, shape (rows, choices).
-        choice: int tensor, shape (rows,).
-
-    Returns:
-        float tensor, shape (rows, choices) (Bengio et al. 2013).
-
-    Introduced in lesson 08.
+    Logits and vectors have shape (rows, choices) (Bengio et al. 2013). Introduced in lesson 07.
     """
     soft = tf.nn.softmax(logits)
     hard = tf.one_hot(choice, logits.shape[-1])
@@ -149,8 +125,14 @@ def straight_through(logits, choice):
 def fold(pieces, length):
     """Cut pieces, shape (batch, beats, …), into rows of so many beats, the last filled with 0."""
     late = -tf.shape(pieces)[1] % length
-    pieces = tf.pad(pieces, [[0, 0], [0, late]] + [[0, 0]] * (len(pieces.shape) - 2))
-    return tf.reshape(pieces, [-1, length, *pieces.shape[2:]])
+    pieces = tf.pad(pieces, [[0, 0], [0, late], [0, 0]])
+    return tf.reshape(pieces, [-1, length, pieces.shape[2]])
+
+
+def built(layer, *shape):
+    """Return a layer with its weights made, for inputs of shape (batch, …)."""
+    layer.build((None, *shape))
+    return layer
 
 
 class Generator(keras.Model):
@@ -158,13 +140,7 @@ class Generator(keras.Model):
 
     No weight depends on the length of a piece: a long one is a medley of pieces of 32 measures,
     each of two sections. Memory starts afresh with each section, since one that was trained on 16
-    measures does not carry 200; look-backs reach over its edge.
-
-    Args:
-        config: Config.
-        vocabulary: Vocabulary.
-
-    Introduced in lesson 06.
+    measures does not carry 200; look-backs reach over its edge. Introduced in lesson 06.
     """
 
     def __init__(self, config, vocabulary):
@@ -175,50 +151,43 @@ class Generator(keras.Model):
         self.pitch_embedding = self.add_weight((N_PITCHES, size), large, name="pitches")
         self.pattern_embedding = self.add_weight((n_patterns, size), large, name="patterns")
         self.interval_embedding = self.add_weight((2 * REACH + 1, size), large, name="intervals")
-        lstm = functools.partial(keras.layers.LSTM, config.units, return_sequences=True)
-        self.time_lstms = [lstm(name="time_1"), lstm(name="time_2")]
-        dense = keras.layers.Dense
-        self.pitch_lstm = keras.layers.LSTMCell(units, name="pitch")
-        self.first_state = dense(2 * units, "tanh", name="first_state")
-        self.context = dense(size, name="context")
-        self.to_pitch = dense(N_PITCHES + 1, name="to_pitch")
-        self.from_pair = dense(2 * REACH + 1, name="from_pair")
-        self.from_beat = dense(2 * REACH + 1, name="from_beat")
-        self.to_rhythm = dense(units, "relu", name="to_rhythm")
-        self.to_pattern = dense(n_patterns, name="to_pattern")
-        self.copy_pitch, self.copy_pattern, self.copy_rhythm, self.copy_harmony = (
-            dense(N_PASTS, bias_initializer="ones", name=f"copy_{name}")
-            for name in ("pitch", "pattern", "rhythm", "harmony")
-        )
-        n_flags = 3 * N_PASTS if config.rhythms else N_PASTS
-        for layer, width in (
-            (self.pitch_lstm, size + n_flags), (self.first_state, config.units),
-            (self.context, config.units), (self.to_pitch, units), (self.from_pair, units),
-            (self.from_beat, units), (self.to_rhythm, units + size), (self.to_pattern, units),
-            (self.copy_pitch, units), (self.copy_pattern, units),
-        ):  # fmt: skip
-            layer.build((None, width))
-        for wanted, layer in (
-            (config.rhythms, self.copy_rhythm), (config.harmonies, self.copy_harmony),
-        ):  # fmt: skip
-            if wanted:
-                layer.build((None, units))
-        n_repeats = len(LOOKBACK) * (2 if config.rhythms else 1)
-        n_inputs = N_FEATURES + n_repeats + N_PASTS * size
-        for layer, width in zip(self.time_lstms, (n_inputs, config.units), strict=True):
-            layer.build((None, None, width))
-        ends = RESOLUTION - np.argmax(vocabulary.patterns[:, ::-1], axis=1)
-        self.ends = tf.constant(ends, tf.int32)  # after so many steps the pitch is silent
-        self.is_open = tf.constant(vocabulary.patterns[:, -1] > 0)  # sounds to the beat's end
-        self.goes_on = tf.constant(vocabulary.patterns[:, 0] > 0)  # sounds from its beginning
-        closed = [vocabulary.nearest(int(number) & ~1) for number in vocabulary.numbers]
-        self.closed = tf.constant(closed, tf.int32)  # the like of it with a silent last step
+        dense, lstm = keras.layers.Dense, keras.layers.LSTM
+        n_inputs = N_FEATURES + 2 * len(LOOKBACK) + N_PASTS * size
+        self.time_lstms = [
+            built(lstm(config.units, return_sequences=True, name=name), None, width)
+            for name, width in (("time_1", n_inputs), ("time_2", config.units))
+        ]
+        self.pitch_lstm = built(keras.layers.LSTMCell(units, name="pitch"), size + 3 * N_PASTS)
+        self.first_state = built(dense(2 * units, "tanh", name="first_state"), config.units)
+        self.context = built(dense(size, name="context"), config.units)
+        self.to_pitch = built(dense(N_PITCHES + 1, name="to_pitch"), units)
+        self.from_pair = built(dense(2 * REACH + 1, name="from_pair"), units)
+        self.from_beat = built(dense(2 * REACH + 1, name="from_beat"), units)
+        self.to_rhythm = built(dense(units, "relu", name="to_rhythm"), units + size)
+        self.to_pattern = built(dense(n_patterns, name="to_pattern"), units)
+        ones = {"bias_initializer": "ones"}
+        self.copy_pitch = built(dense(N_PASTS, name="copy_pitch", **ones), units)
+        self.copy_pattern = built(dense(N_PASTS, name="copy_pattern", **ones), units)
+        self.copy_rhythm = built(dense(N_PASTS, name="copy_rhythm", **ones), units)
+        self.copy_harmony = built(dense(N_PASTS, name="copy_harmony", **ones), units)
+        self._tabulate(vocabulary)
         self.built = True
+
+    def _tabulate(self, vocabulary):
+        """Note when each pattern ends, whether it is tied to a beat, and its like that is not."""
+        patterns = vocabulary.patterns
+        # After so many steps the pitch is silent.
+        self.ends = tf.constant(RESOLUTION - np.argmax(patterns[:, ::-1], axis=1), tf.int32)
+        self.is_open = tf.constant(patterns[:, -1] > 0)  # sounds to the beat's end
+        self.goes_on = tf.constant(patterns[:, 0] > 0)  # sounds from its beginning
+        closed = [vocabulary.nearest(int(number) & ~1) for number in vocabulary.numbers]
+        closed = np.arange(N_PITCHES)[:, None] * len(closed) + closed
+        self.closed = tf.constant(np.append(closed, self.end), tf.int32)  # tokens tied to nothing
 
     # What the time LSTM reads ----------------------------------------------------------------
 
     def time_inputs(self, features, summaries, pasts, earlier):
-        """Assemble what the time LSTM reads at a beat.
+        """Assemble what the time LSTM reads at a beat: shape (…, 24 + 6 * embedding).
 
         Args:
             features: float tensor, shape (…, 19), positional features.
@@ -226,19 +195,13 @@ class Generator(keras.Model):
             pasts: int tensor, shape (…, 6, pairs), the tokens of the beat before, then those of
                 the beats 1, 2, 4, 8 and 16 measures ago.
             earlier: int tensor, shape (…, 5, pairs), the beats before these five.
-
-        Returns:
-            float tensor, shape (…, 29 + 6 * embedding).
         """
-        last, known = pasts[..., :1, :], earlier[..., 0] >= 0
-        repeats = tf.cast(tf.reduce_all(last == earlier, axis=-1) & known, tf.float32)
-        if self.config.rhythms:
-            alike = tf.reduce_all(self._rhythm(last) == self._rhythm(earlier), axis=-1) & known
-            repeats = tf.concat([repeats, tf.cast(alike, tf.float32)], axis=-1)
-        if not self.config.repeat_flags:
-            repeats = tf.zeros_like(repeats)
-        shape = tf.concat([tf.shape(features)[:-1], [N_PASTS * self.config.embedding]], 0)
-        return tf.concat([features, repeats, tf.reshape(summaries, shape)], axis=-1)
+        last, known = pasts[..., :1, :], (earlier[..., 0] >= 0) & self.config.repeat_flags
+        repeats = tf.reduce_all(last == earlier, axis=-1) & known  # did the last beat repeat it?
+        rhythms = tf.reduce_all(self._rhythm(last) == self._rhythm(earlier), axis=-1)
+        rhythms &= known & self.config.rhythms
+        flags = tf.cast(tf.concat([repeats, rhythms], axis=-1), tf.float32)
+        return tf.concat([features, flags, *tf.unstack(summaries, axis=-2)], axis=-1)
 
     def summarize(self, tokens):
         """Describe beats, shape (…, pairs), by the sums of their pairs: shape (…, embedding)."""
@@ -252,7 +215,7 @@ class Generator(keras.Model):
         return tf.nn.relu(both) * tf.cast(is_pair, tf.float32)[..., None]
 
     def split(self, tokens):
-        """Split tokens into (pitch, pattern); the pitch of END is 128."""
+        """Split tokens into (pitch, pattern); the pitch of END is 128, of NOTHING -1."""
         return tokens // len(self.vocabulary), tokens % len(self.vocabulary)
 
     def _rhythm(self, tokens):
@@ -264,8 +227,8 @@ class Generator(keras.Model):
     def begin_beat(self, hidden, pasts):
         """Return (state of the pitch LSTM, last token, which pasts the beat equals so far)."""
         state = tf.split(self.first_state(hidden), 2, axis=-1)
-        same = tf.cast(pasts[..., 0] >= 0, tf.float32)
-        return state, tf.fill(tf.shape(hidden)[:1], NOTHING), same
+        last = tf.fill(tf.shape(hidden)[:1], NOTHING)
+        return state, last, tf.cast(pasts[..., 0] >= 0, tf.float32)
 
     def pitch_logits(self, slot, context, state, last, same, pasts):
         """Score the pitch of pair number `slot` of the beat, and END.
@@ -280,26 +243,25 @@ class Generator(keras.Model):
             (logits, shape (rows, 129); output of the pitch LSTM; its state; next token of each
             past, shape (rows, 6); next pitch held over from the last beat, shape (rows,)).
         """
-        lowest = (last // len(self.vocabulary) + 1) * len(self.vocabulary)
-        upcoming = self._next(pasts, lowest[:, None, None])
+        below, origin = self.split(last)[0], self.last_pitch(pasts[:, 0])
+        lowest = (below + 1) * len(self.vocabulary)
+        upcoming = tf.reduce_min(tf.where(pasts >= lowest[:, None, None], pasts, self.end), axis=-1)
         held, full = self._held(pasts[:, 0], lowest, slot)
-        origin = self.last_pitch(pasts[:, 0])
-        below = tf.where(last < 0, -1, self.split(last)[0])
         pair = self.embed(last) + self.embed_interval(below, origin)
-        flags = [same, *self._texture(slot, last, pasts)] if self.config.rhythms else [same]
-        output, state = self.pitch_lstm(tf.concat([context + pair, *flags], axis=-1), state)
+        flags = tf.concat([same, self._texture(slot, last, pasts)], axis=-1)
+        output, state = self.pitch_lstm(tf.concat([context + pair, flags], axis=-1), state)
         logits = self.to_pitch(output)
         if self.config.copying:
-            known = tf.cast(pasts[..., 0] >= 0, tf.float32)
-            logits = add_at(logits, self.split(upcoming)[0], self.copy_pitch(output) * known)
+            places, known = self.split(upcoming)[0], pasts[..., 0] >= 0
+            logits = add_at(logits, places, self.copy_pitch(output), known)
         if self.config.harmonies:
             logits += from_classes(self.copy_harmony(output), self.pitch_classes(pasts))
         if self.config.intervals:
             logits += from_intervals(self.from_pair(output), below)
             logits += from_intervals(self.from_beat(output), origin)
         pitch = tf.range(N_PITCHES + 1)
-        first = tf.minimum(tf.where(full, held, self.split(lowest)[0]), N_PITCHES)
-        allowed = (pitch >= first[:, None]) & (pitch <= held[:, None])  # after END comes END
+        first = tf.minimum(tf.where(full, held, below + 1), N_PITCHES)  # after END comes END
+        allowed = (pitch >= first[:, None]) & (pitch <= held[:, None])
         return tf.where(allowed, logits, NEVER), output, state, upcoming, held
 
     def _texture(self, slot, last, pasts):
@@ -307,7 +269,7 @@ class Generator(keras.Model):
         before = self._rhythm(tf.gather(pasts, tf.maximum(slot - 1, 0), axis=-1))
         alike = (before == self._rhythm(last)[:, None]) & (before >= 0)
         ends = tf.gather(pasts, slot, axis=-1) == self.end
-        return tf.cast(alike, tf.float32), tf.cast(ends, tf.float32)
+        return tf.cast(tf.concat([alike, ends], axis=-1) & self.config.rhythms, tf.float32)
 
     def pattern_logits(self, slot, pitch, output, upcoming, held, pasts):
         """Score the patterns of a pitch: shape (rows, patterns)."""
@@ -318,11 +280,10 @@ class Generator(keras.Model):
         if self.config.copying:
             its_pitch, pattern = self.split(upcoming)
             fits = (pasts[..., 0] >= 0) & (its_pitch == pitch[:, None])
-            logits = add_at(logits, pattern, self.copy_pattern(hidden) * tf.cast(fits, tf.float32))
+            logits = add_at(logits, pattern, self.copy_pattern(hidden), fits)
         if self.config.rhythms:
             pattern = self._rhythm(tf.gather(pasts, slot, axis=-1))
-            fits = tf.cast(pattern >= 0, tf.float32)
-            logits = add_at(logits, tf.maximum(pattern, 0), self.copy_rhythm(hidden) * fits)
+            logits = add_at(logits, tf.maximum(pattern, 0), self.copy_rhythm(hidden), pattern >= 0)
         return tf.where((pitch != held)[:, None] | self.goes_on, logits, NEVER)
 
     def pitch_classes(self, tokens):
@@ -353,16 +314,11 @@ class Generator(keras.Model):
 
         What sounds to the end of a beat must sound in the next: it can't be skipped.
         """
-        is_open = (before >= 0) & (before < self.end)
-        is_open &= tf.gather(self.is_open, tf.maximum(before, 0) % len(self.vocabulary))
-        held = tf.where(is_open, before, self.end)
-        waiting = tf.reduce_sum(tf.cast((held >= lowest[:, None]) & is_open, tf.int32), axis=-1)
-        full = (waiting > 0) & (waiting >= self.config.max_pairs - slot)
-        return self.split(self._next(held, lowest[:, None]))[0], full
-
-    def _next(self, tokens, lowest):
-        """Find the first token from `lowest` up: END where there is none."""
-        return tf.reduce_min(tf.where(tokens >= lowest, tokens, self.end), axis=-1)
+        waits = (before >= lowest[:, None]) & (before < self.end)
+        waits &= tf.gather(self.is_open, self.split(before)[1])
+        n_waiting = tf.reduce_sum(tf.cast(waits, tf.int32), axis=-1)
+        full = (n_waiting > 0) & (n_waiting >= self.config.max_pairs - slot)
+        return self.split(tf.reduce_min(tf.where(waits, before, self.end), axis=-1))[0], full
 
     # Along given music (teacher forcing) -------------------------------------------------------
 
@@ -382,34 +338,32 @@ class Generator(keras.Model):
 
         Introduced in lesson 08.
         """
+
+        def drop(values, number):  # each number silences others
+            key = [seed[0], seed[1] + number * 2**30]
+            return tf.nn.experimental.stateless_dropout(values, dropout, key)
+
         batch, n_beats, _ = tokens.shape
-        per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres)[:, None]
+        per_measure = tf.gather(list(BEATS_PER_MEASURE.values()), metres)[:, None]
         backs = tf.concat([tf.ones_like(per_measure), per_measure * LOOKBACK], axis=1)
         music = tf.concat([before, tokens], axis=1)
         pasts = look_back(music, backs, n_beats, NOTHING)
         earlier = look_back(music, 1 + backs[:, 1:], n_beats, NOTHING)
-        drop = functools.partial(_dropout, dropout, seed)
         summaries = drop(look_back(self.summarize(music), backs, n_beats, 0.0), 0)
-        features = positional_features(n_beats, metres, lengths)
-        hidden = self.time_inputs(features, summaries, pasts, earlier)
+        places = positional_features(n_beats, metres, lengths)
+        hidden = self.time_inputs(places, summaries, pasts, earlier)
         for lstm in self.time_lstms:
             hidden = lstm(hidden)
-        n_rows = batch * n_beats
-        return self._score_beats(
-            tf.reshape(drop(hidden, 1), (n_rows, -1)),
-            tf.reshape(pasts, (n_rows, N_PASTS, -1)),
-            tf.reshape(tokens, (n_rows, -1)),
-            drop,
-        )
+        rows = (drop(hidden, 1), pasts, tokens)
+        rows = (tf.reshape(x, (batch * n_beats, *x.shape[2:])) for x in rows)
+        return self._score_beats(*rows, drop)
 
     def _score_beats(self, hidden, pasts, tokens, drop):
         """Run up the keyboard in all beats at once; full beats first, so that others drop out."""
         counts = tf.reduce_sum(tf.cast(tokens < self.end, tf.int32), axis=-1)
         counts = tf.where(tokens[:, 0] >= 0, counts, -1)
         order = tf.argsort(-counts)
-        counts, hidden, pasts, tokens = (
-            tf.gather(x, order) for x in (counts, hidden, pasts, tokens)
-        )
+        hidden, pasts, tokens = (tf.gather(x, order) for x in (hidden, pasts, tokens))
         context, (state, last, same) = self.context(hidden), self.begin_beat(hidden, pasts)
         found = []
         for slot in range(self.config.max_pairs):
@@ -423,29 +377,23 @@ class Generator(keras.Model):
             pitch = self.split(token)[0]
             heard = drop(output, 2 + slot)
             patterns = self.pattern_logits(slot, pitch, heard, upcoming, held, pasts)
-            step = {"pitch_logits": logits, "pattern_logits": patterns, "token": token,
-                    "last": last, "beat": order[:some]}  # fmt: skip
-            found.append({name: values[:n] for name, values in step.items()})
+            found.append([x[:n] for x in (logits, patterns, token, last, order)])
             last, same = token, same * tf.cast(upcoming == token[:, None], tf.float32)
-        return {name: tf.concat([one[name] for one in found], 0) for name in found[0]}
+        names = "pitch_logits", "pattern_logits", "token", "last", "beat"
+        columns = zip(*found, strict=True)
+        return {name: tf.concat(parts, 0) for name, parts in zip(names, columns, strict=True)}
 
     def rolls_along(self, decisions, batch, n_beats):
-        """Return the rolls of some decisions, so that gradients reach their logits.
+        """Return the rolls, shape (batch, 24 * beats, 128), of decisions from `score_along`.
 
-        END stands for a pair that might have been added, in the rhythm of the pair before it.
-
-        Args:
-            decisions: from `score_along`.
-            batch, n_beats: int, its shape.
-
-        Returns:
-            float tensor, shape (batch, 24 * beats, 128).
+        Gradients reach their logits. END stands for a pair that might have been added, in the
+        rhythm of the pair before it.
         """
         token, last, n_patterns = decisions["token"], decisions["last"], len(self.vocabulary)
         pitch, pattern = self.split(token)
         pitches = straight_through(decisions["pitch_logits"], pitch)[:, :N_PITCHES]
         patterns = straight_through(decisions["pattern_logits"], pattern)
-        instead = tf.one_hot(tf.where(last >= 0, last % n_patterns, n_patterns - 1), n_patterns)
+        instead = tf.one_hot(last % n_patterns, n_patterns)  # without one before, the last pattern
         patterns = tf.where((token < self.end)[:, None], patterns, instead)
         steps = tf.matmul(patterns, tf.constant(self.vocabulary.patterns, tf.float32))
         cells = tf.einsum("np,ns->nsp", pitches, steps)
@@ -469,63 +417,48 @@ class Generator(keras.Model):
         Introduced in lesson 06.
         """
         latents = tf.convert_to_tensor(latents, tf.float32)
-        metres = tf.fill([tf.shape(latents)[0]], METRES.index(metre))
-        lengths = tf.fill(tf.shape(metres), latents.shape[1] if ending else -1)
-        return self._compiled(latents, metres, lengths, tf.constant(float(temperature)))
+        length = latents.shape[1] if ending else -1
+        return self._generate(latents, METRES.index(metre), length, float(temperature))
 
-    @functools.cached_property
-    def _compiled(self):
-        shapes = [(None, None, LATENT_SIZE), (None,), (None,), ()]
-        kinds = [tf.float32, tf.int32, tf.int32, tf.float32]
-        signature = [tf.TensorSpec(*pair) for pair in zip(shapes, kinds, strict=True)]
-        return tf.function(self._generate, input_signature=signature)
-
-    def _generate(self, latents, metres, lengths, temperature):
+    @tf.function(input_signature=SIGNATURE)
+    def _generate(self, latents, metre, length, temperature):
         """The loop of `generate`, a beat a turn, all pieces of a medley beside one another."""
         n_songs, n_beats = tf.shape(latents)[0], tf.shape(latents)[1]
-        per_measure = tf.gather(tf.constant(list(BEATS_PER_MEASURE.values())), metres[0])
+        per_measure = tf.gather(list(BEATS_PER_MEASURE.values()), metre)
         piece = tf.minimum(n_beats, PIECE * per_measure)
+        metres, lengths = tf.fill([n_songs], metre), tf.fill([n_songs], length)
         features = fold(positional_features(n_beats, metres, lengths), piece)
         values = fold(latents, piece)
         batch = tf.shape(values)[0]
         backs = tf.concat([[1], per_measure * LOOKBACK], 0)
-        shape, n_blanks = (None, self.config.max_pairs), N_BLANKS + 1
-        music = tf.TensorArray(tf.int32, n_blanks + piece, False, False, element_shape=shape)
-        blank = tf.fill([n_blanks, batch, self.config.max_pairs], NOTHING)
-        music = music.scatter(tf.range(n_blanks), blank)
+        width = N_BLANKS + 1 + piece
+        music = tf.fill([batch, width, self.config.max_pairs], NOTHING)  # moves on a beat a turn
         states = [[tf.zeros((batch, self.config.units))] * 2 for _ in self.time_lstms]
         for beat in tf.range(piece):
             fresh = beat % (SECTION * per_measure) == 0
             states = [[tf.where(fresh, 0.0, part) for part in state] for state in states]
-            now = beat + n_blanks
-            pasts = tf.transpose(music.gather(now - backs), [1, 0, 2])
-            earlier = tf.transpose(music.gather(now - 1 - backs[1:]), [1, 0, 2])
+            pasts = tf.gather(music, width - backs, axis=1)
+            earlier = tf.gather(music, width - 1 - backs[1:], axis=1)
             hidden = self.time_inputs(features[:, beat], self.summarize(pasts), pasts, earlier)
             for n, lstm in enumerate(self.time_lstms):
                 hidden, states[n] = lstm.cell(hidden, states[n])
             chosen = self._generate_beat(hidden, pasts, values[:, beat], temperature)
-            music = music.write(now, chosen)
-        tokens = tf.transpose(music.stack()[n_blanks:], [1, 0, 2])
-        return self._medley(tokens, n_songs)[:, :n_beats]
+            music = tf.concat([music[:, 1:], chosen[:, None]], axis=1)
+        return self._medley(music[:, -piece:], n_songs)[:, :n_beats]
 
     def _medley(self, tokens, n_songs):
         """Join pieces, shape (pieces, beats, pairs), song by song; no note leads to the next."""
-        n_pieces = tf.shape(tokens)[0] // n_songs
-        leads_on = tf.range(tf.shape(tokens)[0]) % n_pieces < n_pieces - 1
-        pitch, pattern = self.split(tokens[:, -1])
-        closed = pitch * len(self.vocabulary) + tf.gather(self.closed, pattern)
-        leads_on = leads_on[:, None] & (tokens[:, -1] < self.end)
-        ends = tf.where(leads_on, closed, tokens[:, -1])
-        tokens = tf.concat([tokens[:, :-1], ends[:, None]], axis=1)
+        n_pieces, last = tf.shape(tokens)[0] // n_songs, tokens[:, -1]
+        leads_on = tf.range(1, 1 + tf.shape(tokens)[0]) % n_pieces > 0
+        last = tf.where(leads_on[:, None], tf.gather(self.closed, last), last)
+        tokens = tf.concat([tokens[:, :-1], last[:, None]], axis=1)
         return tf.reshape(tokens, [n_songs, -1, self.config.max_pairs])
 
     def _generate_beat(self, hidden, pasts, values, temperature):
         """Run up the keyboard until every row has come to END: shape (batch, pairs)."""
         context, (state, last, same) = self.context(hidden), self.begin_beat(hidden, pasts)
         pairs = self.config.max_pairs
-        tokens = tf.TensorArray(tf.int32, pairs, element_shape=(None,))
-        tokens = tokens.scatter(tf.range(pairs), tf.fill([pairs, tf.shape(hidden)[0]], self.end))
-        slot = tf.constant(0)
+        tokens, slot = tf.fill([tf.shape(hidden)[0], pairs], self.end), tf.constant(0)
         while (slot < pairs) & tf.reduce_any(last < self.end):
             logits, output, state, upcoming, held = self.pitch_logits(
                 slot, context, state, last, same, pasts
@@ -534,19 +467,10 @@ class Generator(keras.Model):
             logits = self.pattern_logits(slot, pitch, output, upcoming, held, pasts)
             pattern = inverse_cdf(logits, values[:, 2 * slot + 1], temperature)
             last = tf.minimum(pitch * len(self.vocabulary) + pattern, self.end)
-            tokens = tokens.write(slot, last)
+            tokens = tf.where(tf.range(pairs) == slot, last[:, None], tokens)
             same *= tf.cast(upcoming == last[:, None], tf.float32)
             slot += 1
-        return tf.transpose(tokens.stack())
-
-
-def _dropout(share, seed, values, number):
-    """Silence a share of the values; each `number` draws others."""
-    if not share:
-        return values
-    return tf.nn.experimental.stateless_dropout(
-        values, share, seed=[seed[0], seed[1] + number * 2**30]
-    )
+        return tokens
 
 
 # The first generator -------------------------------------------------------------------------
@@ -563,14 +487,9 @@ def relu6_sixth(x):
 def build_first_try(config):
     """Build the generator as it was first described: one LSTM step a time step, one cell a pitch.
 
-    Args:
-        config: Config; only `units` matters here.
-
-    Returns:
-        keras.Model: latent, shape (batch, beats, 24), read as 24 * beats random values, to
-        roll, shape (batch, 24 * beats, 128), each cell from 0 to 1.
-
-    Introduced in lesson 05.
+    The keras.Model reads a latent, shape (batch, beats, 24), as 24 * beats random values and gives
+    a roll, shape (batch, 24 * beats, 128), each cell from 0 to 1; of the Config only `units`
+    matters here. Introduced in lesson 05.
     """
     latent = keras.Input((None, LATENT_SIZE), name="latent")
     x = keras.layers.Reshape((-1, 1), name="one_value_a_step")(latent)
@@ -580,14 +499,7 @@ def build_first_try(config):
 
 
 def build_generator(config, vocabulary=None):
-    """Build the generator that a configuration names.
-
-    Args:
-        config: Config.
-        vocabulary: Vocabulary; the "lstmgan" model needs it.
-
-    Returns:
-        Generator; for model="first_try" a keras.Model from latents to rolls.
+    """Build the generator that a Config names: a Generator, or for "first_try" a keras.Model.
 
     Raises:
         ValueError: the model needs a vocabulary.

@@ -1,5 +1,6 @@
 """The run folder: settings, vocabulary and saves of a training run, written whole or not at all."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -12,15 +13,8 @@ NEWEST = 3  # saves that are always kept; of the older ones, those at 10, 20, 40
 
 
 def write_config(folder, config, vocabulary=None, **facts):
-    """Write config.json: settings, vocabulary, versions and facts.
-
-    Args:
-        folder: str or Path, created where it is missing.
-        config: Config.
-        vocabulary: Vocabulary or None.
-        facts: what else to record, such as data_hash="…".
-    """
-    content = {"config": plain(config), "versions": runtime.versions(), **facts}
+    """Write config.json: settings, vocabulary, versions and facts such as data_hash="…"."""
+    content = {"config": dataclasses.asdict(config), "versions": runtime.versions(), **facts}
     if vocabulary is not None:
         content["patterns"] = vocabulary.numbers.tolist()
         content["durations"] = vocabulary.durations.tolist()
@@ -28,49 +22,33 @@ def write_config(folder, config, vocabulary=None, **facts):
         path.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def plain(config):
-    """Turn a Config into what JSON gives back for it, to compare."""
-    return json.loads(config.to_json())
-
-
 def read_facts(folder):
-    """Read config.json as a dict.
-
-    Raises:
-        FileNotFoundError: there is no config.json.
-        ValueError: it is damaged.
-    """
+    """Read config.json as a dict; raises as `read_config` does."""
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no config.json; give the folder of a training run")
     try:
-        facts = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({error}); start a run in a new folder") from error
-    if not isinstance(facts, dict) or "config" not in facts:
-        raise ValueError(f"{path} holds no settings; start a run in a new folder")
-    return facts
 
 
 def read_config(folder):
-    """Read what `write_config` wrote.
-
-    Returns:
-        (Config, Vocabulary or None).
+    """Read what `write_config` wrote: (Config, Vocabulary or None).
 
     Raises:
         FileNotFoundError: there is no config.json.
-        ValueError: a file is damaged.
+        ValueError: it is damaged, or holds settings that this version does not know.
     """
     facts = read_facts(folder)
-    config = Config.from_json(json.dumps(facts["config"]))
-    if config.model == "first_try":
-        return config, None
     try:
+        config = Config(**facts["config"])
+        if config.model == "first_try":
+            return config, None
         return config, Vocabulary(facts["patterns"], facts["durations"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        path = Path(folder) / "config.json"
-        raise ValueError(f"{path} holds no vocabulary ({error}); start a new folder") from error
+        path, cure = Path(folder) / "config.json", "start a run in a new folder"
+        raise ValueError(f"{path} does not fit this version ({error}); {cure}") from error
 
 
 def write_weights(model, path):
@@ -80,11 +58,7 @@ def write_weights(model, path):
 
 
 def read_weights(model, path):
-    """Load what `write_weights` saved.
-
-    Raises:
-        ValueError: the file is damaged or belongs to another configuration.
-    """
+    """Load what `write_weights` saved; ValueError where it is damaged or of other settings."""
     try:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
@@ -95,17 +69,10 @@ def read_weights(model, path):
 
 
 def saves(folder):
-    """List the saves of a run folder, oldest first.
-
-    Returns:
-        list of (batch number, Path).
-    """
-    found = [
-        (int(match[1]), path)
-        for path in (Path(folder) / "weights").glob("step_*.weights.h5")
-        if (match := re.fullmatch(r"step_(\d+)\.weights\.h5", path.name))
-    ]
-    return sorted(found)
+    """List the saves of a run folder, oldest first: (batch number, Path)."""
+    files = (Path(folder) / "weights").glob("step_*.weights.h5")
+    matches = [(re.fullmatch(r"step_(\d+)\.weights\.h5", path.name), path) for path in files]
+    return sorted((int(match[1]), path) for match, path in matches if match)
 
 
 def thin_out(folder):

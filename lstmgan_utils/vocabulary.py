@@ -14,25 +14,20 @@ from pathlib import Path
 
 import numpy as np
 
-from .pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION, crop, decode, encode, n_steps
+from .pianoroll import MAX_STEPS, N_PITCHES, RESOLUTION, crop, decode, encode
 
 BEATS_PER_MEASURE = {"4/4": 4, "3/4": 3, "6/8": 3}  # in quarter notes; the metres that we model
 METRES = list(BEATS_PER_MEASURE)
 SECTION = 16  # measures, the length of most tunes; the generator's memory starts afresh after them
-SAME_AS = {  # two measures of the first are written as one of the second, or the other way round
-    "2/4": "4/4", "2/2": "4/4", "4/8": "4/4", "3/8": "6/8", "12/8": "6/8", "6/4": "3/4",
-}  # fmt: skip
-ENOUGH = 0.9  # share of beats: with fewer known ones, music is no longer itself
+# Two measures of the first are written as one of the second, or the other way round.
+SAME_AS = {"2/4": "4/4", "2/2": "4/4", "4/8": "4/4", "3/8": "6/8", "12/8": "6/8", "6/4": "3/4"}
 PLACES = 1 << np.arange(RESOLUTION)[::-1]  # a pattern as a number: the first step counts most
 QUARTER = int(PLACES[:-1].sum())  # the pattern of a note that fills its beat
 WEIGHTS = Path(__file__).parent / "weights"
 
 
 def modelled_metre(metre):
-    """Return the metre under which a piece is learned, or None where it is left out.
-
-    Introduced in lesson 04.
-    """
+    """Return the metre that a piece is learned in, None for left out. Introduced in lesson 04."""
     metre = SAME_AS.get(metre, metre)
     return metre if metre in BEATS_PER_MEASURE else None
 
@@ -40,10 +35,7 @@ def modelled_metre(metre):
 def key_shift(fifths):
     """Return the semitones, -6 to 5, that move a key signature to the one without accidentals.
 
-    Args:
-        fifths: int, sharps of the key signature, or minus its flats.
-
-    Introduced in lesson 04.
+    `fifths` counts its sharps, or minus its flats. Introduced in lesson 04.
     """
     return (-7 * int(fifths) + 6) % 12 - 6
 
@@ -51,12 +43,9 @@ def key_shift(fifths):
 class Vocabulary:
     """The patterns that are known, and how music is written in them.
 
-    Args:
-        numbers: ints, the patterns: bit 23 is the first step of the beat, bit 0 the last.
-        durations: ints, the lengths of notes that music has, in time steps; () for any.
-
-    Raises:
-        ValueError: no pattern, or a number that is none.
+    `numbers` are the patterns: bit 23 is the first step of the beat, bit 0 the last; ValueError
+    for none, or one that is none. `durations` are the lengths of notes that music has, in time
+    steps; () for any. Music is a note array, or a roll of shape (time, 128).
     """
 
     def __init__(self, numbers, durations=()):
@@ -66,7 +55,7 @@ class Vocabulary:
         self.patterns = (self.numbers[:, None] & PLACES > 0).astype(np.uint8)
         self.durations = np.unique(np.asarray(durations, np.int64))
         self.end = N_PITCHES * len(self)
-        self._nearest = {}
+        self.nearest = functools.cache(self.nearest)  # since rare patterns come again
 
     def __len__(self):
         return len(self.numbers)
@@ -74,25 +63,20 @@ class Vocabulary:
     def tokenize(self, music):
         """Write music in tokens; an unknown pattern becomes the nearest, for that pitch alone.
 
-        Args:
-            music: note array, or roll, shape (time, 128).
-
-        Returns:
-            int32 ndarray, shape (beats, pairs of the fullest beat); END fills each row.
-
+        The tokens are int32, shape (beats, pairs of the fullest beat); END fills each row.
         Introduced in lesson 06.
         """
-        beat, pitch, number = columns(_as_roll(music))
+        n_beats, beat, pitch, number = columns(_as_roll(music))
         pattern = np.minimum(np.searchsorted(self.numbers, number), len(self) - 1)
         for i in np.flatnonzero(self.numbers[pattern] != number):
             pattern[i] = self.nearest(int(number[i]))
-        return self._in_rows(beat, pitch * len(self) + pattern, n_beats(music))
+        slot = np.arange(len(beat)) - np.searchsorted(beat, beat)
+        tokens = np.full((n_beats, slot.max(initial=-1) + 1), self.end, np.int32)
+        tokens[beat, slot] = pitch * len(self) + pattern
+        return tokens
 
     def detokenize(self, tokens):
-        """Return the note array that tokens, an int array of shape (beats, pairs), stand for.
-
-        Introduced in lesson 06.
-        """
+        """Return the note array of tokens, shape (beats, pairs). Introduced in lesson 06."""
         return decode(self.to_roll(tokens))
 
     def to_roll(self, tokens):
@@ -105,10 +89,9 @@ class Vocabulary:
         return roll.transpose(0, 2, 1).reshape(-1, N_PITCHES)
 
     def known_durations(self, notes):
-        """Shorten each note of a note array to a length that music has.
+        """Shorten notes to lengths that music has: not a triplet tied to a sixteenth.
 
-        Two beats that are both well formed may hold a tied note as no music has it: a triplet
-        tied to a sixteenth. A note shorter than all known lengths stays as it is.
+        A note shorter than all known lengths stays as it is.
         """
         place = np.searchsorted(self.durations, notes["duration"], side="right") - 1
         notes = notes.copy()
@@ -120,45 +103,28 @@ class Vocabulary:
 
         Where ties cannot be kept, no end opens: not its own, nor that of the beat before.
         """
-        if number not in self._nearest:  # remembered then, since rare patterns come again
-            pattern = (number & PLACES > 0).astype(np.uint8)
-            opens = (self.patterns[:, 0] < pattern[0]) | (self.patterns[:, -1] > pattern[-1])
-            edges = (self.patterns != pattern)[:, [0, -1]].sum(axis=1)
-            onsets = (_onsets(self.patterns) != _onsets(pattern)).sum(axis=1)
-            cells = (self.patterns != pattern).sum(axis=1)
-            self._nearest[number] = int(np.lexsort((cells, onsets, edges, opens))[0])
-        return self._nearest[number]
+        pattern = (number & PLACES > 0).astype(np.uint8)
+        differs = self.patterns != pattern
+        opens = (self.patterns[:, 0] < pattern[0]) | (self.patterns[:, -1] > pattern[-1])
+        ties = differs[:, [0, -1]].sum(axis=1)
+        onsets = (_onsets(self.patterns) != _onsets(pattern)).sum(axis=1)
+        return np.lexsort((differs.sum(axis=1), onsets, ties, opens))[0]
 
     def exact(self, music):
         """Return which beats the vocabulary writes exactly: bool ndarray, shape (beats,)."""
-        beat, _, number = columns(_as_roll(music))
-        known = np.ones(n_beats(music), bool)
-        known[beat[~np.isin(number, self.numbers)]] = False
-        return known
+        n_beats, beat, _, number = columns(_as_roll(music))
+        return ~np.isin(np.arange(n_beats), beat[~np.isin(number, self.numbers)])
 
     def training_tokens(self, music, max_pairs):
         """Write music as the generator can: at most so many pairs a beat, no open end.
 
-        Of a fuller beat the outer voices stay. A pattern that sounds to the end of its beat while
-        the pitch does not go on in the next beat is closed (see `close_ends`).
-
-        Args:
-            music: note array or roll.
-            max_pairs: int.
-
-        Returns:
-            int32 ndarray, shape (beats, max_pairs).
+        Of a fuller beat the outer voices stay, open ends are closed (see `close_ends`). Returns
+        int32 of shape (beats, max_pairs).
         """
         roll = self.to_roll(outer_voices(self.tokenize(music), max_pairs, self.end))
         tokens = self.tokenize(close_ends(roll))
         missing = max_pairs - tokens.shape[1]
         return np.pad(tokens, ((0, 0), (0, missing)), constant_values=self.end)
-
-    def _in_rows(self, beat, token, length):
-        counts = np.bincount(beat, minlength=length)
-        rows = np.full((length, counts.max(initial=0)), self.end, np.int32)
-        rows[beat, np.arange(len(beat)) - np.repeat(np.cumsum(counts) - counts, counts)] = token
-        return rows
 
 
 @functools.cache
@@ -179,24 +145,15 @@ def detokenize(tokens, vocabulary=None):
 
 
 def exact_share(pieces, vocabulary=None):
-    """Return the share of the beats of some music that a vocabulary writes exactly.
+    """Return the share of the beats of pieces that a vocabulary writes exactly: float, 0 to 1.
 
-    Args:
-        pieces: iterable of note arrays or rolls.
-        vocabulary: Vocabulary; None for `default_vocabulary`.
-
-    Returns:
-        float from 0 to 1; NaN without a beat.
-
-    Warns:
-        UserWarning: less than 90 %.
-
-    Introduced in lesson 06.
+    None stands for `default_vocabulary`. Without a beat it is NaN; below 90 % a UserWarning names
+    the remedy, since music is no longer itself. Introduced in lesson 06.
     """
     vocabulary = vocabulary or default_vocabulary()
     known = np.concatenate([np.zeros(0, bool), *(vocabulary.exact(music) for music in pieces)])
     share = float(known.mean()) if len(known) else float("nan")
-    if share < ENOUGH:
+    if share < 0.9:
         warnings.warn(
             f"only {share:.1%} of {len(known):,} beats are written exactly, the others in the "
             "nearest known rhythms; learn a vocabulary from music like this (learn_vocabulary)",
@@ -206,21 +163,11 @@ def exact_share(pieces, vocabulary=None):
 
 
 def learn_vocabulary(pieces, n_patterns=256, least=3):
-    """Collect the commonest patterns of some music, and the lengths of its notes.
+    """Build a Vocabulary of the commonest patterns of pieces, and the lengths of their notes.
 
-    Args:
-        pieces: iterable of note arrays or rolls.
-        n_patterns: int, the most patterns to keep; that of a quarter note comes on top where it
-            is not among them, since it can end any tie.
-        least: int; patterns and lengths that fewer pieces have are left out, as slips of a pen,
-            unless nothing would be left.
-
-    Returns:
-        Vocabulary.
-
-    Raises:
-        ValueError: the pieces hold no note.
-
+    At most `n_patterns` are kept; that of a quarter note comes on top where it is not among them,
+    since it can end any tie. Patterns and lengths that fewer than `least` pieces have are left
+    out, as slips of a pen, unless nothing would be left. Raises ValueError where no note sounds.
     Introduced in lesson 06.
     """
     patterns, spread, durations, sounds = Counter(), Counter(), Counter(), False
@@ -228,7 +175,7 @@ def learn_vocabulary(pieces, n_patterns=256, least=3):
         roll = _as_roll(music)
         sounds |= bool(roll.any())
         roll = close_ends(roll)
-        found = Counter(columns(roll)[2].tolist())
+        found = Counter(columns(roll)[-1].tolist())
         patterns.update(found)
         spread.update(found.keys())
         durations.update(np.unique(decode(roll)["duration"]).tolist())
@@ -239,11 +186,11 @@ def learn_vocabulary(pieces, n_patterns=256, least=3):
 
 
 def columns(roll):
-    """List what each pitch plays in each beat: three int arrays, beat, pitch, pattern number."""
+    """Count the beats and list what sounds in them: three int arrays, beat, pitch, pattern."""
     beats = roll.reshape(-1, RESOLUTION, N_PITCHES)
     numbers = np.einsum("bsp,s->bp", beats, PLACES, dtype=np.int64)
     beat, pitch = np.nonzero(numbers)
-    return beat, pitch, numbers[beat, pitch]
+    return len(beats), beat, pitch, numbers[beat, pitch]
 
 
 def outer_voices(tokens, max_pairs, end):
@@ -257,16 +204,8 @@ def outer_voices(tokens, max_pairs, end):
 def close_ends(roll):
     """Silence the last step of a beat where the same pitch does not sound in the next one.
 
-    A note's last step is silent. What sounds through the last step of a beat and is silent in
-    the first of the next would last one step too long.
-
-    Args:
-        roll: uint8 ndarray, shape (24 * beats, 128).
-
-    Returns:
-        uint8 ndarray, the same shape.
-
-    Introduced in lesson 06.
+    A note's last step is silent: else it would last one step too long. The roll is uint8, shape
+    (24 * beats, 128).
     """
     roll = roll.copy()
     last, first = roll[RESOLUTION - 1 : -1 : RESOLUTION], roll[RESOLUTION::RESOLUTION]
@@ -274,20 +213,12 @@ def close_ends(roll):
     return roll
 
 
-def n_beats(music):
-    """Count the beats that music fills, the last one perhaps in part."""
-    return -(-(len(music) if music.ndim == 2 else n_steps(music)) // RESOLUTION)
-
-
 def _as_roll(music):
-    """Return the roll of a note array; one that is a roll is filled up to whole beats."""
-    if music.ndim == 2:
-        return np.pad(music, ((0, -len(music) % RESOLUTION), (0, 0)))
-    length = RESOLUTION * min(n_beats(music), MAX_STEPS // RESOLUTION)
-    return encode(crop(music, 0, MAX_STEPS), length)
+    """Return music, a note array or a roll, as a roll of whole beats."""
+    roll = music if music.ndim == 2 else encode(crop(music, 0, MAX_STEPS))
+    return np.pad(roll, ((0, -len(roll) % RESOLUTION), (0, 0)))
 
 
 def _onsets(patterns):
     """Mark the steps at which a note begins."""
-    before = np.concatenate([np.zeros_like(patterns[..., :1]), patterns[..., :-1]], axis=-1)
-    return patterns > before
+    return np.diff(patterns.astype(np.int8), prepend=0, axis=-1) > 0

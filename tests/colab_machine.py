@@ -17,10 +17,12 @@ from tools.lessons import NOTEBOOKS, ROOT, read_lesson
 from tools.run_notebooks import inject_parameters
 
 BUILD = """
-import tarfile
+import os, pathlib, tarfile
 from setuptools import build_meta
 with tarfile.open(build_meta.build_sdist(".")) as sdist:
     sdist.extractall("unpacked", filter="data")
+os.chdir(next(pathlib.Path("unpacked").iterdir()))
+build_meta.build_wheel("../..")
 """
 FILES = {
     "bin/apt-get": "#!/bin/sh\nexit 100\n",
@@ -51,12 +53,8 @@ def build_wheel(folder):
         shutil.copy(ROOT / name, folder)
     for name in ("lstmgan_utils", "data_sample"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    quiet = {"check": True, "capture_output": True}
-    subprocess.run([sys.executable, "-c", BUILD], cwd=folder, **quiet)
-    (sdist,) = (folder / "unpacked").iterdir()
-    build = "from setuptools import build_meta; build_meta.build_wheel('..')"
-    subprocess.run([sys.executable, "-c", build], cwd=sdist, **quiet)
-    return next(sdist.parent.glob("*.whl"))
+    subprocess.run([sys.executable, "-c", BUILD], cwd=folder, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
 
 
 def make_machine(folder, lesson, parameters):

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ def lesson_with(text):
     return next(path.stem for path in lesson_paths() if text in path.read_text(encoding="utf-8"))
 
 
-PANEL = lesson_with("resampling_panel(")  # the lesson that shows the panel
+PANEL = lesson_with("ResamplingPanel(")  # the lesson that shows the panel
 LESSONS = {  # those that a browser runs whole, with smoke parameters
     lesson_paths()[0].stem: {"SEEDS": [0, 1], "MEASURES": 4},
     PANEL: {"MEASURES": 8, "LONG_MEASURES": 16},
@@ -119,6 +120,14 @@ def wait_until_up(address, log, tries=400):
     raise TimeoutError(f"no server at {address}:\n{log.read_text()[-2000:]}")
 
 
+@contextlib.contextmanager
+def lab(project, home, python=sys.executable, kernel=sys.executable, **more):
+    """Serve a project in JupyterLab for the length of a block, and yield its address."""
+    make_home(home, kernel)
+    with served(partial(lab_command, python, folder=project, **more), home) as address:
+        yield address
+
+
 def open_page(browser):
     """Open an empty page: (page, set of the hosts that it will ask)."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
@@ -169,12 +178,12 @@ def start_playing(page, inside, seconds=0.5):
     return button
 
 
-def next_take(page, act, panel=".resampling-panel"):
-    """Act, wait for the next take, and tell whether it has another roll."""
+def next_sample(page, act, panel=".resampling-panel"):
+    """Act, wait for the next sample, and return whether it has another roll."""
     player = page.locator(f"{panel} .roll-player").first
-    take, before = int(player.get_attribute("data-take")), roll(player)
+    number, before = int(player.get_attribute("data-shown")), roll(player)
     act()
-    page.wait_for_selector(f'{panel} .roll-player[data-take="{take + 1}"]')
+    page.wait_for_selector(f'{panel} .roll-player[data-shown="{number + 1}"]')
     return roll(player) != before
 
 
@@ -184,7 +193,7 @@ FOCUSED = r"""() => { const focus = document.activeElement;
     focus.closest("[class*=setting-], [class*=button-], [class*=pick-]");
   const part = focus.closest(".roll-player") && "player-" + focus.className;
   return own?.className.match(/\b(setting|button|pick)-[a-z-]+$/i)?.[0] ?? part ?? ""; }"""
-KEYS = {  # each is reached by Tab and brings another take
+KEYS = {  # each is reached by Tab and brings another sample
     "setting-seed": "ArrowUp+Enter", "setting-other-seed": "ArrowUp+Enter",
     "setting-amount": "ArrowRight", "setting-measures": "ArrowRight",
     "setting-temperature": "ArrowLeft", "setting-tempo": "Home", "setting-transpose": "End",
@@ -197,20 +206,16 @@ OTHER_STOPS = {"setting-weights", "setting-metre", "button-play", "button-export
 
 
 def press_through(page):
-    """Reach every control of the panel by Tab; a key on each of `KEYS` has to bring a take.
+    """Reach every control of the panel by Tab; a key on each of `KEYS` has to bring a sample.
 
     Buttons are also pressed "b", which JupyterLab takes for a new cell.
     """
-
-    def press():
-        for key in KEYS[name].split("+"):
-            page.keyboard.press(key)
-
     page.focus(".resampling-panel .setting-seed input")
     stops = set()
     while name := page.evaluate(FOCUSED):
         if name in KEYS and name not in stops:
-            next_take(page, press)
+            keys = KEYS[name].split("+")
+            next_sample(page, lambda keys=keys: [page.keyboard.press(key) for key in keys])
             if name.startswith("button"):
                 page.keyboard.press("b")
         stops.add(name)
@@ -235,7 +240,7 @@ def check_drawn_and_playing(run, picture):
 
 
 def export_and_engrave(page, folder, suffix):
-    """Export a take, download one of its files, show its score: Path of that file in `folder`."""
+    """Export a sample, download one of its files, show its score: Path of that file in `folder`."""
     page.click(".button-export")
     page.wait_for_selector(".resampling-panel :text('saved in generated')", timeout=60_000)
     with page.expect_download() as download:

@@ -1,5 +1,6 @@
 """The package keeps its shape: its list of modules, no import upwards, drawings up to date."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -13,7 +14,18 @@ from tools.lessons import ROOT, fill
 TREES = architecture.modules()
 
 
-def test_every_module_is_listed_in_layers_and_readme():
+def imports(trees):
+    """Return which top-level module imports which: set of (importer, imported)."""
+    found = set()
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.level == name.count("/") + 1:
+                heads = [node.module] if node.module else [alias.name for alias in node.names]
+                found |= {(architecture.module_of(name), head.split(".")[0]) for head in heads}
+    return {(a, b) for a, b in found if a != b and b in map(architecture.module_of, trees)}
+
+
+def test_every_module_is_listed_here_and_in_the_readme():
     found = {architecture.module_of(name) for name in TREES} - {"__init__"}
     assert found == set(architecture.MODULES) and len(found) <= 20
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,8 +36,8 @@ def test_every_module_is_listed_in_layers_and_readme():
 
 def test_no_import_leads_upwards():
     place = architecture.MODULES.index
-    imports = architecture.imports(TREES)
-    assert imports and {(a, b) for a, b in imports if place(b) >= place(a)} == set()
+    found = imports(TREES)
+    assert found and {(a, b) for a, b in found if place(b) >= place(a)} == set()
 
 
 def test_the_wheel_holds_every_folder():
@@ -34,9 +46,10 @@ def test_the_wheel_holds_every_folder():
     assert {f"lstmgan_utils.{name}" for name in folders} <= set(tool["setuptools"]["packages"])
 
 
-def test_the_drawings_are_up_to_date_and_journeys_pass_functions_that_exist():
+def test_the_table_is_up_to_date_and_journeys_pass_functions_that_exist():
     page = architecture.PAGE.read_text(encoding="utf-8")
-    assert page == fill(page, architecture.drawings()), "run `make format`"
+    table = architecture.module_table(TREES)
+    assert page == fill(page, {"modules": table}), "run `make format`"
     steps = re.findall(r'\["(\w[\w/]+)<br>(\w+)"\]', page)
     defined = {
         (name.removesuffix(".py"), getattr(node, "name", None))

@@ -23,12 +23,6 @@ def rms(samples):
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
-def share_above(samples, frequency):
-    """Share of the energy above a frequency."""
-    power = np.abs(np.fft.rfft(samples)) ** 2
-    return power[int(frequency * len(samples) / audio.RATE) :].sum() / power.sum()
-
-
 @both_engines
 @pytest.mark.parametrize("program", [0, 13, 19, 24, 40, 56, 71, 73])
 def test_every_family_has_the_same_loudness_and_does_not_clip(engine, program):
@@ -46,33 +40,31 @@ def test_128_notes_at_once_do_not_clip(engine):
 
 
 @both_engines
-@pytest.mark.parametrize("tempo", [60, 120, 240])
-def test_tempo_sets_the_time_of_each_note(engine, tempo):
-    late = note_array([(48, 24, 69)])
-    samples, rate = audio.render(late, tempo, program=19, engine=engine)
+@pytest.mark.parametrize("tempo, pitch", [(60, 45), (120, 69), (240, 81)])
+def test_a_note_sounds_at_its_time_and_in_tune(engine, tempo, pitch):
+    note = note_array([(48, 96, pitch)])
+    samples, rate = audio.render(note, tempo, program=73, engine=engine)
     start = np.flatnonzero(np.abs(samples) > 0.02)[0] / rate
-    assert start == pytest.approx(2 * 60 / tempo, abs=0.05)
-    assert len(samples) / rate == pytest.approx(3 * 60 / tempo + 1, abs=0.05)
-
-
-@both_engines
-@pytest.mark.parametrize("pitch", [45, 69, 81])
-def test_pitch_is_in_tune(engine, pitch):
-    samples, rate = audio.render(note_array([(0, 96, pitch)]), program=73, engine=engine)
-    expected, held = 440 * 2 ** ((pitch - 69) / 12), samples[: 2 * rate]
+    assert start == pytest.approx(2 * 60 / tempo, abs=0.1)
+    assert len(samples) / rate == pytest.approx(6 * 60 / tempo + 1, abs=0.05)
+    held = samples[int(start * rate) :][: int(3 * 60 / tempo * rate)]
     power = np.abs(np.fft.rfft(held * np.hanning(len(held))))
-    heard = power.argmax() * rate / len(held)
+    expected, heard = 440 * 2 ** ((pitch - 69) / 12), power.argmax() * rate / len(held)
     nearest = expected * max(1, round(heard / expected))  # a low flute's second harmonic is louder
     assert heard == pytest.approx(nearest, rel=0.01)
 
 
 @pytest.mark.parametrize("program", [0, 19])
 def test_built_in_notes_start_and_end_without_a_click(program):
+    def treble(samples):  # the share of the energy above 5 kHz
+        power = np.abs(np.fft.rfft(samples)) ** 2
+        return power[5000 * len(samples) // audio.RATE :].sum() / power.sum()
+
     low = note_array((24 * i, 20, 40) for i in range(8))
     samples, _ = audio.render(low, program=program, engine="built-in")
-    assert share_above(samples, 5000) < 1e-7
-    samples[5000:] = np.roll(samples, 37)[5000:]  # a jump: the measure must notice it
-    assert share_above(samples, 5000) > 1e-7
+    assert treble(samples) < 1e-7
+    samples[5000:] = np.roll(samples, 37)[5000:]  # a jump: this share must notice it
+    assert treble(samples) > 1e-7
 
 
 def test_the_beat_is_heard():
@@ -90,10 +82,8 @@ def test_silence_is_zeros_and_is_said():
 
 def test_level_leaves_pauses_out_of_the_loudness():
     tone = np.sin(np.arange(audio.RATE) * 0.1).astype(np.float32)
-    with_pause = audio.level(np.concatenate([tone, np.zeros(9 * audio.RATE, np.float32)]))
-    alone = audio.level(tone)
-    np.testing.assert_allclose(with_pause[: audio.RATE], alone, rtol=0.02, atol=1e-3)
-    assert not audio.level(np.zeros(0, np.float32)).size
+    with_pause = audio.level(np.append(tone, np.zeros(9 * audio.RATE, np.float32)))
+    np.testing.assert_allclose(with_pause[: len(tone)], audio.level(tone), rtol=0.02, atol=1e-3)
 
 
 @pytest.mark.parametrize("form", audio.available_forms())
@@ -104,10 +94,8 @@ def test_every_form_comes_back_as_long_and_as_loud_and_leaves_nothing_else(form,
     assert back_rate == rate and len(back) == pytest.approx(len(samples), abs=0.2 * rate)
     assert rms(back) == pytest.approx(rms(samples), rel=0.05) and np.abs(back).max() < 1
     assert [file.name for file in path.parent.iterdir()] == [path.name]
-    assert audio.encode_audio(samples, form=form)[1] == audio.MIMES[form]
     with pytest.raises(ValueError, match="xyz.*wav"):
-        audio.write_audio(SCALE, tmp_path / "scale.xyz")
-    assert not (tmp_path / "scale.xyz").exists()
+        audio.write_audio(SCALE, path.with_suffix(".xyz"))
 
 
 def test_long_vorbis_does_not_crash():

@@ -10,21 +10,12 @@ from lstmgan_utils.config import PRESETS
 from lstmgan_utils.discriminator import STRIDES, MeasureSimilarity, build_discriminator
 
 
-def test_it_gives_a_probability_to_each_class():
-    rolls = np.random.default_rng(0).random((3, 192, 128)) < 0.05
-    probabilities = build_discriminator(TINY)(rolls.astype("float32")).numpy()
-    assert probabilities.shape == (3, 2)
-    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6) and np.ptp(probabilities[:, 0]) > 0
-
-
 def test_it_strides_and_never_pools():
     model = build_discriminator(dataclasses.replace(PRESETS["laptop"], measures=8))
     strided = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv1D)]
     assert [layer.strides for layer in strided] == [(s,) for s in STRIDES]
     assert [layer.output.shape[1] for layer in strided] == [128, 32, 8, 4]  # 8 measures
     assert not any("Pool" in type(layer).__name__ for layer in model.layers)
-    order = ["flatten", "similarity", "form", "dense", "logits", "softmax"]
-    assert [layer.name for layer in model.layers[-6:]] == order
 
 
 def test_it_is_told_how_alike_measures_are():
@@ -44,8 +35,4 @@ def test_every_beat_and_every_pitch_can_change_its_mind():
     rolls[np.arange(9, 137), 100, np.arange(128)] = 1
     logits = keras.Model(model.input, model.get_layer("logits").output)(rolls).numpy()
     assert (np.abs(logits[1:] - logits[0]).max(axis=1) > 0).all()
-
-
-def test_it_takes_200_measures():
-    config = dataclasses.replace(TINY, measures=200)
-    assert build_discriminator(config).input.shape == (None, 19200, 128)
+    assert np.allclose(model(rolls).numpy().sum(axis=1), 1, atol=1e-6)  # a softmax

@@ -11,17 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmgan_utils import generator as module
-from lstmgan_utils.config import PRESETS, Config
-from lstmgan_utils.generator import LOOKBACK, N_PASTS, SECTION, Generator, inverse_cdf
+from lstmgan_utils.config import PRESETS
+from lstmgan_utils.generator import N_PASTS, SECTION, Generator, inverse_cdf
 from lstmgan_utils.vocabulary import BEATS_PER_MEASURE, METRES
-from lstmgan_utils.windows import N_BLANKS, NOTHING, cut_sections, sections_of
+from lstmgan_utils.windows import N_BLANKS, cut_sections, sections_of
 
 N = len(tiny_vocabulary())
 END = tiny_vocabulary().end
 
 
 def latents(batch, beats, seed=0):
-    """Draw random values, shape (batch, beats, 24)."""
     return np.random.default_rng(seed).standard_normal((batch, beats, 24)).astype("float32")
 
 
@@ -38,7 +37,6 @@ def generator():
 
 
 def generate(generator, *args, **options):
-    """Generate without gradients: int ndarray, shape (batch, beats, pairs)."""
     return generator.generate(*args, **options).numpy()
 
 
@@ -56,25 +54,16 @@ def test_the_first_try_reads_a_random_value_a_step_and_fills_cells_from_0_to_1()
     latent[:, 1, 5] += 3  # step 24 + 5
     differs = (first_try(latent).numpy() != roll).any(axis=(0, 2))
     assert not differs[:29].any() and differs[29]
-
-
-def test_tokens_need_a_vocabulary():
     with pytest.raises(ValueError, match="learn_vocabulary"):
-        module.build_generator(TINY)
-
-
-# Parts, by hand
+        module.build_generator(TINY)  # tokens need a vocabulary
 
 
 def test_choices_are_the_inverse_of_the_cumulative_distribution():
     logits = tf.math.log([[0.2, 0.0, 0.5, 0.3]] * 4)
-    values = tf.constant([-9.0, -0.8, 0.0, 9.0])  # Φ(−0.8) = 0.212
+    values = tf.constant([-9.0, -0.8, -0.1, 9.0])  # Φ(−0.8) = 0.212
     assert inverse_cdf(logits, values).numpy().tolist() == [0, 2, 2, 3]
     assert inverse_cdf(logits, values, 0.0).numpy().tolist() == [2] * 4
-    flat = inverse_cdf(
-        tf.constant([[0.0, 1.0, 2.0, 3.0]] * 4), tf.constant([-0.7, -0.6, 0.0, 0.7]), 1e6
-    )
-    assert flat.numpy().tolist() == [0, 1, 2, 3] or flat.numpy()[2] in (1, 2)
+    assert inverse_cdf(tf.maximum(logits, -9), values, 1e6).numpy().tolist() == [0, 0, 1, 3]
 
 
 @given(st.integers(0, 2**31), st.floats(0.1, 2))
@@ -94,12 +83,6 @@ def test_intervals_are_scored_from_their_origin():
     assert found[0, 36:85].tolist() == list(range(-24, 25))
     assert not found[0, :36].any() and not found[0, 85:].any()
     assert found[1, 127] == 7 and found[1, 128] == 0 and not found[2].any()
-
-
-def test_a_melody_goes_on_from_the_pitch_that_sounds_last(generator):
-    assert tiny_vocabulary().patterns[-1].all()  # sounds to the end of its beat
-    beats = [[60 * N + N - 1, 64 * N + N - 1, 72 * N], [END] * 3, [NOTHING] * 3]
-    assert generator.last_pitch(tf.constant(beats)).numpy().tolist() == [64, -1, -1]
 
 
 def test_a_choice_is_hard_and_its_gradient_soft():
@@ -138,7 +121,8 @@ def test_the_loop_chooses_by_the_scores_along_the_piece(generator, metre, n_beat
     """Score whole generated pieces at once: each decision is what its logits make of its value."""
     values = latents(2, n_beats, seed=1)
     pieces = generate(generator, values, metre, ending=ending)
-    assert len(np.unique(pieces)) > 30 and (pieces[:, 4:] == pieces[:, :-4]).all(axis=2).any()
+    copied = (pieces[:, 4:] == pieces[:, :-4]) & (pieces[:, 4:] < END)
+    assert len(np.unique(pieces)) > 30 and copied.any()
     tokens, before, metres, lengths = cut_sections(list(pieces), [METRES.index(metre)] * 2)
     width, per_section = N_BLANKS, SECTION * BEATS_PER_MEASURE[metre]
     assert len(tokens) == 4 and (n_beats - per_section) * 2 == (tokens[1::2, :, 0] >= 0).sum()
@@ -158,16 +142,12 @@ def test_the_loop_chooses_by_the_scores_along_the_piece(generator, metre, n_beat
 
 
 def test_rolls_along_music_are_its_rolls_with_gradients_for_every_weight(generator):
-    pieces = [tiny_vocabulary().training_tokens(CHORDS, 4)]
-    sections = [
-        np.concatenate(parts)
-        for parts in zip(
-            sections_of(tiny_tunes(), tiny_vocabulary(), 4), cut_sections(pieces, [0]), strict=True
-        )
-    ]
-    tokens = sections[0][:, :16]
+    chords = cut_sections([tiny_vocabulary().training_tokens(CHORDS, 4)], [0])
+    sections = zip(sections_of(tiny_tunes(), tiny_vocabulary(), 4), chords, strict=True)
+    tokens, *sections = [np.concatenate(parts) for parts in sections]
+    tokens = tokens[:, :16]
     with tf.GradientTape() as tape:
-        found = generator.score_along(*map(tf.constant, (tokens, *sections[1:])))
+        found = generator.score_along(*map(tf.constant, (tokens, *sections)))
         rolls = generator.rolls_along(found, len(tokens), 16)
         loss = tf.reduce_sum(tf.square(rolls[:, ::3, 40:70])) + tf.reduce_sum(rolls[:, :, ::5])
     for row, roll in zip(tokens, rolls.numpy(), strict=True):
@@ -179,10 +159,8 @@ def test_rolls_along_music_are_its_rolls_with_gradients_for_every_weight(generat
     true = tf.gather(found["pitch_logits"], pitch, batch_dims=1).numpy()
     of_pattern = tf.gather(found["pattern_logits"], pattern, batch_dims=1)[pitch < 128].numpy()
     assert min(true.min(), of_pattern.min()) > module.NEVER  # nothing that is real is forbidden
-    gradients = tape.gradient(loss, generator.trainable_variables)
-    silent = [v.path for v, g in zip(generator.trainable_variables, gradients, strict=True)
-              if g is None or not np.abs(tf.convert_to_tensor(g)).max() > 0]  # fmt: skip
-    assert silent == []
+    for gradient in tape.gradient(loss, generator.trainable_variables):
+        assert np.abs(tf.convert_to_tensor(gradient)).max() > 0
 
 
 # Generated music
@@ -199,37 +177,22 @@ def test_whatever_is_generated_is_a_roll(seed, metre, n_beats):
         assert np.array_equal(again, piece[:, : again.shape[1]])  # from low to high, none twice
 
 
-@given(st.integers(0, 2**31), st.floats(0, 3))
-@settings(max_examples=20, deadline=None)
-def test_a_larger_first_value_never_lowers_the_lowest_note(seed, more):
-    values = latents(3, 6, seed)
-    higher = values.copy()
-    higher[:, 5, 0] += more
-    low, high = (generate(remembered(), v)[:, 5, 0] // N for v in (values, higher))
-    assert (high >= low).all()
-
-
 @pytest.mark.parametrize("metre", ["4/4", "3/4"])
-def test_a_longer_latent_goes_on_where_the_shorter_one_ended(metre):
-    generator, per_measure = remembered(), BEATS_PER_MEASURE[metre]
-    latent = latents(2, 6 * per_measure)
-    half = latent[:, : 3 * per_measure]
-    whole, half = (generate(generator, x, metre, ending=False) for x in (latent, half))
-    assert np.array_equal(whole[:, : 3 * per_measure], half)
-    ended = generate(generator, latent, metre)  # the last 4 measures know that they are
-    assert np.array_equal(ended[:, : 2 * per_measure], whole[:, : 2 * per_measure])
-    assert not np.array_equal(ended, whole)
-
-
-@pytest.mark.parametrize("metre", ["4/4", "3/4"])
-def test_more_than_32_measures_are_a_medley(generator, metre):
-    length = 2 * SECTION * BEATS_PER_MEASURE[metre]
+def test_a_longer_latent_goes_on_and_more_than_32_measures_are_a_medley(metre):
+    per_measure, excerpt = BEATS_PER_MEASURE[metre], {"metre": metre, "ending": False}
+    length = 2 * SECTION * per_measure
     latent = latents(2, length + 9)
-    whole = generate(generator, latent, metre, ending=False)
-    first = generate(generator, latent[:, :length], metre, ending=False)
-    second = generate(generator, latent[:, length:], metre, ending=False)
+    whole = generate(remembered(), latent, **excerpt)
+    half, tune, second = (
+        generate(remembered(), part, **excerpt)
+        for part in (latent[:, : 3 * per_measure], latent[:, :length], latent[:, length:])
+    )
+    assert np.array_equal(whole[:, : 3 * per_measure], half)
+    assert np.array_equal(whole[:, : length - 1], tune[:, :-1])  # the last beat leads to nothing
     assert np.array_equal(whole[:, length:], second)
-    assert np.array_equal(whole[:, : length - 1], first[:, :-1])  # the last beat leads to nothing
+    ended = generate(remembered(), latent[:, :length], metre)  # the last 4 measures know it
+    known = length - 4 * per_measure
+    assert np.array_equal(ended[:, :known], tune[:, :known]) and not np.array_equal(ended, tune)
 
 
 @pytest.mark.parametrize("metre", ["4/4", "3/4"])
@@ -242,26 +205,33 @@ def test_a_section_can_be_the_one_before_again(metre):
     tokens = generate(copying, latents(2, 2 * width), metre, ending=False).reshape(2, 2, width, 4)
     assert len(np.unique(tokens[:, 0])) > 5
     assert (tokens[:, 1, 1:] == tokens[:, 0, 1:]).all(axis=2).mean() > 0.9  # but for ties
-    plain = generate(remembered(), latents(2, 2 * width), metre, ending=False)
-    assert (plain[:, width:] == plain[:, :width]).all(axis=2).mean() < 0.5
+
+
+def test_rhythms_are_copied_at_any_pitch_and_harmonies_in_any_octave():
+    copying = tiny_generator()
+    for layer in (copying.copy_rhythm, copying.copy_harmony):
+        layer.kernel.assign(0 * layer.kernel)
+        layer.bias.assign([100.0] + [0.0] * (N_PASTS - 1))  # from the beat before
+    tokens = generate(copying, latents(4, 24), ending=False)
+    (pitch, pattern), is_pair = np.divmod(tokens, N), tokens < END
+    moved = (pitch[:, 1:] != pitch[:, :-1]) & is_pair[:, 1:] & is_pair[:, :-1]
+    assert moved.sum() > 50
+    assert (pattern[:, 1:] == pattern[:, :-1])[moved].mean() > 0.9  # but for ties
+    known = (pitch[:, 1:, :, None] % 12 == pitch[:, :-1, None] % 12) & is_pair[:, :-1, None]
+    assert known.any(axis=3)[is_pair[:, 1:]].mean() > 0.9
+    assert len(np.unique(pitch[is_pair])) > len(np.unique(pitch[is_pair] % 12))
 
 
 def test_temperature_0_takes_the_likeliest_choices_whatever_the_values(generator):
-    cold = [generate(generator, latents(2, 12, seed), temperature=0) for seed in (0, 1)]
-    assert np.array_equal(*cold) and np.array_equal(cold[0][0], cold[0][1])
-    warm = [generate(generator, latents(2, 12, seed)) for seed in (0, 1)]
-    assert not np.array_equal(*warm)
+    cold, warm = (generate(generator, latents(3, 12), temperature=t) for t in (0, 1))
+    assert (cold == cold[0]).all() and not (warm == warm[0]).all()
 
 
-@pytest.mark.parametrize("setting", ["copying", "repeat_flags", "intervals"])
+@pytest.mark.parametrize(
+    "setting", ["copying", "rhythms", "harmonies", "repeat_flags", "intervals"]
+)
 def test_each_part_can_be_left_out(generator, setting):
     plain = Generator(dataclasses.replace(TINY, **{setting: False}), tiny_vocabulary())
     plain.set_weights(generator.get_weights())
     values = latents(2, 60)
     assert not np.array_equal(generate(plain, values), generate(generator, values))
-
-
-def test_no_weight_depends_on_the_length_of_the_piece(generator):
-    config = Config(**dataclasses.asdict(TINY) | {"measures": 200, "pretraining_beats": 64})
-    shapes = [w.shape for w in Generator(config, tiny_vocabulary()).weights]
-    assert shapes == [w.shape for w in generator.weights] and len(LOOKBACK) + 1 == N_PASTS

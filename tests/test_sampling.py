@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from fixtures_learning import TINY, tiny_generator, tiny_vocabulary
 
+from benchmarks.train_weights import save_generator
 from lstmgan_utils import gan, sampling
 from lstmgan_utils.config import PRESETS
 from lstmgan_utils.generator import build_generator
@@ -24,18 +25,16 @@ def test_200_measures_are_19200_random_values():
     assert abs(latent.var() - 1) < 4 * np.sqrt(2 / 19_200)
     assert np.array_equal(latent[:32], sampling.draw_latent(0, 8))
     assert not np.array_equal(latent[:32], sampling.draw_latent(1, 8))
-    assert sampling.draw_latent(0, 4, "6/8").shape == (12, 24)
 
 
-@pytest.mark.parametrize("measures, metre", [(0, "4/4"), (201, "4/4"), (267, "3/4"), (-1, "6/8")])
-def test_a_length_out_of_range_is_named(measures, metre):
-    with pytest.raises(ValueError, match=f"{measures} measures"):
+@pytest.mark.parametrize(
+    "measures, metre, said",
+    [(0, "4/4", "0 measures"), (201, "4/4", "1 to 200"), (267, "3/4", "1 to 266"),
+     (8, "7/8", "'7/8'.*4/4")],
+)  # fmt: skip
+def test_a_length_out_of_range_and_an_unknown_metre_are_named(measures, metre, said):
+    with pytest.raises(ValueError, match=said):
         sampling.draw_latent(0, measures, metre)
-
-
-def test_a_metre_that_was_not_learned_is_named():
-    with pytest.raises(ValueError, match="'7/8'.*4/4"):
-        sampling.draw_latent(0, 8, "7/8")
 
 
 def test_a_blend_leads_from_one_song_to_the_other_and_stays_standard_normal():
@@ -53,7 +52,6 @@ def test_a_morph_turns_the_last_measure_first(generator):
     part = sampling.morph(a, b, 0.4, width=1)  # 1.6 of 4 measures have turned
     assert np.array_equal(part[:8], a[:8]) and np.allclose(part[12:], b[12:], atol=1e-6)
     assert part[8:12] == pytest.approx(sampling.blend(a[8:12], b[8:12], 0.6), abs=1e-6)
-    assert part.dtype == np.float32
     pieces = sampling.sample_latents(generator, np.stack([a, part]), ending=False)
     kept = [piece[piece["onset"] < 8 * 24]["pitch"].tolist() for piece in pieces]
     assert kept[0] == kept[1] and pieces[0].tolist() != pieces[1].tolist()
@@ -70,12 +68,11 @@ def test_a_morph_counts_measures_of_three_beats_and_goes_one_way():
 @pytest.mark.parametrize("metre, beats", [("4/4", 4), ("3/4", 3), ("6/8", 3)])
 def test_a_seed_is_a_piece_of_the_length_and_metre_asked_for(generator, metre, beats):
     notes = sampling.sample(generator, 3, 4, metre=metre)
-    latents = sampling.draw_latent(3, 4, metre)[None]
-    assert generator.generate(latents, metre).shape == (1, 4 * beats, TINY.max_pairs)
+    latent = sampling.draw_latent(3, 4, metre)
+    assert generator.generate(latent[None], metre).shape == (1, 4 * beats, TINY.max_pairs)
+    assert encode(notes, 4 * beats * 24).any()
     assert np.array_equal(notes, sampling.sample(generator, 3, 4, metre=metre))
     assert not np.array_equal(notes, sampling.sample(generator, 4, 4, metre=metre))
-    assert encode(notes, 4 * beats * 24).any()
-    latent = sampling.draw_latent(3, 4, metre)
     assert np.array_equal(notes, sampling.sample(generator, latent=latent, metre=metre))
 
 
@@ -83,22 +80,14 @@ def test_many_pieces_are_the_same_as_each_alone(generator, monkeypatch):
     monkeypatch.setattr(sampling, "BEATS_AT_ONCE", 24)  # two pieces of 12 beats
     many = sampling.sample_many(generator, range(5), 3)
     assert sampling.sample_many(generator, [], 3) == []
-    assert [m.tolist() for m in many] == [
-        sampling.sample(generator, s, 3).tolist() for s in range(5)
-    ]
+    assert len(sampling.sample_many(build_generator(PRESETS["first_try"]), [0, 1], 1)) == 2
+    for seed, notes in enumerate(many):
+        assert np.array_equal(notes, sampling.sample(generator, seed, 3))
 
 
-def test_transposing_moves_the_piece_and_keeps_to_the_keyboard(generator):
+def test_transposing_moves_the_piece(generator):
     notes = sampling.sample(generator, 0, 2)
     assert np.array_equal(sampling.sample(generator, 0, 2, transpose=-5), transpose(notes, -5))
-    with pytest.raises(ValueError, match=r"\+100 semitones"):
-        sampling.sample(generator, 0, 2, transpose=100)
-
-
-def test_the_first_try_can_be_sampled_too():
-    config = PRESETS["first_try"]
-    notes = sampling.sample(build_generator(config), 0, 1)
-    assert notes.dtype.names == ("onset", "duration", "pitch")
 
 
 def test_a_song_comes_to_its_end_and_an_excerpt_does_not(generator):
@@ -106,39 +95,37 @@ def test_a_song_comes_to_its_end_and_an_excerpt_does_not(generator):
     songs, excerpts = (
         sampling.sample_many(generator, range(10), 4, ending=e) for e in (True, False)
     )
-    differs = [not np.array_equal(*pair) for pair in zip(songs, excerpts, strict=True)]
-    assert any(differs)
-    assert np.array_equal(sampling.sample(generator, 1, 4, ending=True), songs[1])
+    assert not all(np.array_equal(*pair) for pair in zip(songs, excerpts, strict=True))
     assert np.array_equal(sampling.sample(generator, 1, 4, ending=False), excerpts[1])
 
 
 def test_notes_have_lengths_that_music_has(generator):
     """A triplet tied to a sixteenth is cut to a length that is known."""
     lengths = {*tiny_vocabulary().durations.tolist()}
-    pieces = sampling.sample_many(generator, range(10), 4)
-    raw = [tiny_vocabulary().detokenize(piece) for piece in generator.generate(
-        np.stack([sampling.draw_latent(seed, 4) for seed in range(10)])).numpy()]  # fmt: skip
-    assert {*np.concatenate(raw)["duration"].tolist()} - lengths
-    known = [n["duration"] >= min(lengths) for n in pieces]
-    for notes, long_enough, free in zip(pieces, known, raw, strict=True):
-        assert {*notes["duration"][long_enough].tolist()} <= lengths
-        assert np.array_equal(notes[["onset", "pitch"]], free[["onset", "pitch"]])
+    latents = np.stack([sampling.draw_latent(seed, 4) for seed in range(10)])
+    raw = [tiny_vocabulary().detokenize(piece) for piece in generator.generate(latents).numpy()]
+    raw, notes = np.concatenate(raw), np.concatenate(sampling.sample_latents(generator, latents))
+    assert {*raw["duration"].tolist()} - lengths
+    assert {*notes["duration"][notes["duration"] >= min(lengths)].tolist()} <= lengths
+    assert np.array_equal(notes[["onset", "pitch"]], raw[["onset", "pitch"]])
 
 
-def test_a_generator_comes_back_from_its_folder_in_16_bits(generator, tmp_path):
-    folder = sampling.save_generator(generator, tmp_path, minutes=3)
-    loaded = sampling.load_generator(folder)
+def test_shipped_weights_are_16_bits(generator, tmp_path, monkeypatch):
+    monkeypatch.setattr(sampling, "WEIGHTS", tmp_path)
+    path = save_generator(generator, tmp_path / "opera", minutes=3) / "generator.weights.h5"
+    loaded = sampling.load_pretrained("opera")
     rounded = [w.astype("float16").astype("float32") for w in generator.get_weights()]
     for ours, theirs in zip(rounded, loaded.get_weights(), strict=True):
         assert np.array_equal(ours, theirs)
     assert np.array_equal(loaded.vocabulary.patterns, generator.vocabulary.patterns)
-    assert read_facts(folder)["minutes"] == 3 and loaded.config == TINY
-    path = folder / "generator.weights.h5"
+    assert read_facts(path.parent)["minutes"] == 3 and loaded.config == TINY
     assert path.stat().st_size < 2 * sum(w.size for w in rounded) + 60_000
     assert keras.config.dtype_policy().name == "float32"
     path.write_bytes(b"damaged")
     with pytest.raises(ValueError, match="damaged"):
-        sampling.load_generator(folder)
+        sampling.load_pretrained("opera")
+    with pytest.raises(ValueError, match="no weights named 'folk'.*opera"):
+        sampling.load_pretrained("folk")
 
 
 def test_a_run_is_sampled_by_its_exponential_moving_average(tmp_path):
@@ -159,8 +146,3 @@ def test_the_shipped_weights_are_small_and_generate(name):
     assert (sampling.WEIGHTS / name / "generator.weights.h5").stat().st_size < 5e6
     first, second = sampling.sample_many(sampling.load_pretrained(name), [0, 1], 8)
     assert len(first) > 8 and len(second) > 8 and not np.array_equal(first, second)
-
-
-def test_weights_that_are_not_shipped_are_named():
-    with pytest.raises(ValueError, match="no weights named 'opera'"):
-        sampling.load_pretrained("opera")

@@ -62,15 +62,13 @@ def solution_of(cell):
     return found.groups() if found else None
 
 
-def title_of(notebook):
-    """Return a lesson's title: its level-one heading, the first line."""
-    return notebook.cells[0].source.splitlines()[0].removeprefix("# ")
-
-
-def promise_of(notebook):
-    """Return what a lesson promises: the rest of *At the end you will hear …*."""
-    found = re.search(r"At the end you will hear\s+(.+?)\*", notebook.cells[0].source, re.DOTALL)
-    return " ".join(found[1].split()).rstrip(".") if found else ""
+def about(notebook):
+    """Return a lesson's title, what *At the end you will hear …* promises, and its minutes."""
+    first = notebook.cells[0].source
+    title = first.splitlines()[0].removeprefix("# ")
+    promise = re.search(r"At the end you will hear\s+(.+?)\.?\*", first, re.DOTALL)
+    minutes = re.search(r"(\d+)\s*minutes?", first)
+    return title, " ".join(promise[1].split()) if promise else "", minutes[1] if minutes else ""
 
 
 def read_parameters(notebook):

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Make .venv and install the course into it: sh tools/make_environment.sh EXTRAS [PYTHON]
-# Run from the project's folder. What is already in place is kept, so a second call is quick.
+# Make .venv, where it is not in place, and install the course: sh tools/make_environment.sh EXTRAS [PYTHON]
 set -eu
 extras=$1
 wanted=${2:-}

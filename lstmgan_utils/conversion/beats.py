@@ -28,18 +28,10 @@ UNCLEAR = 1.1  # cost of an onset above which the beat is not believed
 
 
 def find_beat(performance):
-    """Return a performance that counts in beats: its own if the ticks carry them, else found ones.
+    """Return a Performance that counts in beats: the same if its ticks carry them.
 
-    Args:
-        performance: Performance with at least one note.
-
-    Returns:
-        Performance; the same, or one whose times count beats that were found, `by_ear`.
-
-    Raises:
-        ValueError: no steady beat was found.
-
-    Introduced in lesson 01.
+    Else its times count beats that were found, `by_ear`. Raises ValueError where no steady beat was
+    found. Introduced in lesson 01.
     """
     notes = np.concatenate([part.notes for part in performance.parts])
     if len(notes) < FEWEST or _gathering(notes["onset"]) >= TICKING:
@@ -77,14 +69,11 @@ def _find_chords(times, pitches, ends):
     when = np.add.reduceat(times, starts) / sizes
     long = np.maximum.reduceat(ends - times, starts).clip(0.05, 4)
     gap = np.append(np.diff(when), 1.0).clip(0.03, 2)
-    signs = (np.log(sizes), -np.minimum.reduceat(pitches, starts), np.log(gap), np.log(long))
-    return when, sum(map(_standing_out, signs)) / 2
-
-
-def _standing_out(sign):
-    """Return each value less the mean of the 25 around it, in standard deviations."""
-    sums, sizes = (uniform_filter1d(x, 25, mode="constant") for x in (sign, np.ones(len(sign))))
-    return ((sign - sums / sizes) / (sign.std() + 1e-3)).clip(-1.5, 1.5)
+    low = -np.minimum.reduceat(pitches, starts)
+    signs = np.array([np.log(sizes), low, np.log(gap), np.log(long)])
+    around = [uniform_filter1d(x, 25, mode="constant") for x in (signs, np.ones(signs.shape))]
+    above = (signs - around[0] / around[1]) / (signs.std(axis=1, keepdims=True) + 1e-3)
+    return when, above.clip(-1.5, 1.5).sum(axis=0) / 2
 
 
 def _place_costs():
@@ -107,17 +96,18 @@ def _track(when, stress):
     table = _place_costs()
     for chord in range(len(when) - 1):
         come = best[chord] + change
-        source = come.argmin(axis=1)
-        come = come.min(axis=1)
+        source, come = come.argmin(axis=1), come.min(axis=1)
         for n_beats in range(1, MOST + 1):
             to, period, cost = _next_beats(chord, n_beats, when, table)
             cost += come[period] - stress[to]
             better = cost < best[to, period]
             to, period = to[better], period[better]
             best[to, period] = cost[better]
-            steps = np.broadcast_arrays(chord, source[period], n_beats)
-            back[to, period] = np.column_stack(steps)
-    return _way_back(when, best + SKIPPED * np.arange(len(when))[::-1, None], back)
+            back[to, period] = np.stack(np.broadcast_arrays(chord, source[period], n_beats), -1)
+    best += SKIPPED * np.arange(len(when))[::-1, None]
+    return _way_back(when, *np.unravel_index(best.argmin(), best.shape), back), best.min() / len(
+        when
+    )
 
 
 def _next_beats(chord, n_beats, when, table):
@@ -135,15 +125,14 @@ def _next_beats(chord, n_beats, when, table):
     return chord + 1 + fit, place, cost + n_beats * tempo + (n_beats - 1) * SILENT
 
 
-def _way_back(when, total, back):
-    """Follow the cheapest way from its end to its start."""
-    chord, period = np.unravel_index(total.argmin(), total.shape)
+def _way_back(when, chord, period, back):
+    """Follow the cheapest way from its end to its start: seconds of the beats."""
     beats = [when[chord : chord + 1]]
     while back[chord, period, 0] >= 0:
         before, source, n_beats = back[chord, period]
         beats.append(np.linspace(when[before], when[chord], n_beats, endpoint=False))
         chord, period = before, source
-    return np.concatenate(beats[::-1]), total.min() / len(when)
+    return np.concatenate(beats[::-1])
 
 
 def _follow(performance, beats, start, stop):
@@ -157,11 +146,10 @@ def _follow(performance, beats, start, stop):
         seconds = _to_seconds(steps, performance.tempos)
         return np.interp(seconds, beats, np.arange(len(beats)) * RESOLUTION)
 
-    parts = []
-    for part in performance.parts:
-        notes = part.notes.copy()
+    parts = [dataclasses.replace(part, notes=part.notes.copy()) for part in performance.parts]
+    for notes in (part.notes for part in parts):
         notes["onset"], notes["end"] = count(notes["onset"]), count(notes["end"])
-        parts.append(dataclasses.replace(part, notes=np.sort(notes)))
+        notes.sort()
     paces = 240 / (beats[4:] - beats[:-4])[::4]  # one for each measure of four
     tempos = [(4 * RESOLUTION * measure, pace) for measure, pace in enumerate(paces.tolist())]
     keys = [(float(count(np.float64(step))), *key) for step, *key in performance.keys]

@@ -5,27 +5,42 @@ its MIDI file before it counts as made. `conversion.csv` records what was done, 
 there the job goes on after any interruption.
 """
 
+import errno
+import json
+import os
+import shutil
+import subprocess
 import tempfile
+import zipfile
 from collections import Counter
+from operator import itemgetter
 from pathlib import Path
+
+import numpy as np
 
 from .. import runtime
 from ..folder_jobs import Manifest, attempt, find_files
 from ..pianoroll.midi import read_performance
 from ..pianoroll.musicxml import check_size, write_mxl
-from ..pianoroll.safe_reading import read_musicxml
-from . import musescore
+from ..pianoroll.scores import read_score
 from .beats import find_beat
 from .quantizer import quantize
 from .score_check import check_score
 
 ENGINES = ("auto", "musescore", "python")
 SUFFIXES = (".mid", ".midi", ".kar", ".smf")
-COLUMNS = ("file", "status", "reason", "engine", "seconds", "notes", "measures", "missing",
-           "programs", "output", "asked", "source")  # fmt: skip
-MAX_LOST = 0.1  # share of its notes that a score may lose and still count
+COLUMNS = ("file", "status", "reason", "engine", "seconds", "notes", "missing", "programs",
+           "output", "asked", "source")  # fmt: skip
 DOUBT = 2.5  # cost of our own score above which MuseScore is asked as well
 BATCH = 16  # files for one start of MuseScore: all that a kill can cost
+
+OPTIONS = """<?xml version="1.0" encoding="UTF-8"?>
+<MidiOptions><HumanPerformance>false</HumanPerformance><QuantValue>3</QuantValue>
+<SplitStaff>true</SplitStaff><SimplifyDurations>true</SimplifyDurations>
+<ShowStaccato>false</ShowStaccato><Quintuplets>false</Quintuplets><Septuplets>false</Septuplets>
+<Nonuplets>false</Nonuplets></MidiOptions>
+"""  # "human performance" would re-beat played files; QuantValue 3 is a 32nd, the shortest note
+START = 10.0  # MuseScore's own start on a busy machine
 
 
 def convert_folder(
@@ -53,10 +68,9 @@ def convert_folder(
     """
     program = _find_program(engine)
     midi_folder, mxl_folder = Path(midi_folder), Path(mxl_folder)
-    files, bad_folders = find_files(midi_folder, SUFFIXES, "MIDI file")
+    files = find_files(midi_folder, SUFFIXES, "MIDI file")
     mxl_folder.mkdir(parents=True, exist_ok=True)
     with Manifest(mxl_folder / "conversion.csv", COLUMNS) as manifest:
-        manifest.add_folders(bad_folders, "failed")
         jobs = manifest.unfinished(midi_folder, files, engine)
         settings = (midi_folder, mxl_folder, engine, program, timeout)
         most = BATCH if program else 1
@@ -80,59 +94,41 @@ def name_output(name):
     return f"{name if stem.lower().endswith(SUFFIXES) else stem}.mxl"
 
 
-def choose(checks):
-    """Return the engine whose score has the lowest cost, and why: (str, str).
-
-    Args:
-        checks: dict of engine name to Check.
-
-    Introduced in lesson 01.
-    """
-    engine = min(checks, key=lambda name: checks[name].cost)
-    costs = ", ".join(f"{name} {check.cost:.2f}" for name, check in checks.items())
-    return engine, f"lower cost ({costs})" if len(checks) > 1 else f"cost {checks[engine].cost:.2f}"
-
-
 def _convert_batch(batch, work, midi_folder, mxl_folder, engine, program, timeout):
     """Convert the files of one batch; yield their rows of the manifest."""
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        pieces = [_Piece(midi_folder, Path(folder), timeout, *job) for job in batch]
-        for piece in pieces:
-            piece.draft(engine)
+        pieces = [_Piece(midi_folder / name, timeout) for name, _ in batch]
+        for number, piece in enumerate(pieces):
+            piece.attempt("", piece.read, engine)
+            if piece.performance and engine != "musescore":
+                piece.attempt("python: ", piece.quantize, Path(folder, f"own{number}.mxl"))
         doubtful = [piece for piece in pieces if program and piece.is_in_doubt()]
         files = [piece.path for piece in doubtful]
-        scores = musescore.convert_batch(program, files, Path(folder), timeout)
-        for piece, (path, reason) in zip(doubtful, scores, strict=True):
-            if reason:
-                piece.problems.append(reason)
-            else:
-                piece.attempt("musescore: ", piece.check, "musescore", path)
-        for piece in pieces:
-            yield piece.finish(mxl_folder) | {"asked": engine}
+        scores = ask_musescore(program, files, Path(folder), timeout)
+        for piece, score in zip(doubtful, scores, strict=True):
+            piece.attempt("musescore: ", piece.read_back, *score)
+        for (name, source), piece in zip(batch, pieces, strict=True):
+            if piece.checks:
+                piece.attempt("", piece.finish, mxl_folder, name_output(name))
+            row = piece.row or {"status": "failed", "reason": "; ".join(piece.problems)}
+            done = {"file": name, "source": source, "asked": engine}
+            yield row | done | {"seconds": f"{piece.seconds:.3f}"}
 
 
 class _Piece:
     """One MIDI file on its way to a score: what was read, the scores, and what went wrong."""
 
-    def __init__(self, midi_folder, work, timeout, name, source):
-        self.name, self.source, self.path = name, source, midi_folder / name
-        self.work, self.timeout = work, timeout
-        self.performance, self.scores, self.problems, self.seconds = None, {}, [], 0.0
+    def __init__(self, path, timeout):
+        self.path, self.timeout, self.seconds, self.problems = path, timeout, 0.0, []
+        self.performance, self.checks, self.row = None, [], None
 
     def attempt(self, label, function, *arguments):
         """Call a function within the time limit; a failure becomes a problem with this label."""
-        result, reason, seconds = attempt(self.timeout, function, *arguments)
+        _, reason, seconds = attempt(self.timeout, function, *arguments)
         self.problems += [label + reason] if reason else []
         self.seconds += seconds
-        return result
 
-    def draft(self, engine):
-        """Read the file and, unless MuseScore alone was asked for, write a score of our own."""
-        self.performance = self.attempt("", self._read, engine)
-        if self.performance and engine != "musescore":
-            self.attempt("python: ", self._quantize)
-
-    def _read(self, engine):
+    def read(self, engine):
         performance = read_performance(self.path)
         if not performance.parts:
             raise ValueError("it holds no notes, so there is nothing to write down")
@@ -141,47 +137,88 @@ class _Piece:
             raise ValueError("it was played without a click, which MuseScore cannot follow; "
                              "use engine='python'")  # fmt: skip
         check_size(performance)
-        return performance
+        self.performance = performance
 
-    def _quantize(self):
-        path = Path(tempfile.mkdtemp(dir=self.work), "own.mxl")
-        write_mxl(quantize(self.performance)[0], self.performance, path)
-        self.check("python", path)
+    def quantize(self, path):
+        """Write a score of our own; compare its notes with those that were played."""
+        parts, _ = quantize(self.performance)
+        write_mxl(parts, self.performance, path)
+        pitched = [part.notes for part in parts if not part.is_drum]
+        self.check("python", path, np.concatenate([np.zeros((0, 3), int), *pitched]))
 
-    def check(self, engine, path):
-        """Compare a score with the performance; take it unless too much is lost."""
-        check = check_score(self.performance, read_musicxml(path))
-        n_played = self.performance.n_notes
-        if check.missing > MAX_LOST * n_played:
-            raise ValueError(f"the score lost {check.missing} of {n_played} notes")
-        self.scores[engine] = path, check
+    def read_back(self, path, reason):
+        """Read the score that MuseScore wrote, if it did."""
+        if reason:
+            raise ValueError(reason)
+        notes = read_score(path)
+        ends = notes["onset"] + notes["duration"]
+        self.check("musescore", path, np.column_stack([notes["onset"], ends, notes["pitch"]]))
+
+    def check(self, engine, path, rows):
+        cost, n_missing, remarks = check_score(self.performance, rows)
+        counts = {"engine": engine, "notes": len(rows), "missing": n_missing}
+        self.checks.append((cost, path, counts, remarks))
 
     def is_in_doubt(self):
         """Return whether to ask MuseScore: our own score is missing or costly, and it can help."""
-        own = self.scores.get("python")
-        can_help = self.performance is not None and not self.performance.by_ear
-        return can_help and (own is None or own[1].cost > DOUBT)
+        can_help = self.performance and not self.performance.by_ear
+        return can_help and (not self.checks or self.checks[0][0] > DOUBT)
 
-    def finish(self, mxl_folder):
-        """Put the better score in its place; return the row of the manifest."""
-        row = self.attempt("", self._put_best, mxl_folder) if self.scores else None
-        row = row or {"status": "failed", "reason": "; ".join(self.problems)}
-        seconds = f"{self.seconds:.3f}"
-        return row | {"file": self.name, "source": self.source, "seconds": seconds}
-
-    def _put_best(self, mxl_folder):
-        engine, reason = choose({name: check for name, (_, check) in self.scores.items()})
-        path, check = self.scores[engine]
-        output = name_output(self.name)
+    def finish(self, mxl_folder, output):
+        """Put the score of the lowest cost in its place, and fill in the row of the manifest."""
+        _, path, counts, remarks = min(self.checks, key=itemgetter(0))
         runtime.put_in_place(path, mxl_folder / output)
+        costs = [f"cost {cost:.2f} ({score['engine']})" for cost, _, score, _ in self.checks]
         programs = Counter()
         for part in self.performance.parts:
             programs["drums" if part.is_drum else part.program] += len(part.notes)
-        remarks = [reason, *self.problems, *check.remarks, *self.performance.flaws]
-        return vars(check) | {
+        self.row = counts | {
             "status": "converted",
-            "reason": "; ".join(remarks),
-            "engine": engine,
+            "reason": "; ".join([*costs, *self.problems, *remarks, *self.performance.flaws]),
             "programs": " ".join(f"{name}:{count}" for name, count in programs.items()),
             "output": output,
         }
+
+
+def _run_musescore(program, pairs, work, timeout):
+    """Run MuseScore once, on (MIDI path, MXL path) pairs; return why it stopped early, or ""."""
+    job, options = work / "job.json", work / "options.xml"
+    job.write_text(json.dumps([{"in": str(midi), "out": str(mxl)} for midi, mxl in pairs]))
+    options.write_text(OPTIONS)
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "QT_QUICK_BACKEND": "software",
+                                "XDG_RUNTIME_DIR": str(work)}  # fmt: skip
+    process = subprocess.Popen(
+        [program, "-M", str(options), "-j", str(job)], env=environment, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        code = process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return f"MuseScore needed more than {timeout:g} s"
+    finally:
+        if process.poll() is None:  # end it, with what it started, where the system can
+            getattr(os, "killpg", os.kill)(process.pid, 9)
+            process.wait()
+    return "" if code == 0 else f"MuseScore stopped with code {code}"
+
+
+def ask_musescore(program, files, work, timeout):
+    """Convert MIDI files with MuseScore, into the empty folder `work`, in one run.
+
+    Its batch mode ends at the first file that it cannot read, and its exit code proves nothing: so
+    what is missing afterwards is tried alone. Yields for each file (Path of the MXL, reason why it
+    is not there or ""). `timeout`: seconds for one file. Raises OSError: the disk is full.
+    """
+    pairs = [(work / f"{number}.mid", work / f"{number}.mxl") for number in range(len(files))]
+    for file, (midi, _) in zip(files, pairs, strict=True):
+        shutil.copyfile(file, midi)  # no quote, newline or dash in its own name can do harm
+    if len(pairs) > 1:
+        _run_musescore(program, pairs, work, timeout + START + 2 * len(pairs))
+    for midi, mxl in pairs:
+        reason = ""
+        if not zipfile.is_zipfile(mxl):  # a zip lists its members at its end
+            stopped = _run_musescore(program, [(midi, mxl)], work, timeout)
+            reason = "" if zipfile.is_zipfile(mxl) else stopped or "MuseScore wrote nothing"
+        if reason and shutil.disk_usage(work).free < 2**20:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # the file was not at fault
+        yield mxl, reason

@@ -6,6 +6,7 @@ this piece use it? The second is learned from the piece itself, in a few rounds.
 """
 
 import dataclasses
+from operator import itemgetter
 
 import numpy as np
 
@@ -37,29 +38,10 @@ ODD = -12.0  # log-likelihood below which a note tells nothing about the manner 
 N_ROUNDS = 4
 
 
-@dataclasses.dataclass
-class Fit:
-    """The spread of the onsets that the quantiser found, and the share of beats on each grid."""
-
-    spread: float
-    shares: dict
-
-    def describe(self):
-        """Return the kind of grid: binary, triplet, mixed or 24 a quarter."""
-        triplets = sum(share for name, share in self.shares.items() if "triplet" in name)
-        fine = self.shares.get("any step", 0.0)
-        kinds = [k for k, s in (("triplet", triplets), ("binary", 1 - triplets - fine)) if s > 0.1]
-        return "24 a quarter" if fine > 0.25 else "mixed" if len(kinds) == 2 else kinds[0]
-
-
 def snap(onsets, positions):
     """Return each onset moved to the nearest place of a grid: int ndarray, shape (notes,).
 
-    Args:
-        onsets: float ndarray, shape (notes,), time steps.
-        positions: places inside a quarter note, time steps from 0 to 23.
-
-    Introduced in lesson 01.
+    The positions are places in a quarter note, time steps from 0 to 23. Introduced in lesson 01.
     """
     places = np.array([*positions, RESOLUTION])
     beat = np.floor(onsets / RESOLUTION)
@@ -67,17 +49,35 @@ def snap(onsets, positions):
     return (beat * RESOLUTION).astype(int) + places[distance.argmin(axis=1)]
 
 
-def weigh(evidence, expected):
-    """Choose between hypotheses, learning from the piece how often each of them holds.
+def find_grid(onsets):
+    """Choose a grid for each quarter note, and the spread of the playing around it.
 
-    Args:
-        evidence: float ndarray, shape (cases, hypotheses): log likelihoods.
-        expected: float ndarray, shape (hypotheses,): first guess of how often each holds.
+    Takes the onsets as a float ndarray, shape (notes,), in time steps. Returns (int ndarray, shape
+    (notes,): the onsets on their grids; float spread in time steps; dict of the share of the
+    quarter notes on each grid). Introduced in lesson 01.
+    """
+    snapped = np.stack([snap(onsets, places) for places, _ in GRIDS.values()], axis=1)
+    sizes = np.array([len(places) for places, _ in GRIDS.values()])
+    chances = np.array([chance for _, chance in GRIDS.values()])
+    beats, beat = np.unique(np.floor((onsets + 1) / RESOLUTION), return_inverse=True)
+    fits = []
+    for spread in SPREADS:
+        misfit = (onsets[:, None] - snapped) ** 2 / (2 * spread**2)
+        evidence = np.zeros((len(beats), len(GRIDS)))
+        np.add.at(evidence, beat, -misfit - np.log(spread * sizes))
+        fits.append((*_weigh(evidence, chances), spread))
+    _, belief, spread = max(fits, key=itemgetter(0))
+    chosen = belief.argmax(axis=1)
+    shares = np.bincount(chosen, minlength=len(GRIDS)) / len(chosen)
+    onsets = snapped[np.arange(len(onsets)), chosen[beat]]
+    return onsets, spread, dict(zip(GRIDS, shares.tolist(), strict=True))
 
-    Returns:
-        (log-likelihood of all cases, log beliefs as a float ndarray of the shape of `evidence`).
 
-    Introduced in lesson 01.
+def _weigh(evidence, expected):
+    """Learn from a piece how often each hypothesis holds (expectation-maximisation).
+
+    Takes log likelihoods, shape (cases, hypotheses), and the first guess of each share; returns
+    (log-likelihood of all cases, log beliefs of the shape of `evidence`).
     """
     share = expected / expected.sum()
     for _ in range(N_ROUNDS):
@@ -88,69 +88,30 @@ def weigh(evidence, expected):
     return total.sum(), belief
 
 
-def find_grid(onsets):
-    """Choose a grid for each quarter note, and the spread of the playing around it.
-
-    Args:
-        onsets: float ndarray, shape (notes,), time steps.
-
-    Returns:
-        (int ndarray, shape (notes,): the onsets on their grids; Fit).
-
-    Introduced in lesson 01.
-    """
-    snapped = np.stack([snap(onsets, places) for places, _ in GRIDS.values()], axis=1)
-    misfit = (onsets[:, None] - snapped) ** 2
-    sizes = np.array([len(places) for places, _ in GRIDS.values()])
-    expected = np.array([chance for _, chance in GRIDS.values()])
-    beats, beat = np.unique(np.floor((onsets + 1) / RESOLUTION), return_inverse=True)
-    best = (-np.inf,)
-    for spread in SPREADS:
-        fits = -misfit / (2 * spread**2) - np.log(spread * sizes)
-        evidence = np.zeros((len(beats), len(GRIDS)))
-        np.add.at(evidence, beat, fits)
-        likelihood, belief = weigh(evidence, expected)
-        if likelihood > best[0]:
-            best = likelihood, spread, belief.argmax(axis=1)
-    _, spread, chosen = best
-    shares = np.bincount(chosen, minlength=len(GRIDS)) / len(chosen)
-    return snapped[np.arange(len(onsets)), chosen[beat]], Fit(
-        spread, dict(zip(GRIDS, shares, strict=True))
-    )
-
-
 def find_ends(onsets, lengths, spread):
     """Return where each note was meant to end, though playing lets go of it earlier.
 
-    Args:
-        onsets: int ndarray, shape (notes,), sorted, on the grid; all in time steps.
-        lengths: float ndarray, shape (notes,), as played.
-        spread: float, of the playing.
-
-    Returns:
-        int ndarray, shape (notes,), each end later than its onset.
-
-    Introduced in lesson 01.
+    Takes the onsets on their grid, sorted, the lengths as played, both of shape (notes,), and the
+    spread of the playing, all in time steps. Returns an int ndarray, shape (notes,), each end later
+    than its onset. Introduced in lesson 01.
     """
     some = lengths[:1000]  # enough to learn how the piece is played
 
-    def likelihood(manner, looseness=LOOSENESS[1]):
-        return _weigh_ends(onsets, some, spread, manner, looseness)[0]
+    def weigh(held, gap, looseness=LOOSENESS[1]):
+        return _weigh_ends(onsets, some, spread, held, gap, looseness)
 
-    held, gap = max(MANNERS, key=likelihood)
-    _, ends = _weigh_ends(onsets, some, spread, (held, gap), LOOSENESS[1])
-    written, sounding = ends - onsets[: len(some)], some + gap
+    held, gap = max(MANNERS, key=lambda manner: weigh(*manner)[0])
+    written, sounding = weigh(held, gap)[1] - onsets[: len(some)], some + gap
     plain = np.abs(sounding - held * written) <= NEAR * written
     if plain.any():
         held = sounding[plain].sum() / written[plain].sum()
-    looseness = max(LOOSENESS, key=lambda looseness: likelihood((held, gap), looseness))
-    _, ends = _weigh_ends(onsets, lengths, spread, (held, gap), looseness)
+    looseness = max(LOOSENESS, key=lambda looseness: weigh(held, gap, looseness)[0])
+    _, ends = _weigh_ends(onsets, lengths, spread, held, gap, looseness)
     return np.clip(ends, onsets + 1, onsets + MAX_STEPS)
 
 
-def _weigh_ends(onsets, lengths, spread, manner, looseness):
+def _weigh_ends(onsets, lengths, spread, held, gap, looseness):
     """Find the likeliest ends of the first notes, all held in one manner: (likelihood, ends)."""
-    held, gap = manner
     places = np.append(np.unique(onsets), [onsets.max() + 10 * MAX_STEPS] * 3)  # the last: never
     onset = onsets[: len(lengths)]
     following = np.searchsorted(places, onset, side="right")[:, None] + np.arange(3)
@@ -169,16 +130,10 @@ def _weigh_ends(onsets, lengths, spread, manner, looseness):
 def keep_apart(onsets, ends, pitches):
     """End a note where its pitch is struck again, and merge what was struck twice at once.
 
-    Returns:
-        int ndarray, shape (notes, 3): onset, end, pitch, sorted by onset and pitch.
-
-    Introduced in lesson 01.
+    Returns an int ndarray, shape (notes, 3): onset, end, pitch, sorted by onset and pitch.
     """
-    order = np.lexsort((-ends, onsets, pitches))
-    rows = np.column_stack([onsets, ends, pitches])[order]
-    same_pitch = rows[1:, 2] == rows[:-1, 2]
-    twice = same_pitch & (rows[1:, 0] == rows[:-1, 0])
-    rows = rows[np.append(True, ~twice)]
+    rows = np.column_stack([onsets, ends, pitches])[np.lexsort((-ends, onsets, pitches))]
+    rows = rows[np.append(True, (np.diff(rows[:, ::2], axis=0) != 0).any(axis=1))]
     same_pitch = rows[1:, 2] == rows[:-1, 2]
     rows[:-1, 1][same_pitch] = np.minimum(rows[:-1, 1], rows[1:, 0])[same_pitch]
     return rows[np.lexsort((rows[:, 2], rows[:, 0]))]
@@ -187,19 +142,16 @@ def keep_apart(onsets, ends, pitches):
 def quantize(performance):
     """Compute written notes from played ones: one grid for all parts, lengths part by part.
 
-    Args:
-        performance: Performance with at least one note.
-
-    Returns:
-        (list of Part whose notes are int ndarrays of onset, end, pitch in time steps, Fit).
+    Returns (list of Part whose notes are int ndarrays of onset, end, pitch in time steps; dict of
+    the share of the quarter notes on each grid).
     """
     played = [part.notes for part in performance.parts]
-    written, fit = find_grid(np.concatenate([notes["onset"] for notes in played]))
+    written, spread, shares = find_grid(np.concatenate([notes["onset"] for notes in played]))
     cuts, parts = np.cumsum([len(notes) for notes in played])[:-1], []
     for part, onsets in zip(performance.parts, np.split(written, cuts), strict=True):
         order = np.argsort(onsets, kind="stable")
         notes, onsets = part.notes[order], onsets[order]
-        ends = find_ends(onsets, notes["end"] - onsets, fit.spread)
+        ends = find_ends(onsets, notes["end"] - onsets, spread)
         rows = keep_apart(onsets, ends, notes["pitch"].astype(int))
         parts.append(dataclasses.replace(part, notes=rows))
-    return parts, fit
+    return parts, shares

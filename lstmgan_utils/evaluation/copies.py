@@ -3,17 +3,11 @@
 Copies are sought by intervals and durations, so that a copy in another key is still a copy.
 """
 
-from fractions import Fraction
-from functools import cache
-
 import numpy as np
-import pandas as pd
 
-from ..sampling import draw_latent, morph, sample_latents
 from .descriptors import melody
 
 RESULT = np.dtype([("run", "<i4"), ("tune", "<i4"), ("start", "<i4"), ("tune_start", "<i4")])
-STEPS = tuple(2.0**-k for k in range(8, -1, -1))  # parts of the way from one song to another
 
 
 def tokens(notes):
@@ -69,37 +63,3 @@ def shared_notes(first, second):
     """Return the share of notes (onset and pitch) that two pieces have in common (Dice 1945)."""
     a, b = ({(onset, pitch) for onset, _, pitch in one.tolist()} for one in (first, second))
     return 2 * len(a & b) / ((len(a) + len(b)) or float("nan"))
-
-
-def blend_continuity(generator, seeds, measures=8, starts=(0.0, 0.25, 0.5), mix=morph):
-    """Return how many notes two songs share that lie so far apart on the way between two seeds.
-
-    Args:
-        generator: Generator.
-        seeds: ints; each song is blended with the next one's.
-        measures: int, length of the songs.
-        starts: floats, the places on the way from which steps are taken.
-        mix: function of two latents and an amount, `sampling.morph` or `sampling.blend`.
-
-    Returns:
-        DataFrame with shared (mean share of common notes) for each step (part of the way, 1 is
-        the whole of it).
-
-    Introduced in lesson 09.
-    """
-    latents = [draw_latent(seed, measures) for seed in seeds]
-    ways = list(zip(latents, latents[1:], strict=False))
-
-    @cache
-    def play(amount):
-        return sample_latents(generator, np.stack([mix(a, b, amount) for a, b in ways]))
-
-    shared = {
-        str(Fraction(step)): np.nanmean([
-            shared_notes(*pair)
-            for start in starts if start + step <= 1
-            for pair in zip(play(start), play(start + step), strict=True)
-        ])
-        for step in STEPS
-    }  # fmt: skip
-    return pd.DataFrame({"shared": shared}).rename_axis("step")

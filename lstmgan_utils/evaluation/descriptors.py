@@ -3,7 +3,6 @@
 A *phrase* is 1, 2, 4 or 8 whole measures.
 """
 
-import itertools
 import math
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +15,14 @@ from ..pianoroll import n_steps as end_of
 
 SIZES = (1, 2, 4, 8)  # measures
 PHRASE = 4  # measures: half of the eight-measure strain of most folk tunes
+N_STEPS = 8 * STEPS_PER_MEASURE  # of a piece, if nothing else is said
 MAX_INTERVAL = 24  # semitones
 QUALIFIED = 3  # time steps: a 32nd note, as in MuseGAN
 # unit, range, value on silence, formula and source of each descriptor
-GLOSSARY = pd.read_csv(Path(__file__).with_name("glossary.csv"), index_col=0, keep_default_na=False)
+FOLDER = Path(__file__).parent
+GLOSSARY = pd.read_csv(FOLDER / "glossary.csv", index_col=0, keep_default_na=False)
 # What `describe` returns of a piece of 8 measures, without synonyms.
-FEATURES = list(GLOSSARY.index.drop(["n_notes", "tone_span", "repetition_8", "similarity_8"]))
+FEATURES = list(GLOSSARY.index.drop(["n_notes", "repetition_8", "similarity_8"]))
 MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)  # the natural minor scale has the same notes, from its sixth
 # How well each note fits a key, from the tonic upwards (Krumhansl & Kessler 1982, ratings).
 MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
@@ -30,14 +31,13 @@ KEYS = np.array([np.roll(p, tonic) for p in (MAJOR_PROFILE, MINOR_PROFILE) for t
 KEYS = (KEYS - KEYS.mean(1, keepdims=True)) / KEYS.std(1, keepdims=True)  # so that @ correlates
 
 
-def describe(notes, n_steps=None, *, steps_per_measure=STEPS_PER_MEASURE):
+def describe(notes, n_steps=None):
     """Return every descriptor of one piece.
 
     Args:
         notes: note array.
         n_steps: int, length in time steps with the final silence; None for that of the measures
-            that hold a note.
-        steps_per_measure: int, 96 for 4/4.
+            (of 4/4) that hold a note.
 
     Returns:
         dict: a float for each name in `GLOSSARY`, then the `histograms`.
@@ -49,20 +49,18 @@ def describe(notes, n_steps=None, *, steps_per_measure=STEPS_PER_MEASURE):
     """
     end = end_of(notes)
     if n_steps is None:
-        n_steps = math.ceil(end / steps_per_measure) * steps_per_measure
+        n_steps = math.ceil(end / STEPS_PER_MEASURE) * STEPS_PER_MEASURE
     if end > n_steps:
         raise ValueError(f"the notes end at step {end}, past n_steps={n_steps}; crop them first")
-    length = n_steps, steps_per_measure
-    found = describe_time(notes, *length) | describe_pitch(notes) | describe_form(notes, *length)
-    described = {name: float(found[name]) for name in GLOSSARY.index}
-    return described | histograms(notes, steps_per_measure)
+    found = describe_time(notes, n_steps) | describe_pitch(notes) | describe_form(notes, n_steps)
+    return {name: float(found[name]) for name in GLOSSARY.index} | histograms(notes)
 
 
 def _ratio(part, whole):
     return part / whole if whole else math.nan
 
 
-def describe_time(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
+def describe_time(notes, n_steps):
     """Return the descriptors of notes, durations and silence: dict."""
     duration, n_notes = notes["duration"].astype(int), len(notes)
     first = np.repeat(notes["onset"] - np.cumsum(duration) + duration, duration)
@@ -70,8 +68,8 @@ def describe_time(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
     voices = np.bincount(step, minlength=n_steps)
     silent_runs = np.diff(np.flatnonzero(np.concatenate([[1], voices, [1]]))) - 1
     # a note counts in every measure that it sounds in
-    classes = np.unique(step // steps_per_measure * 12 + np.repeat(notes["pitch"] % 12, duration))
-    n_sounding, n_measures = len(np.unique(classes // 12)), math.ceil(n_steps / steps_per_measure)
+    classes = np.unique(step // STEPS_PER_MEASURE * 12 + np.repeat(notes["pitch"] % 12, duration))
+    n_sounding, n_measures = len(np.unique(classes // 12)), math.ceil(n_steps / STEPS_PER_MEASURE)
     return {
         "n_notes": n_notes, "notes_per_beat": _ratio(n_notes, n_steps / RESOLUTION),
         "silence": _ratio((voices == 0).sum(), n_steps),
@@ -93,7 +91,7 @@ def describe_pitch(notes):
     counts, span = np.bincount(pitch % 12, minlength=12), np.ptp(pitch) if len(pitch) else math.nan
     scales = (np.arange(12)[:, None] + MAJOR_SCALE) % 12
     return {
-        "pitch_range": span, "tone_span": span, "pitch_class_entropy": entropy(counts),
+        "pitch_range": span, "pitch_class_entropy": entropy(counts),
         "scale_consistency": _ratio(counts[scales].sum(axis=1).max(), len(pitch)),
         "top_pitch_share": _ratio(np.bincount(pitch, minlength=1).max(), len(pitch)),
         "mean_interval": _ratio(size.sum(), len(size)),
@@ -102,40 +100,39 @@ def describe_pitch(notes):
     }  # fmt: skip
 
 
-def describe_form(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
+def describe_form(notes, n_steps):
     """Return the descriptors of groove, repetitions, similarities and endings: dict."""
-    rhythm, length = notes.copy(), (n_steps, steps_per_measure)
+    rhythm, measures = notes.copy(), number_measures(notes, n_steps)
     rhythm["duration"], rhythm["pitch"] = 1, 0
-    measures = number_measures(notes, *length)
     found = {f"repetition_{size}": repetition(measures, size) for size in SIZES}
-    found |= {f"similarity_{lag}": similarity(notes, lag, *length) for lag in SIZES}
-    found["groove_consistency"] = groove_consistency(notes, *length)
-    found["rhythm_repetition"] = repetition(number_measures(rhythm, *length), 1)
-    return found | endings(notes, PHRASE * steps_per_measure)
+    found |= {f"similarity_{lag}": similarity(notes, lag, n_steps) for lag in SIZES}
+    found["groove_consistency"] = groove_consistency(notes, n_steps)
+    found["rhythm_repetition"] = repetition(number_measures(rhythm, n_steps), 1)
+    return found | endings(notes, PHRASE * STEPS_PER_MEASURE)
 
 
-def histograms(notes, steps_per_measure=STEPS_PER_MEASURE):
-    """Return the shares of the notes by length, onset, interval and pitch class.
+def histograms(notes):
+    """Return the shares of the notes by length, onset in the beat and interval.
 
     They are a dict of float ndarrays that sum to 1, NaN on silence. Bin i of length_histogram is
     i + 1 steps, bin i of interval_histogram i − 24 semitones; the ends hold what is larger.
     """
-    found, step = events(notes), notes["onset"] % steps_per_measure
-    binned = {
-        "length_histogram": (found["note length"] - 1, STEPS_PER_MEASURE),
-        "onset_histogram": (step, steps_per_measure),
-        "beat_histogram": (found["onset in the beat"], RESOLUTION),
-        "interval_histogram": (found["melodic interval"], 2 * MAX_INTERVAL + 1),
-        "pitch_class_histogram": (notes["pitch"] % 12, 12),
+    found = events(notes)
+    return {
+        "length_histogram": _shares(found["note length"] - 1, STEPS_PER_MEASURE),
+        "beat_histogram": _shares(found["onset in the beat"], RESOLUTION),
+        "interval_histogram": _shares(found["melodic interval"], 2 * MAX_INTERVAL + 1),
     }
-    return {name: np.bincount(bins, minlength=n) / (len(bins) or math.nan)
-            for name, (bins, n) in binned.items()}  # fmt: skip
+
+
+def _shares(bins, n_bins):
+    return np.bincount(bins, minlength=n_bins) / (len(bins) or math.nan)
 
 
 def events(notes):
     """Return the events of a piece as numbers, for notes, intervals, pairs and chords: dict."""
-    length, top = (np.minimum(line["duration"], STEPS_PER_MEASURE).astype(int)
-                   for line in (notes, melody(notes)))  # fmt: skip
+    length = np.minimum(notes["duration"], STEPS_PER_MEASURE).astype(int)
+    top = np.minimum(melody(notes)["duration"], STEPS_PER_MEASURE).astype(int)
     step = np.clip(intervals(notes), -MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
     place = notes["onset"] % STEPS_PER_MEASURE
     return {
@@ -185,57 +182,45 @@ def entropy(counts):
     return float((share * np.log2(1 / share)).sum()) if len(share) else math.nan
 
 
-def groove_consistency(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Return the groove consistency of Wu & Yang 2020; even random notes score above 0.9."""
-    grid = np.zeros((math.ceil(n_steps / steps_per_measure), steps_per_measure), bool)
+def groove_consistency(notes, n_steps):
+    """Return the groove consistency of Wu & Yang 2020; even random notes score above 0.8."""
+    grid = np.zeros((math.ceil(n_steps / STEPS_PER_MEASURE), STEPS_PER_MEASURE), bool)
     grid.flat[notes["onset"]] = True
     return 1 - (grid[1:] != grid[:-1]).mean() if len(grid) > 1 and grid.any() else math.nan
 
 
-def number_measures(notes, n_steps, steps_per_measure=STEPS_PER_MEASURE):
-    """Return a number for each measure, equal where the notes are; 0 where no note starts.
-
-    Introduced in lesson 10.
-    """
-    measure = notes["onset"] // steps_per_measure
-    local = notes.copy()
-    local["onset"] -= measure * steps_per_measure
-    edges = np.searchsorted(measure, np.arange(math.ceil(n_steps / steps_per_measure) + 1))
+def number_measures(notes, n_steps):
+    """Return a number for each measure, equal where the notes are; 0 where no note starts."""
+    local, measure = notes.copy(), notes["onset"] // STEPS_PER_MEASURE
+    local["onset"] %= STEPS_PER_MEASURE
     numbers = {b"": 0}
-    contents = (local[a:b].tobytes() for a, b in itertools.pairwise(edges))
-    return np.array([numbers.setdefault(content, len(numbers)) for content in contents], int)
+    n_measures = math.ceil(n_steps / STEPS_PER_MEASURE)
+    contents = [local[measure == i].tobytes() for i in range(n_measures)]
+    return [numbers.setdefault(content, len(numbers)) for content in contents]
 
 
 def repetition(measures, size):
     """Return the share of phrases of `size` measures that came before, among those that could have.
 
     NaN where none sounds after the first `size` measures, which are from `number_measures`.
-
-    Introduced in lesson 10.
     """
-    phrases = [tuple(measures[i : i + size]) for i in range(len(measures) - size + 1)]
-    came_before = [
-        phrase in phrases[: i + 1] for i, phrase in enumerate(phrases[size:]) if any(phrase)
-    ]
-    return sum(came_before) / len(came_before) if came_before else math.nan
+    phrases = [measures[i : i + size] for i in range(len(measures) - size + 1)]
+    again = [phrase in phrases[: i + 1] for i, phrase in enumerate(phrases[size:]) if any(phrase)]
+    return sum(again) / len(again) if again else math.nan
 
 
-def similarity(notes, lag, n_steps, steps_per_measure=STEPS_PER_MEASURE):
+def similarity(notes, lag, n_steps):
     """Return the mean similarity of measures `lag` apart: shared notes / notes of either, 0 to 1.
 
     After Wu & Yang 2020 (SI); shared notes have the same pitch and place in the measure. NaN
     where no note starts in any pair.
     """
-    n_pairs = math.ceil(n_steps / steps_per_measure) - lag
-    if n_pairs < 1:
-        return math.nan
-    cells = notes["onset"].astype(np.int64) * 128 + notes["pitch"]
-    measure = notes["onset"] // steps_per_measure
-    counts = np.bincount(measure, minlength=n_pairs + lag)
-    again = np.isin(cells, cells + lag * steps_per_measure * 128)
-    shared = np.bincount(measure[again], minlength=n_pairs + lag)[lag:]
-    either = counts[lag:] + counts[:-lag] - shared
-    return float((shared[either > 0] / either[either > 0]).mean()) if either.any() else math.nan
+    measures = [set() for _ in range(math.ceil(n_steps / STEPS_PER_MEASURE))]
+    for onset, _, pitch in notes.tolist():
+        measures[onset // STEPS_PER_MEASURE].add((onset % STEPS_PER_MEASURE, pitch))
+    pairs = zip(measures, measures[lag:], strict=False)
+    shared = [len(a & b) / len(a | b) for a, b in pairs if a | b]
+    return float(np.mean(shared)) if shared else math.nan
 
 
 def tonic(notes):
@@ -249,16 +234,18 @@ def endings(notes, phrase_steps):
     last = notes[np.diff(notes["onset"] // phrase_steps, append=-1) != 0]
     longer = last["duration"] > (np.median(notes["duration"]) if len(notes) else 0)
     home = last["pitch"] % 12 == tonic(notes)
-    return {"ending_longer": _ratio(longer.sum(), len(last)),
-            "ending_home": _ratio(np.sum(home), len(last))}  # fmt: skip
+    longer, home = (_ratio(np.sum(one), len(last)) for one in (longer, home))
+    return {"ending_longer": longer, "ending_home": home}
 
 
-def cut_measures(notes, n_measures):
-    """Return each measure of 4/4 as a note array of its own; notes over a line are cut there.
+def cut_measures(notes):
+    """Return each measure of 4/4 as a note array of its own, up to the last that holds an onset.
+
+    Notes over a measure line are cut there.
 
     Introduced in lesson 10.
     """
-    starts = range(0, n_measures * STEPS_PER_MEASURE, STEPS_PER_MEASURE)
+    starts = range(0, int(notes["onset"].max(initial=0)) + 1, STEPS_PER_MEASURE)
     return [crop(notes, start, start + STEPS_PER_MEASURE) for start in starts]
 
 
@@ -273,23 +260,13 @@ def join_measures(measures):
     return np.concatenate([note_array([]), *moved])
 
 
-def shuffle_measures(notes, n_steps, seed=0):
-    """Return the measures of a piece in random order: note array.
-
-    Introduced in lesson 10.
-    """
-    measures = cut_measures(notes, math.ceil(n_steps / STEPS_PER_MEASURE))
-    order = np.random.default_rng(seed).permutation(len(measures))
-    return join_measures([measures[i] for i in order])
-
-
 class PieceSet:
     """Hold note arrays of equal length in time steps, described once; ValueError for none.
 
     Introduced in lesson 10.
     """
 
-    def __init__(self, pieces, n_steps=8 * STEPS_PER_MEASURE):
+    def __init__(self, pieces, n_steps=N_STEPS):
         self.pieces, self.n_steps = list(pieces), n_steps
         if not self.pieces:
             raise ValueError("a set without pieces cannot be compared; give some note arrays")
@@ -306,10 +283,6 @@ class PieceSet:
     def events(self):
         """DataFrame of what `events` returns, a row a piece."""
         return pd.DataFrame([events(piece) for piece in self.pieces])
-
-    def values(self, name):
-        """ndarray, shape (pieces,), or (pieces, bins) for a histogram."""
-        return np.stack(self.table[name])
 
     @cached_property
     def features(self):

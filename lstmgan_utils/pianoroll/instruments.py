@@ -7,17 +7,17 @@ of a part. So General MIDI programs are read here from the part list, and music2
 import warnings
 import xml.etree.ElementTree as ElementTree
 
-from .musicxml import FAMILIES
-
+FAMILIES = ("Piano", "Chromatic percussion", "Organ", "Guitar", "Bass", "Strings", "Ensemble",
+            "Brass", "Reed", "Pipe", "Synth lead", "Synth pad", "Synth effects", "Ethnic",
+            "Percussive", "Sound effects")  # fmt: skip
 PERCUSSION, PERCUSSION_CHANNEL = "percussion", "10"
 PROGRAMS = {str(number) for number in range(1, 129)}  # MusicXML counts from 1
 
 
 def find_players(xml):
-    """Return the instruments that sound in a score (bytes of MusicXML), grace notes left out.
+    """Return what sounds in a score (bytes of MusicXML), but in grace notes: a set.
 
-    A set of General MIDI programs (int), PERCUSSION, or the names of parts without a program (str).
-    Introduced in lesson 02.
+    General MIDI programs (int), PERCUSSION, or names of parts without one. Introduced in lesson 02.
     """
     root = ElementTree.fromstring(xml)
     names, players = name_parts(root.find("part-list")), {}
@@ -68,16 +68,12 @@ def parse(xml):
     """Return the music21 Score of MusicXML (bytes) that `read_musicxml` found safe."""
     from music21 import converter
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # measures that are too full, drums without a name
+    with warnings.catch_warnings(action="ignore"):  # of full measures, of drums without a name
         return converter.parseData(xml, format="musicxml")
 
 
 def is_sounding(element):
-    """Return whether a music21 element is a note or a chord that sounds for some time.
-
-    Chord symbols and grace notes do not. Introduced in lesson 02.
-    """
+    """Return whether a music21 element sounds: no grace, no symbol. Introduced in lesson 02."""
     is_note = "NotRest" in element.classes and "ChordSymbol" not in element.classes
     return is_note and not element.duration.isGrace
 
@@ -92,14 +88,18 @@ def count_notes(score):
     return n_notes, end
 
 
+def pitched_heads(elements):
+    """Yield (music21 element, note head with a pitch) for notes and each note of a chord."""
+    for element in filter(is_sounding, elements):
+        for head in getattr(element, "notes", (element,)):
+            if hasattr(head, "pitch"):
+                yield element, head
+
+
 def list_semitones(score):
     """Return the pitches of a music21 Score as MIDI numbers, list of float; tied notes once."""
-    return [
-        head.pitch.ps
-        for element in filter(is_sounding, score.recurse())
-        for head in getattr(element, "notes", (element,))
-        if hasattr(head, "pitch") and (head.tie is None or head.tie.type == "start")
-    ]
+    heads = [head for _, head in pitched_heads(score.recurse())]
+    return [head.pitch.ps for head in heads if head.tie is None or head.tie.type == "start"]
 
 
 def name_programs(programs):
@@ -120,22 +120,15 @@ def take_part(xml, part):
     chosen = {entry.get("id") for entry in listing.iter("score-part") if _plays(entry, part)}
     if not chosen:
         raise ValueError(f"no part plays {part!r}")
-    tempos = [measure.findall("direction[sound]") for measure in parts[0]] if parts else []
     for parent, elements in ((listing, list(listing)), (root, parts)):
         for element in elements:
             if element.get("id") not in chosen:
                 parent.remove(element)
     if parts and parts[0].get("id") not in chosen:  # the tempo stands in the first part alone
-        _put_tempos(root.findall("part/measure"), tempos)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-
-
-def _put_tempos(measures, tempos):
-    """Put marks of tempo at the start of measures: after the attributes, where there are some."""
-    for measure, marks in zip(measures, tempos, strict=False):
-        for mark in marks:
-            if mark.find("sound").get("tempo"):
+        for measure, first in zip(root.findall("part/measure"), parts[0], strict=False):
+            for mark in first.findall("direction/sound[@tempo]/.."):
                 measure.insert(len(measure) > 0 and measure[0].tag == "attributes", mark)
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
 def _plays(entry, part):

@@ -1,7 +1,7 @@
 """MIDI files: read as performed or as a note array, and written.
 
-Collections hold files that MIDI libraries reject (a key of nine sharps, unknown chunks) and files
-made to choke a program (a gap of 2^28 ticks). So reading is our own, within fixed bounds.
+MIDI libraries reject files that collections hold (a key of nine sharps, unknown chunks) and choke
+on others (a gap of 2^28 ticks). So reading is our own, within fixed bounds.
 """
 
 import bisect
@@ -23,14 +23,14 @@ MAX_NOTES = 50_000
 MAX_QUARTERS = 10_000  # 83 minutes at 120 quarters a minute
 LONGEST = 4  # quarters that a note without end may sound on when all others are over
 TIMED_NOTE = np.dtype([("onset", "f8"), ("end", "f8"), ("pitch", "i2")])  # fractions of steps
-TICKS_PER_QUARTER = 480  # of the files written
+TICKS_PER_STEP = 20  # of the files written: 480 a quarter note
 NOTE_OFF, NOTE_ON, PROGRAM_CHANGE, SYSTEM = 0x8, 0x9, 0xC, 0xF  # kinds of events
 NAME, PORT, END, TEMPO, METRE, KEY = -0x03, -0x21, -0x2F, -0x51, -0x58, -0x59  # of meta events
 
 
 @dataclasses.dataclass
 class Part:
-    """What one instrument plays on one channel of one track; notes sorted by onset."""
+    """What one instrument plays on one channel of one track, sorted by onset."""
 
     program: int
     is_drum: bool
@@ -46,7 +46,6 @@ class Performance:
     metres: list
     keys: list
     tempos: list
-    text_bytes: int = 0
     flaws: tuple = ()
     by_ear: bool = False  # times count beats that `beats` found, not those of the file
 
@@ -59,9 +58,8 @@ class Performance:
 def read_midi(path, *, with_info=False):
     """Read the pitched notes of a MIDI file (type 0 or 1), rounded to the grid of 24 a quarter.
 
-    Returns the note array, or with `with_info` (note array, dict as `on_grid` returns it, with
-    metre, fifths and program as `read_score` returns them, where the file names them). Raises
-    FileNotFoundError, or ValueError with one plain reason.
+    Returns the note array, or with `with_info` (note array, dict of `on_grid`, with metre, fifths
+    and program where the file names them). Raises FileNotFoundError, or ValueError with the reason.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist; check the name")
@@ -69,47 +67,44 @@ def read_midi(path, *, with_info=False):
         performance = read_performance(path)
     except ValueError as error:
         raise ValueError(f"{path} is not a readable MIDI file: {error}") from error
-    parts = performance.parts
-    pitched = [part.notes for part in parts if not part.is_drum]
+    pitched = [part.notes for part in performance.parts if not part.is_drum]
     rows = np.concatenate([np.empty(0, TIMED_NOTE), *pitched])
     notes, info = on_grid(np.column_stack([rows["onset"], rows["end"]]), rows["pitch"])
     if performance.metres:
         info["metre"] = "{}/{}".format(*performance.metres[0][1:])
     if performance.keys:
         info["fifths"] = performance.keys[0][1]
-    if parts and not parts[0].is_drum:
-        info["program"] = parts[0].program
+    if performance.parts and not performance.parts[0].is_drum:
+        info["program"] = performance.parts[0].program
     return (notes, info) if with_info else notes
 
 
 def write_midi(notes, path, tempo=120, program=0):
-    """Write a note array as a MIDI file, whole or not at all; return its Path.
+    """Write a note array as a MIDI file, whole or not at all: Path. Introduced in lesson 03.
 
     The tempo is in quarter notes a minute, the program one of General MIDI, 0 to 127.
-    Introduced in lesson 03.
     """
     import mido
 
-    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)),
-                            mido.Message("program_change", program=program)])  # fmt: skip
+    beats = mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo))
+    track = mido.MidiTrack([beats, mido.Message("program_change", program=program)])
     # Velocity 0 ends a note; at one instant notes end first, or a repeated pitch would be cut.
     events = [(on + duration, 0, pitch) for on, duration, pitch in notes.tolist()]
     events += [(on, 90, pitch) for on, _, pitch in notes.tolist()]
     now = 0
     for step, velocity, pitch in sorted(events):
-        ticks = (step - now) * TICKS_PER_QUARTER // RESOLUTION
+        ticks = (step - now) * TICKS_PER_STEP
         track.append(mido.Message("note_on", note=pitch, velocity=velocity, time=ticks))
         now = step
     with runtime.atomic_path(path) as temporary:
-        mido.MidiFile(ticks_per_beat=TICKS_PER_QUARTER, tracks=[track]).save(temporary)
+        mido.MidiFile(ticks_per_beat=RESOLUTION * TICKS_PER_STEP, tracks=[track]).save(temporary)
     return Path(path)
 
 
 def read_performance(path):
-    """Read who plays what and when in a MIDI file, nothing rounded: Performance.
+    """Read who plays what and when in a MIDI file of type 0 or 1, nothing rounded: Performance.
 
-    Silent tracks are not in it. Raises ValueError, one plain reason, where the file (of type 0 or
-    1) cannot become a score. Introduced in lesson 01.
+    A file that cannot become a score is a ValueError, one plain reason. Introduced in lesson 01.
     """
     kind, division, tracks = _split_chunks(read_regular_file(path, MAX_BYTES))
     if kind > 1:
@@ -120,15 +115,12 @@ def read_performance(path):
         raise ValueError("it has 0 ticks per quarter note; export it again")
     events = [(n, *event) for n, track in enumerate(tracks) for event in _read_events(track)]
     if max((tick for _, tick, *_ in events), default=0) > MAX_QUARTERS * division:
-        raise ValueError(f"it lasts longer than {MAX_QUARTERS:,} quarters (a gap or a note "
-                         "without end); cut it in an editor")  # fmt: skip
+        found = f"it lasts longer than {MAX_QUARTERS:,} quarters (a gap or a note without end)"
+        raise ValueError(f"{found}; cut it in an editor")
     flaws = Counter()
     parts = _split_parts(_pair_notes(events, division, flaws), events, division, flaws)
-    maps = [[(tick * RESOLUTION / division, *values) for tick, *values in sorted(rows)]
-            for rows in _read_maps(events)]  # fmt: skip
-    text_bytes = sum(len(body) for *_, kind, _, body in events if -16 < kind < 0)
     flaws = tuple(f"{count} {words}" for words, count in sorted(flaws.items()))
-    return Performance(parts, *maps, text_bytes, flaws)
+    return Performance(parts, *_read_maps(events, division), flaws)
 
 
 def _split_chunks(data):
@@ -145,8 +137,8 @@ def _split_chunks(data):
         name, length = struct.unpack_from(">4sI", data, place)
         body = data[place + 8 : place + 8 + length]
         if name == b"MTrk" and len(body) < length:
-            raise ValueError(f"it is cut: track {len(tracks) + 1} promises {length:,} bytes and "
-                             f"has {len(body):,}; download it again")  # fmt: skip
+            found = f"track {len(tracks) + 1} promises {length:,} bytes and has {len(body):,}"
+            raise ValueError(f"it is cut: {found}; download it again")
         tracks += [body] if name == b"MTrk" else []
         place += 8 + length
     if not tracks:
@@ -175,9 +167,9 @@ def _read_events(data):
         body, place = _take(data, place, size)
         if kind == PORT and size:
             port = body[0] & 15
-        if kind == END:  # its body here: what the track holds after its end
-            body, place = data[place:], len(data)
         yield tick, kind, port * 16 + (status & 15), body
+        if kind == END:
+            return
 
 
 def _take(data, place, size):
@@ -198,17 +190,18 @@ def _take_number(data, place):
     raise ValueError("it is damaged: a time of more than four bytes")
 
 
-def _read_maps(events):
-    """Return the metres, keys and tempos that are possible: lists of (tick, value…)."""
+def _read_maps(events, division):
+    """Return the metres, keys and tempos that are possible: lists of (time step, value…)."""
     metres, keys, tempos = [], [], []
     for _, tick, kind, _, body in events:
+        step = tick * RESOLUTION / division
         if kind == METRE and len(body) >= 2 and 1 <= body[0] <= 32 and body[1] <= 5:
-            metres.append((tick, body[0], 2 ** body[1]))
+            metres.append((step, body[0], 2 ** body[1]))
         elif kind == KEY and len(body) == 2 and (fifths := (body[0] + 7) % 256 - 7) <= 7:
-            keys.append((tick, fifths))
+            keys.append((step, fifths))
         elif kind == TEMPO and len(body) == 3 and any(body):
-            tempos.append((tick, 60_000_000 / int.from_bytes(body, "big")))
-    return metres, keys, tempos
+            tempos.append((step, 60_000_000 / int.from_bytes(body, "big")))
+    return sorted(metres), sorted(keys), sorted(tempos)
 
 
 def _pair_notes(events, division, flaws):
@@ -216,9 +209,7 @@ def _pair_notes(events, division, flaws):
     notes, sounding, ends, lasts = [], defaultdict(list), {}, Counter()
     for track, tick, kind, channel, body in events:
         ends[track] = tick
-        if kind == END and body:
-            flaws["tracks went on after their end and were cut there"] += 1
-        elif 0 < kind < SYSTEM and max(body) > 127:
+        if 0 < kind < SYSTEM and max(body) > 127:
             flaws["events had values over 127 and were skipped"] += 1
         elif kind == NOTE_ON and body[1]:
             sounding[track, channel, body[0]].append(tick)
@@ -238,7 +229,8 @@ def _pair_notes(events, division, flaws):
 
 def _split_parts(notes, events, division, flaws):
     """Sort notes into parts, by track, channel and the program in force at their start."""
-    programs, names, parts = defaultdict(list), {}, defaultdict(list)
+    programs = defaultdict(lambda: [(0, 0)])  # a piano plays where no program is named
+    names, parts = {}, defaultdict(list)
     for track, tick, kind, channel, body in sorted(events, key=itemgetter(1)):
         if kind == PROGRAM_CHANGE and body[0] < 128:
             programs[channel].append((tick, body[0]))
@@ -246,9 +238,8 @@ def _split_parts(notes, events, division, flaws):
             names.setdefault(track, body[:60].decode("latin-1").strip())
     for *note, track, channel in notes:
         is_drum = channel % 16 == DRUM_CHANNEL
-        changes = programs[channel]
-        place = bisect.bisect_right(changes, note[0], key=itemgetter(0))
-        program = changes[place - 1][1] if place and not is_drum else 0
+        place = bisect.bisect_right(programs[channel], note[0], key=itemgetter(0)) - 1
+        program = 0 if is_drum else programs[channel][place][1]
         parts[track, channel, program, is_drum].append(note)
     return [
         Part(program, is_drum, names.get(track, ""), _timed_notes(rows, is_drum, division, flaws))

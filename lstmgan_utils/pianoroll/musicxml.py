@@ -6,6 +6,7 @@ music21 can do this too; for a folder of 130,000 files its objects cost most of 
 import bisect
 import itertools
 import zipfile
+from collections import defaultdict
 from operator import itemgetter
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -13,40 +14,34 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from .. import runtime
+from .instruments import FAMILIES, parse
 from .midi import Part
 from .rolls import RESOLUTION, steps_of
 from .safe_reading import MAX_HEADS, MAX_MEASURES
 
-FAMILIES = (
-    "Piano", "Chromatic percussion", "Organ", "Guitar", "Bass", "Strings", "Ensemble", "Brass",
-    "Reed", "Pipe", "Synth lead", "Synth pad", "Synth effects", "Ethnic", "Percussive",
-    "Sound effects",
-)  # fmt: skip
 MIDDLE_C = 60
 SHARPS, FLATS = "CCDDEFFGGAAB", "CDDEEFGGAABB"  # the letters of the twelve pitch classes
 NATURALS, MIXED = "C.D.EF.G.A.B", "CCDEEFFGGABB"  # MIXED: where the key says nothing
-CLEF = "<clef{}><sign>{}</sign><line>{}</line></clef>"
-CONTAINER = ('<?xml version="1.0" encoding="UTF-8"?>\n<container><rootfiles><rootfile '
-             'full-path="score.xml" media-type="application/vnd.recordare.musicxml+xml"/>'
-             "</rootfiles></container>\n")  # fmt: skip
-IN_TRIPLET = ("<time-modification><actual-notes>3</actual-notes>"
-              "<normal-notes>2</normal-notes></time-modification>")  # fmt: skip
-# The lengths of one note head: time steps -> (type, what MusicXML adds to it).
-PLAIN = {384: "long", 192: "breve", 96: "whole", 48: "half", 24: "quarter", 12: "eighth",
-         6: "16th", 3: "32nd"}  # fmt: skip
-TRIPLETS = {16: "quarter", 8: "eighth", 4: "16th", 2: "32nd", 1: "64th"}
-SHAPES = {steps: (name, "") for steps, name in PLAIN.items()}
-SHAPES |= {steps * 3 // 2: (name, "<dot/>") for steps, name in PLAIN.items() if steps > 3}
-SHAPES |= {steps: (name, IN_TRIPLET) for steps, name in TRIPLETS.items()}
-SHAPES = dict(sorted(SHAPES.items(), reverse=True))  # longest first
-FLAGGED = ("eighth", "16th", "32nd", "64th")
+CONTAINER = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<container><rootfiles><rootfile full-path="score.xml" '
+    'media-type="application/vnd.recordare.musicxml+xml"/></rootfiles></container>\n'
+)
+TREBLE, BASS = "<sign>G</sign><line>2</line>", "<sign>F</sign><line>4</line>"
+RATIO = "<actual-notes>3</actual-notes><normal-notes>2</normal-notes>"
+# What one note head can show: time steps -> (type, what MusicXML adds to it), longest first.
+NAMES = ("long", "breve", "whole", "half", "quarter", "eighth", "16th", "32nd", "64th")
+TRIPLETS = (16, 8, 4, 2, 1)
+SHAPES = {384 >> place: (name, "") for place, name in enumerate(NAMES[:-1])}
+SHAPES |= {steps * 3 // 2: (name, "<dot/>") for steps, (name, _) in SHAPES.items() if steps > 3}
+for _steps, _name in zip(TRIPLETS, NAMES[4:], strict=True):
+    SHAPES[_steps] = _name, f"<time-modification>{RATIO}</time-modification>"
+SHAPES = dict(sorted(SHAPES.items(), reverse=True))
 
 
 def to_musicxml(notes, tempo=120, program=0, metre="4/4", pickup=0):
     """Return a note array as MusicXML: str, one part, on two staves where it needs them.
 
-    The tempo is in quarter notes a minute, the program one of General MIDI, 0 to 127, and the
-    pickup in time steps before the first full measure.
+    The tempo is in quarter notes a minute, the pickup in time steps before the first full measure.
     """
     from music21 import instrument
 
@@ -61,10 +56,7 @@ def to_musicxml(notes, tempo=120, program=0, metre="4/4", pickup=0):
 
 def to_score(notes, tempo=120, program=0, metre="4/4", pickup=0):
     """Return a note array as a music21 Score. Arguments: see `to_musicxml`."""
-    from music21 import converter
-
-    text = to_musicxml(notes, tempo, program, metre, pickup)
-    return converter.parseData(text, format="musicxml")
+    return parse(to_musicxml(notes, tempo, program, metre, pickup))
 
 
 def write_score(notes, path, tempo=120, program=0, metre="4/4", pickup=0):
@@ -95,44 +87,50 @@ def zip_score(text, path):
 def score_text(parts, lines, keys, tempos, opening=0):
     """Return the MusicXML of a whole score: str.
 
-    The parts hold int notes (onset, end, pitch), keys and tempos (time step, value); the lines come
-    from `measure_lines`. Silent time steps left off the first measure (`opening`) make a pickup.
+    The parts hold int notes (onset, end, pitch), keys and tempos are (time step, value), the lines
+    come from `measure_lines`. `opening` time steps left off the first measure make a pickup.
     """
-    listed, bodies = "", ""
+    entries, bodies = [], []
     for number, part in enumerate(parts, 1):
         marks = _marks(lines, keys, tempos if number == 1 else [])
+        entries.append(_part_entry(number, part))
         measures = _PartWriter(number, part, lines, marks, opening).measures()
-        listed += _part_entry(number, part)
-        bodies += f'<part id="P{number}">{"".join(measures)}</part>\n'
-    return ('<?xml version="1.0" encoding="UTF-8"?>\n<score-partwise version="4.0">\n'
-            f"<part-list>{listed}</part-list>\n{bodies}</score-partwise>\n")  # fmt: skip
+        bodies.append(_tag(f'part id="P{number}"', *measures) + "\n")
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<score-partwise version="4.0">\n'
+    return "".join([head, _tag("part-list", *entries), "\n", *bodies, "</score-partwise>\n"])
+
+
+def _tag(head, *content):
+    """Write an XML element: its tag, with attributes if any, and what it contains."""
+    return f"<{head}>{''.join(map(str, content))}</{head.split(' ', 1)[0]}>"
 
 
 def _part_entry(number, part):
     """Write one entry of the part list: its name and what plays it."""
     family = "Drums" if part.is_drum else FAMILIES[part.program // 8]
     name = escape("".join(c for c in part.name if c.isprintable()) or family)
-    channel = 10 if part.is_drum else (number - 1) % 9 + 1
-    instruments = midi = ""
-    for sound in np.unique(part.notes[:, 2]).tolist() if part.is_drum else [None]:
-        i = f"P{number}-I{sound if part.is_drum else 1}"
-        unpitched = f"<midi-unpitched>{sound + 1}</midi-unpitched>" if part.is_drum else ""
-        instruments += (f'<score-instrument id="{i}"><instrument-name>{family}</instrument-name>'
-                        "</score-instrument>")  # fmt: skip
-        midi += (f'<midi-instrument id="{i}"><midi-channel>{channel}</midi-channel><midi-program>'
-                 f"{part.program + 1}</midi-program>{unpitched}</midi-instrument>")  # fmt: skip
-    return (f'<score-part id="P{number}"><part-name>{name}</part-name>{instruments}{midi}'
-            "</score-part>")  # fmt: skip
+    channel = _tag("midi-channel", 10 if part.is_drum else (number - 1) % 9 + 1)
+    program = _tag("midi-program", part.program + 1)
+    instruments, sounds = [], []
+    for drum in np.unique(part.notes[:, 2]).tolist() if part.is_drum else [None]:
+        place = f'instrument id="P{number}-I{drum if part.is_drum else 1}"'
+        unpitched = _tag("midi-unpitched", drum + 1) if part.is_drum else ""
+        instruments.append(_tag(f"score-{place}", _tag("instrument-name", family)))
+        sounds.append(_tag(f"midi-{place}", channel, program, unpitched))
+    return _tag(f'score-part id="P{number}"', _tag("part-name", name), *instruments, *sounds)
 
 
 def _marks(lines, keys, tempos):
     """Find for each measure the key and the tempo that change there: {measure: {mark: value}}."""
-    marks = {0: {"key": 0}}
+    marks = defaultdict(dict, {0: {"key": 0}})
     for name, changes in (("key", keys), ("tempo", tempos)):
         for step, value in changes:
-            measure = max(bisect.bisect_right(lines, round(step), key=itemgetter(0)) - 1, 0)
-            marks.setdefault(measure, {})[name] = value
+            marks[_measure_at(round(step), lines)][name] = value
     return marks
+
+
+def _measure_at(step, lines):
+    return max(bisect.bisect_right(lines, step, key=itemgetter(0)) - 1, 0)
 
 
 class _PartWriter:
@@ -152,17 +150,17 @@ class _PartWriter:
         """Yield the text of each measure; readers take a measure 0 for a pickup."""
         for measure, (_, length, *metre) in enumerate(self.lines):
             start = 0 if measure else self.opening
-            number = '0" implicit="yes' if start else measure + (not self.opening)
-            text = [f'<measure number="{number}">', self._head(self.marks.get(measure, {}), metre)]
+            number = '0" implicit="yes"' if start else f'{measure + (not self.opening)}"'
+            text = [self._head(self.marks[measure], metre)]
             for voice, (staff, leads, chords) in enumerate(self.voices, 1):
                 if not leads and measure not in chords:
                     continue
                 if voice > 1:
-                    text.append(f"<backup><duration>{length - start}</duration></backup>")
-                heads = fill_silence(chords.get(measure, []), start, length)
-                tail = f"<staff>{staff}</staff>" if len(self.staves) > 1 else ""
-                text += self._voice(heads, f"<voice>{voice}</voice>", leads, tail)
-            yield "".join([*text, "</measure>\n"])
+                    text.append(_tag("backup", _tag("duration", length - start)))
+                heads = fill_silence(chords[measure], start, length)
+                tail = _tag("staff", staff) if len(self.staves) > 1 else ""
+                text += self._voice(heads, _tag("voice", voice), leads, tail)
+            yield _tag(f'measure number="{number}', *text) + "\n"
 
     def _head(self, marks, metre):
         """Write what changes at a measure line: key, metre, at the start also clefs; tempo."""
@@ -170,29 +168,30 @@ class _PartWriter:
         if "key" in marks:
             sharps = marks["key"]
             self.spelling = FLATS if sharps < 0 else SHARPS if sharps else MIXED
-            text += f"<key><fifths>{sharps}</fifths></key>"
+            text += _tag("key", _tag("fifths", sharps))
         if metre != self.metre:
-            text += "<time><beats>{}</beats><beat-type>{}</beat-type></time>".format(*metre)
+            text += _tag("time", _tag("beats", metre[0]), _tag("beat-type", metre[1]))
         if self.metre is None:
-            text = f"<divisions>{RESOLUTION}</divisions>{text}{self._clefs()}"
+            text = _tag("divisions", RESOLUTION) + text + self._clefs()
         self.metre = metre
-        text = f"<attributes>{text}</attributes>" if text else ""
+        text = _tag("attributes", text) if text else ""
         if "tempo" in marks:
             tempo = marks["tempo"]  # read with one decimal: MIDI keeps 97.6 as 97.5995
-            text += ("<direction><direction-type><metronome><beat-unit>quarter</beat-unit>"
-                     f"<per-minute>{round(tempo, 1):g}</per-minute></metronome></direction-type>"
-                     f'<sound tempo="{tempo:.6g}"/></direction>')  # fmt: skip
+            speed = _tag("beat-unit", "quarter") + _tag("per-minute", f"{round(tempo, 1):g}")
+            drawn = _tag("direction-type", _tag("metronome", speed))
+            text += _tag("direction", drawn, f'<sound tempo="{tempo:.6g}"/>')
         return text
 
     def _clefs(self):
         """Choose a clef for each staff by where its notes lie."""
         if len(self.staves) > 1:
-            clefs = [CLEF.format(f' number="{n}"', *sign) for n, sign in ((1, "G2"), (2, "F4"))]
-            return "<staves>2</staves>" + "".join(clefs)
+            return (
+                _tag("staves", 2) + _tag('clef number="1"', TREBLE) + _tag('clef number="2"', BASS)
+            )
         if self.part.is_drum:
-            return "<clef><sign>percussion</sign></clef>"
+            return _tag("clef", _tag("sign", "percussion"))
         low = len(self.part.notes) and np.median(self.part.notes[:, 2]) < MIDDLE_C - 3
-        return CLEF.format("", *("F4" if low else "G2"))
+        return _tag("clef", BASS if low else TREBLE)
 
     def _voice(self, heads, where, leads, tail):
         """Yield the heads of one voice in one measure, each with its triplet and its beams."""
@@ -202,25 +201,24 @@ class _PartWriter:
         for number, (_, length, pitches, ties) in enumerate(heads):
             mark, beam = marks.get(number, ""), beams.get(number, "")
             if not pitches:
-                hidden = "" if leads else ' print-object="no"'
-                yield f"<note{hidden}><rest/>" + _body(length, ties, where, tail, mark)
+                note = "note" if leads else 'note print-object="no"'
+                yield _tag(note, "<rest/>", _body(length, ties, where, tail, mark))
             for order, pitch in enumerate(pitches):  # the first of a chord has beam and triplet
                 once = (tail, "") if order else (tail + beam, mark)
                 name, sound = self._name(pitch)
-                text = _body(length, ties, sound + where, *once)
-                yield f"<note>{'<chord/>' if order else ''}{name}{text}"
+                body = _body(length, ties, sound + where, *once)
+                yield _tag("note", "<chord/>" if order else "", name, body)
 
     def _name(self, pitch):
         """Write a pitch, or the place of a drum's sound on its staff, and which drum sounds."""
         if self.part.is_drum:
-            step, octave = "CDEFGAB"[pitch % 7], 4 + pitch % 2
-            name = (f"<unpitched><display-step>{step}</display-step><display-octave>{octave}"
-                    "</display-octave></unpitched>")  # fmt: skip
+            place = _tag("display-step", "CDEFGAB"[pitch % 7])
+            name = _tag("unpitched", place, _tag("display-octave", 4 + pitch % 2))
             return name, f'<instrument id="P{self.number}-I{pitch}"/>'
         letter = self.spelling[pitch % 12]
         alter = pitch % 12 - NATURALS.index(letter)
-        alter = f"<alter>{alter}</alter>" if alter else ""
-        return f"<pitch><step>{letter}</step>{alter}<octave>{pitch // 12 - 1}</octave></pitch>", ""
+        alter = _tag("alter", alter) if alter else ""
+        return _tag("pitch", _tag("step", letter), alter, _tag("octave", pitch // 12 - 1)), ""
 
 
 def _body(length, ties, where, tail, mark):
@@ -229,9 +227,8 @@ def _body(length, ties, where, tail, mark):
     ends = [end for end, tied in zip(("stop", "start"), ties, strict=True) if tied]
     sound = "".join(f'<tie type="{end}"/>' for end in ends)
     drawn = "".join(f'<tied type="{end}"/>' for end in ends) + mark
-    notations = f"<notations>{drawn}</notations>" if drawn else ""
-    return (f"<duration>{length}</duration>{sound}{where}<type>{kind}</type>{extra}{tail}"
-            f"{notations}</note>")  # fmt: skip
+    kind = _tag("type", kind) + extra + tail + (_tag("notations", drawn) if drawn else "")
+    return _tag("duration", length) + sound + where + kind
 
 
 def measure_lines(metres, n_steps):
@@ -258,10 +255,11 @@ def check_size(performance):
     first, last = np.searchsorted([line[0] for line in lines], [played["onset"], played["end"]])
     n_measures, n_heads = len(lines) * len(performance.parts), int((last - first + 1).sum())
     if n_measures > MAX_MEASURES or n_heads > MAX_HEADS:
-        raise ValueError(
-            f"it is too large for a score: {n_measures:,} measures in {len(performance.parts):,} "
-            f"parts and {n_heads:,} note heads; {MAX_MEASURES:,} and {MAX_HEADS:,} are allowed"
+        found = (
+            f"{n_measures:,} measures in {len(performance.parts):,} parts, {n_heads:,} note heads"
         )
+        allowed = f"{MAX_MEASURES:,} and {MAX_HEADS:,} are allowed"
+        raise ValueError(f"it is too large for a score: {found}; {allowed}")
 
 
 def share_staves(part):
@@ -278,10 +276,9 @@ def find_voices(notes):
 
     Each voice is a list of (onset, end, list of pitches) in time order.
     """
-    chords = {}
+    chords, voices = defaultdict(list), []
     for onset, end, pitch in notes.tolist():
-        chords.setdefault((onset, end), []).append(pitch)
-    voices = []
+        chords[onset, end].append(pitch)
     for (onset, end), pitches in sorted(chords.items()):
         voice = next((voice for voice in voices if voice[-1][1] <= onset), None)
         if voice is None:
@@ -292,15 +289,15 @@ def find_voices(notes):
 
 def cut_to_heads(voice, lines):
     """Cut chords into note heads: {measure: [(place, length, pitches, (tied before, after))]}."""
-    measures = {}
+    measures = defaultdict(list)
     for onset, end, pitches in voice:
         now = onset
         while now < end:
-            measure = bisect.bisect_right(lines, now, key=itemgetter(0)) - 1
+            measure = _measure_at(now, lines)
             start, length, *_ = lines[measure]
             for steps in split_length(now - start, min(end, start + length) - now):
-                head = (now - start, steps, pitches, (now > onset, now + steps < end))
-                measures.setdefault(measure, []).append(head)
+                ties = now > onset, now + steps < end
+                measures[measure].append((now - start, steps, pitches, ties))
                 now += steps
     return measures
 
@@ -340,14 +337,14 @@ def find_groups(heads, beat):
 
     A beam joins two or more notes of a beat (in time steps), all in one triplet or none.
     """
-    triplets = [place // RESOLUTION if length in TRIPLETS else None for place, length, *_ in heads]
-    beams = [(place // beat, triplet) if pitches and SHAPES[length][0] in FLAGGED else None
-             for (place, length, pitches, _), triplet in zip(heads, triplets, strict=True)
-             ]  # fmt: skip
-    marks, drawn = {}, {}
+    triplets, beams, marks, drawn = [], [], defaultdict(str), {}
+    for place, length, pitches, _ in heads:
+        triplets.append(place // RESOLUTION if length in TRIPLETS else None)
+        is_beamed = pitches and SHAPES[length][0] in NAMES[5:]
+        beams.append((place // beat, triplets[-1]) if is_beamed else None)
     for run in _runs(triplets):
-        marks[run[0]] = '<tuplet type="start"/>'
-        marks[run[-1]] = marks.get(run[-1], "") + '<tuplet type="stop"/>'
+        marks[run[0]] += '<tuplet type="start"/>'
+        marks[run[-1]] += '<tuplet type="stop"/>'
     for run in _runs(beams):
         words = ["begin", *["continue"] * (len(run) - 2), "end"] if len(run) > 1 else []
         drawn |= {n: f'<beam number="1">{word}</beam>' for n, word in zip(run, words, strict=False)}

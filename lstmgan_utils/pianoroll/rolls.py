@@ -16,19 +16,15 @@ NOTE_DTYPE = np.dtype([("onset", "<i4"), ("duration", "<i2"), ("pitch", "i1")])
 
 
 def note_array(rows):
-    """Build a note array: ndarray of NOTE_DTYPE, shape (notes,), sorted by onset and pitch.
+    """Build a note array from rows (onset, duration, pitch): shape (notes,), sorted.
 
-    The rows are (onset, duration, pitch); time steps, time steps, MIDI number. Raises ValueError
-    for a negative onset, a duration outside 1 to 19,200, or a pitch outside 0 to 127.
-    Introduced in lesson 03.
+    In time steps and MIDI numbers; others are a ValueError. Introduced in lesson 03.
     """
     table = np.asarray(list(rows), dtype=np.int64).reshape(-1, 3)
     bad = ((table < [0, 1, 0]) | (table > [np.inf, MAX_STEPS, N_PITCHES - 1])).any(axis=1)
     if bad.any():
-        raise ValueError(
-            f"note {tuple(table[bad][0].tolist())} is not (onset >= 0, duration 1 to {MAX_STEPS}, "
-            "pitch 0 to 127); clip it before making a note array"
-        )
+        limits = f"(onset >= 0, duration 1 to {MAX_STEPS}, pitch 0 to 127)"
+        raise ValueError(f"note {tuple(table[bad][0].tolist())} is not {limits}; clip it")
     notes = np.empty(len(table), NOTE_DTYPE)
     notes["onset"], notes["duration"], notes["pitch"] = table.T
     return in_order(notes)
@@ -47,8 +43,7 @@ def n_steps(notes):
 def count_ones(notes):
     """Count the ones of each note in a roll, int16 of shape (notes,): one a step but the last.
 
-    A note stops where the same pitch starts anew. A note of one step has a one all the same, if
-    there is room for it. Introduced in lesson 03.
+    A note stops where the same pitch starts anew; one of a single step has a one if there is room.
     """
     place = notes["pitch"] * np.int64(2 * MAX_STEPS) + notes["onset"]  # pitches far apart
     order = np.lexsort((notes["duration"], place))
@@ -61,8 +56,7 @@ def count_ones(notes):
 def fit_to_roll(notes):
     """Return what a roll can hold of a note array: `decode(encode(x)) == fit_to_roll(x)`.
 
-    A note that starts while the same pitch sounds cuts the earlier one. A note of one step becomes
-    two steps long, or is left out where the same pitch follows at once.
+    A note is cut where the same pitch starts; one of a single step grows to two or is left out.
     """
     ones = count_ones(notes)
     fitting = notes[ones > 0]
@@ -73,17 +67,14 @@ def fit_to_roll(notes):
 def encode(notes, length=None):
     """Encode a note array as a piano roll: uint8 of shape (time, 128), 1 where a pitch sounds.
 
-    All notes end in a silent step. The roll has `length` time steps; None for just enough. Raises
-    ValueError where the notes last longer than that, or than 19,200 steps (crop them first).
-    Introduced in lesson 03.
+    All notes end in a silent step. `length` is in time steps, None for just enough; notes that last
+    longer, or longer than 19,200 steps, are a ValueError. Introduced in lesson 03.
     """
     end = n_steps(notes)
     length = end if length is None else length
     if end > length or length > MAX_STEPS:
-        raise ValueError(
-            f"{max(end, length)} time steps do not fit a roll of {min(length, MAX_STEPS)}; "
-            "shorten the piece with pianoroll.crop(notes, 0, length)"
-        )
+        found = f"{max(end, length)} time steps do not fit a roll of {min(length, MAX_STEPS)}"
+        raise ValueError(f"{found}; shorten the piece with pianoroll.crop(notes, 0, length)")
     ones = count_ones(notes)
     before = np.cumsum(ones) - ones  # the ones of all earlier notes
     step = np.arange(ones.sum()) + np.repeat(notes["onset"] - before, ones)
@@ -95,15 +86,12 @@ def encode(notes, length=None):
 def decode(roll, threshold=0.5):
     """Decode a roll into a note array: a run of n cells that sound is a note of n + 1 steps.
 
-    A cell of the roll, shape (time, 128), uint8 or float from 0 to 1, sounds from the threshold
-    on; a run that reaches the end of the roll ends with it. Raises ValueError for another shape.
-    Introduced in lesson 03.
+    A cell of the roll, shape (time, 128), 0 to 1, sounds from the threshold on; a note ends with
+    the roll at the latest. Another shape is a ValueError. Introduced in lesson 03.
     """
     roll = np.asarray(roll)
     if roll.ndim != 2 or roll.shape[1] != N_PITCHES:
-        raise ValueError(
-            f"a roll has the shape (time, 128), not {roll.shape}; transpose or slice it"
-        )
+        raise ValueError(f"a roll is (time, 128), not {roll.shape}; transpose or slice it")
     sounds = np.zeros((len(roll) + 2, N_PITCHES), bool)  # with silence before and after
     sounds[1:-1] = roll >= threshold
     step, pitch = np.divmod(np.flatnonzero(sounds[1:] != sounds[:-1]), N_PITCHES)
@@ -118,8 +106,8 @@ def transpose(notes, semitones):
     """Return the notes moved by semitones; ValueError where a pitch would leave 0 to 127."""
     pitch = notes["pitch"].astype(int) + semitones
     if len(pitch) and not 0 <= pitch.min() <= pitch.max() < N_PITCHES:
-        raise ValueError(f"{semitones:+d} semitones move pitches to {pitch.min()}..{pitch.max()}, "
-                         "outside 0..127; choose a smaller interval")  # fmt: skip
+        found = f"{semitones:+d} semitones move pitches to {pitch.min()}..{pitch.max()}"
+        raise ValueError(f"{found}, outside 0..127; choose a smaller interval")
     moved = notes.copy()
     moved["pitch"] = pitch
     return moved
@@ -146,24 +134,21 @@ def steps_of(metre):
 def count_pitches(semitones):
     """Count which float pitches MIDI cannot hold: dict of n_beyond 0 to 127, n_between two."""
     rounded = np.floor(np.add(semitones, 0.5))
-    return {"n_beyond": int(((rounded < 0) | (rounded >= N_PITCHES)).sum()),
-            "n_between": int((rounded != semitones).sum())}  # fmt: skip
+    beyond = (rounded < 0) | (rounded >= N_PITCHES)
+    return {"n_beyond": int(beyond.sum()), "n_between": int((rounded != semitones).sum())}
 
 
 def list_flaws(info):
     """List what `count_pitches` found in words: list of str, empty if all is well."""
-    found = (
-        (info["n_beyond"], "notes left out: beyond MIDI's pitches, 0 to 127"),
-        (info["n_between"], "notes between two semitones (quarter tones) were rounded"),
-    )
-    return [f"{count} {words}" for count, words in found if count]
+    found = {
+        "notes left out: beyond MIDI's pitches, 0 to 127": info["n_beyond"],
+        "notes between two semitones (quarter tones) were rounded": info["n_between"],
+    }
+    return [f"{count} {words}" for words, count in found.items() if count]
 
 
 def join_ties(heads):
-    """Join tied note heads: list of [onset, end, semitone].
-
-    The heads are (onset, end, semitone, "start", "continue", "stop" or None).
-    """
+    """Join heads (onset, end, semitone, tie as MusicXML has it): list of [onset, end, semitone]."""
     rows, held = [], {}
     for onset, end, pitch, tie in heads:
         row = held.pop((pitch, onset), None) if tie in ("stop", "continue") else None
@@ -176,12 +161,10 @@ def join_ties(heads):
 
 
 def from_quarters(rows, metres, first):
-    """Turn the notes of a score into a note array, those beyond MIDI's pitches left out.
+    """Return a score's notes as `on_grid` does, with `count_pitches`, metre and pickup in the dict.
 
-    The rows are (onset, end, semitone) in quarter notes and floats, the metres (beats, unit) in
-    time order, and `first` is the length of the first of several measures in quarter notes. Returns
-    (note array, dict as `on_grid` and `count_pitches` return it, with metre such as "4/4" and
-    pickup: int, time steps before the first full measure).
+    The rows are (onset, end, semitone) and `first` the length of the first of several measures, in
+    quarter notes; the metres are (beats, unit). Pitches beyond MIDI's are left out.
     """
     if not metres:
         metres, first = [(4, 4)], 0
@@ -198,9 +181,8 @@ def from_quarters(rows, metres, first):
 def on_grid(times, pitches, metre="4/4", pickup=0):
     """Round times to whole time steps; past 19,200 of them, cut at a measure line.
 
-    The times, shape (notes, 2), are onsets and ends in time steps, as floats. Returns (note array,
-    dict with n_notes, n_off_grid (onset or end between two steps), n_cut (notes past 19,200 steps),
-    and where notes were left out whole: the note array before that).
+    The times, shape (notes, 2), are onsets and ends in time steps. Returns (note array, dict of
+    n_notes, n_off_grid (between two steps), n_cut, and if notes were left out the whole array).
     """
     steps = np.floor(times + 0.5).astype(np.int64)
     onset, length = np.minimum(steps[:, 0], FAR), steps[:, 1] - steps[:, 0]

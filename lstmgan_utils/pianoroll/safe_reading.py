@@ -60,21 +60,20 @@ def _unzip(data):
                 raise ValueError(f"its zip has {len(names):,} members, more than {MAX_MEMBERS:,}")
             if bad := list(filter(CLIMBS.match, names)):
                 raise ValueError(f"its zip's member {bad[0][:60]!r} climbs out of its folder")
-            _parse(_read_member(archive, "META-INF/container.xml", 2**16), start, "its container")
-            return _read_member(archive, roots[0] if roots else "score", MAX_XML_BYTES)
+            _parse(read_member(archive, "META-INF/container.xml", 2**16), start, "its container")
+            return read_member(archive, roots[0] if roots else "score", MAX_XML_BYTES)
     except ZIP_ERRORS as error:
         raise ValueError(f"its zip is damaged or locked ({error}); export it again") from None
 
 
-def _read_member(archive, name, limit):
-    """Read one member of a zip, never more than the limit, whatever its header promises."""
+def read_member(archive, name, limit):
+    """Read one member of a ZipFile: bytes, never more than the limit, whatever its header says."""
     if name not in archive.namelist():
         raise ValueError(f"its zip has no {name[:60]}, so it is not MXL; export it again")
     # The other methods, bzip2 and LZMA, unpack far more at once than was asked for.
     if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("its zip is not compressed by the usual method, deflate; export it again")
-    with archive.open(name) as stream:
-        data = stream.read(limit + 1)
+    data = archive.open(name).read(limit + 1)
     if len(data) > limit:
         raise ValueError(f"its member {name!r} unpacks to more than {limit:,} bytes (a zip bomb?)")
     return data
@@ -86,10 +85,10 @@ def _check_score(data):
         raise ValueError(f"it has {len(data):,} bytes of XML, more than {MAX_XML_BYTES:,}")
     counts = Counter()
 
-    def start(tag, attributes):
+    def start(tag, _):
         if not counts and tag != "score-partwise":
-            raise ValueError(f"it is not MusicXML: its root is <{tag[:40]}>, not <score-partwise>; "
-                             "export it as partwise MusicXML")  # fmt: skip
+            root = f"its root is <{tag[:40]}>, not <score-partwise>"
+            raise ValueError(f"it is not MusicXML: {root}; export it as partwise MusicXML")
         if not counts or tag in ("note", "measure"):  # not all tags: there may be millions
             counts[tag] += 1
         if counts["note"] > MAX_HEADS or counts["measure"] > MAX_MEASURES:
@@ -130,5 +129,5 @@ def read_regular_file(path, max_bytes):
             raise ValueError(f"it has {facts.st_size:,} bytes, more than the {max_bytes:,} allowed")
         return Path(path).read_bytes()
     except OSError as error:
-        message = f"it cannot be read: {error.strerror}; check the link or its rights"
-        raise ValueError(message) from None
+        reason = f"it cannot be read: {error.strerror}; check the link or its rights"
+        raise ValueError(reason) from None

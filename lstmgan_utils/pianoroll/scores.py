@@ -1,7 +1,7 @@
 """Scores to note arrays: MusicXML through music21, ABC from music21's tokens.
 
-Resolving a token of ABC takes a thirteenth of the time that a stream takes. The notes are those of
-the stream, but for a chord that it cuts at a measure line and moves, which stays whole here.
+Reading tokens takes a thirteenth of the time of a stream, and finds the same notes but for a chord
+over a measure line, which music21 cuts and moves.
 """
 
 import functools
@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..runtime import shorten
-from .instruments import find_players, is_sounding, parse
+from .instruments import find_players, parse, pitched_heads
 from .rolls import from_quarters, join_ties
 from .safe_reading import read_musicxml, read_regular_file
 
@@ -21,21 +21,21 @@ MAX_BYTES = 2**20
 def read_score(path, *, with_info=False):
     """Read the notes of a score file (MXL, MusicXML, ABC, …) as written, repeats not played out.
 
-    Returns the note array, or with `with_info` (note array, info) as `notes_from_score` does.
-    Raises FileNotFoundError, or ValueError with one plain reason why music21 cannot read the file.
-    Introduced in lesson 02.
+    Returns the note array, or with `with_info` what `notes_from_score` does. Raises
+    FileNotFoundError, or ValueError with one plain reason. Introduced in lesson 02.
     """
     from music21 import converter
 
-    path, programs = Path(path), []
+    path = Path(path)
+    programs, suffix = [], path.suffix.lower()
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; check the name")
     try:
-        if path.suffix.lower() in MUSICXML:
+        if suffix in MUSICXML:
             xml = read_musicxml(path)
             score = parse(xml)
             programs = [player for player in find_players(xml) if isinstance(player, int)]
-        elif path.suffix.lower() == ".abc":
+        elif suffix == ".abc":
             score = converter.parseData(read_abc_text(path), format="abc")
         else:
             score = converter.parse(path, forceSource=True)
@@ -50,8 +50,7 @@ def read_score(path, *, with_info=False):
 def notes_from_score(score):
     """Return a music21 stream's notes, ties joined, staves merged, grace notes left out.
 
-    They come as (note array, dict as `rolls.from_quarters` returns it, with fifths (sharps, or
-    minus flats, of the key signature) and program (MIDI program or None)).
+    (Note array, dict of `rolls.from_quarters`, with fifths (sharps or minus flats) and program.)
     """
     instruments = list(score.recurse().getElementsByClass("Instrument"))
     if any(i.transposition is not None for i in instruments):
@@ -72,20 +71,15 @@ def notes_from_score(score):
 
 def _heads(part):
     """Yield (onset, end, semitone, tie) of each note head with a pitch; quarters."""
-    for element in filter(is_sounding, part.flatten().notes):
+    for element, head in pitched_heads(part.flatten().notes):
         onset = Fraction(element.offset)
         end = onset + Fraction(element.duration.quarterLength)
-        for head in getattr(element, "notes", (element,)):
-            tie = head.tie or element.tie
-            if hasattr(head, "pitch"):
-                yield onset, end, head.pitch.ps, tie and tie.type  # .midi would clip
+        tie = head.tie or element.tie
+        yield onset, end, head.pitch.ps, tie and tie.type  # .midi would clip
 
 
 def read_abc(text):
-    """Return the tune of an ABC text as `notes_from_score` does, with mode, "dorian" or "".
-
-    Raises ValueError for more than one voice, and kinds of music21's own.
-    """
+    """Return the tune of an ABC text as `notes_from_score` does, with mode, "dorian" or ""."""
     from music21 import abcFormat
 
     handler = abcFormat.ABCFile().readstr(without_graces(text))
@@ -130,15 +124,22 @@ def without_graces(text):
 
 def _read_measures(measures):
     """Add up the tokens: note heads (onset, end, semitone, tie), and where each measure ends."""
-    from music21.abcFormat import ABCNote
+    from music21.abcFormat import ABCChord, ABCNote
 
     heads, ends, now = [], [], Fraction(0)
     for measure in measures:
         for token in measure.tokens:
-            if isinstance(token, ABCNote) and not _is_accented(token):
-                onset, now = now, now + _length(token)
-                names, tie = _pitches_and_tie(token)
-                heads += [(onset, now, _semitone(name), tie) for name in names]
+            if not isinstance(token, ABCNote) or _is_accented(token):
+                continue
+            length, tuplet = Fraction(token.quarterLength), token.activeTuplet
+            if tuplet:
+                length *= Fraction(tuplet.numberNotesNormal, tuplet.numberNotesActual)
+            onset, now = now, now + length
+            tones, tie = [token], token.tie
+            if isinstance(token, ABCChord):  # music21 ties no chords of ABC
+                tones, tie = [t for t in token.subTokens if isinstance(t, ABCNote)], None
+            pitches = [_semitone(tone.pitchName) for tone in tones if not tone.isRest]
+            heads += [(onset, now, pitch, tie) for pitch in pitches]
         if measure.hasNotes():
             ends.append(now)
     return heads, ends
@@ -147,23 +148,6 @@ def _read_measures(measures):
 def _is_accented(token):
     """Return whether music21 takes an accent written as ">" for a diagram, and drops the note."""
     return any(mark.strip('" ()').startswith(">") for mark in token.chordSymbols[:1])
-
-
-def _length(token):
-    """Return the length of a note, a chord or a rest in quarters: Fraction."""
-    tuplet, length = token.activeTuplet, Fraction(token.quarterLength)
-    if tuplet:
-        length *= Fraction(tuplet.numberNotesNormal, tuplet.numberNotesActual)
-    return length
-
-
-def _pitches_and_tie(token):
-    """Name the pitches of a note, a chord or a rest, and the tie; music21 ties no chords of ABC."""
-    from music21 import abcFormat
-
-    if isinstance(token, abcFormat.ABCChord):
-        return [t.pitchName for t in token.subTokens if isinstance(t, abcFormat.ABCNote)], None
-    return [] if token.isRest else [token.pitchName], token.tie
 
 
 @functools.cache

@@ -2,6 +2,6 @@
 
 from .listening import BlindTest, BlindTestPanel
 from .player import PianoRollPlayer
-from .resampling import resampling_panel
+from .resampling import ResamplingPanel
 
-__all__ = ["BlindTest", "BlindTestPanel", "PianoRollPlayer", "resampling_panel"]
+__all__ = ["BlindTest", "BlindTestPanel", "PianoRollPlayer", "ResamplingPanel"]

@@ -9,8 +9,7 @@ from scipy.stats import binom
 
 from .. import audio
 
-COLUMNS = ("seed", "clip", "source", "answer")
-SOURCES, NAMES = ("generated", "real"), ("generated", "a real tune")  # by `is_real`
+NAMES = ("generated", "real")  # by `is_real`
 
 
 def deal(real, generated, n_clips=12, seed=0):
@@ -42,7 +41,7 @@ class BlindTest:
         return len(self.right) == len(self.clips)
 
     def answer(self, says_real):
-        """Take an answer (bool) for the present clip: str, what it was, and at the end the score.
+        """Return what the present clip was, after an answer (bool); at the end also the score.
 
         Raises ValueError when all clips have their answer.
         """
@@ -50,57 +49,48 @@ class BlindTest:
             raise ValueError("all clips have their answer; deal new ones with another seed")
         is_real = self.clips[len(self.right)][1]
         self.right.append(says_real == is_real)
-        self._store(SOURCES[is_real], SOURCES[says_real])
-        verdict = "Right" if self.right[-1] else "Wrong"
-        text = f"{verdict}: clip {len(self.right)} was {NAMES[is_real]}."
-        if not self.done:
-            return text
         n_right, n = sum(self.right), len(self.right)
-        return (f"{text} {n_right} of {n} right. Somebody who only guesses gets as many or more "
-                f"{binom.sf(n_right - 1, n, 0.5):.0%} of the time.")  # fmt: skip
-
-    def _store(self, source, answer):
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            row = pd.DataFrame([(self.seed, len(self.right), source, answer)], columns=COLUMNS)
-            row.to_csv(self.path, mode="a", index=False, header=not self.path.exists())
+            row = (self.seed, n, NAMES[is_real], NAMES[says_real])
+            table = pd.DataFrame([row], columns=["seed", "clip", "source", "answer"])
+            table.to_csv(self.path, mode="a", index=False, header=not self.path.exists())
+        text = f"{'Right' if self.right[-1] else 'Wrong'}: clip {n} was {NAMES[is_real]}."
+        if not self.done:
+            return text
+        chance = f"{binom.sf(n_right - 1, n, 0.5):.0%}"
+        return f"{text} {n_right} of {n} right; guessing gets as many or more {chance} of the time."
 
 
 class BlindTestPanel(ipywidgets.VBox):
-    """A BlindTest with a player, two buttons and a line of text. Introduced in lesson 10."""
+    """A BlindTest with its sounds, two buttons and a line of text. Introduced in lesson 10."""
 
     _ipython_display_ = None  # ipywidgets 7 would show itself through it, without the stand-in
 
     def __init__(self, test, tempo=110):
-        self.test, self.tempo = test, tempo
-        self.sound = ipywidgets.Audio(value=b"", autoplay=False, loop=False)
-        self.text = ipywidgets.HTML()
+        self.test = test
+        self.sounds = []
+        for number, (notes, _) in enumerate(test.clips, 1):
+            sound = audio.play(notes, tempo, caption=f"Clip {number}", seconds=10)
+            self.sounds.append(sound.data)
+        self.text = ipywidgets.HTML("Listen, then choose.")
+        self.sound = ipywidgets.HTML(self.sounds[0])
         self.buttons = [ipywidgets.Button(description=name) for name in ("Real tune", "Generated")]
-        self.buttons[0].on_click(lambda _: self._show(test.answer(True)))
-        self.buttons[1].on_click(lambda _: self._show(test.answer(False)))
+        self.buttons[0].on_click(lambda _: self._answer(True))
+        self.buttons[1].on_click(lambda _: self._answer(False))
         super().__init__([self.text, self.sound, ipywidgets.HBox(self.buttons)])
-        self.add_class("blind-test")
-        self._show("Listen, then choose.")
 
-    def _show(self, said):
-        number = len(self.test.right)
+    def _answer(self, says_real):
+        self.text.value = self.test.answer(says_real)
+        if not self.test.done:
+            self.sound.value = self.sounds[len(self.test.right)]
         for button in self.buttons:
             button.disabled = self.test.done
-        if self.test.done:
-            self.text.value = said
-            return
-        self.text.value = f"{said} <b>Clip {number + 1} of {len(self.test.clips)}</b>"
-        data, mime = audio.encode_audio(*audio.render(self.test.clips[number][0], self.tempo))
-        self.sound.format, self.sound.value = mime.split("/")[1], data
 
     def _repr_mimebundle_(self, **options):
         """Show the live test, and the clips with folded answers wherever its kernel is gone."""
-        sounds = [
-            audio.play(notes, self.tempo, caption=f"Clip {number}", seconds=8).data
-            for number, (notes, _) in enumerate(self.test.clips, 1)
-        ]
         truth = "".join(f"<li>{NAMES[is_real]}</li>" for _, is_real in self.test.clips)
         fold = f"<details><summary>Answers</summary><ol>{truth}</ol></details>"
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        still = {"text/html": "".join(sounds) + fold}
-        return {"application/vnd.jupyter.widget-view+json": view} | still
+        still = "".join(self.sounds) + fold
+        return {"application/vnd.jupyter.widget-view+json": view, "text/html": still}

@@ -1,5 +1,5 @@
 // The piano-roll player: draws the notes, plays them, moves a playhead. Plain JavaScript for
-// anywidget: no libraries, no requests; sounds come as bytes, or from the browser's oscillators.
+// anywidget: no libraries, no requests; the kernel sends the sound as bytes.
 
 const STEPS_PER_BEAT = 24;
 const RULER = 20; // pixels above the notes, for the measure numbers
@@ -10,30 +10,11 @@ const LIGHT = { paper: "#ffffff", row: "#f2f4f7", beat: "#e7eaee", bar: "#b9c0c9
   note: "#0072b2", lit: "#d55e00", head: "#d55e00", loop: "rgba(0,114,178,.13)" };
 const DARK = { paper: "#16191d", row: "#1e2227", beat: "#262b31", bar: "#4a525c", text: "#a4afbb",
   note: "#56b4e9", lit: "#ffc20a", head: "#ffc20a", loop: "rgba(86,180,233,.2)" };
-const STYLE = `
-.roll-player { border: 1px solid rgba(128,128,128,.4); border-radius: 6px; overflow: hidden;
-  font: 13px/1.4 system-ui, sans-serif; color: var(--jp-content-font-color1, inherit);
-  background: var(--jp-layout-color0, transparent); width: 100%; min-width: 0; box-sizing: border-box; }
-.roll-player .bar { display: flex; gap: 8px; align-items: center; padding: 6px 8px; flex-wrap: wrap; }
-.roll-player button { font: inherit; color: inherit; background: transparent; cursor: pointer;
-  border: 1px solid rgba(128,128,128,.5); border-radius: 4px; padding: 2px 10px;
-  box-sizing: border-box; min-height: 28px; }
-.roll-player button:disabled { opacity: .4; cursor: default; }
-.roll-player button:hover:enabled { background: rgba(128,128,128,.15); }
-.roll-player button[aria-pressed=true] { background: #0072b2; color: #fff; }
-.roll-player .play { min-width: 86px; font-weight: 600; }
-.roll-player .title { margin-left: auto; opacity: .8; }
-.roll-player .time { font-variant-numeric: tabular-nums; }
-.roll-player .scroll { width: 0; min-width: 100%; /* a long roll widens no page */
-  overflow-x: auto; overflow-y: hidden; position: relative; cursor: pointer; }
-.roll-player canvas { position: sticky; left: 0; display: block; }
-.roll-player :focus-visible { outline: 2px solid #d55e00; outline-offset: -2px; }`;
-
 /** The sound as an <audio> element, fed with the bytes that the kernel made. */
 class Recording {
   constructor(bytes, mime, onend, place) {
     this.url = URL.createObjectURL(new Blob([bytes], { type: mime }));
-    // One element for all takes: Safari lets an element play again that a click has played once.
+    // One element for all songs: Safari lets an element play again that a click has played once.
     this.element = place.querySelector("audio") ?? place.appendChild(new Audio());
     this.element.src = this.url;
     this.element.onended = onend;
@@ -46,55 +27,6 @@ class Recording {
   close() { this.pause(); URL.revokeObjectURL(this.url); }
 }
 
-/** The same interface where the kernel sent no sound: oscillators, planned a moment ahead. */
-class Oscillators {
-  constructor(notes, duration, onend) {
-    Object.assign(this, { notes, duration, onend, start: 0, offset: 0, playing: false });
-  }
-  get time() {
-    return this.playing ? this.offset + this.context.currentTime - this.start : this.offset;
-  }
-  set time(seconds) {
-    const again = this.playing;
-    this.pause();
-    this.offset = seconds;
-    if (again) this.play();
-  }
-  async play() {
-    this.context = new AudioContext();
-    this.volume = new GainNode(this.context, { gain: 0.12 });
-    this.volume.connect(this.context.destination);
-    this.start = this.context.currentTime + 0.05;
-    this.next = this.notes.findIndex((note) => note.start >= this.offset - 0.01);
-    this.playing = true;
-    this.timer = setInterval(() => this.plan(), 50);
-  }
-  plan() {
-    while (this.next >= 0 && this.next < this.notes.length
-           && this.notes[this.next].start < this.time + 0.25) this.sound(this.notes[this.next++]);
-    if (this.time >= this.duration) { this.pause(); this.onend(); }
-  }
-  sound({ start, end, pitch }) {
-    const at = Math.max(this.start + start - this.offset, this.context.currentTime);
-    const envelope = new GainNode(this.context, { gain: 0 });
-    const tone = new OscillatorNode(this.context, {
-      type: "triangle", frequency: 440 * 2 ** ((pitch - 69) / 12) });
-    envelope.gain.setTargetAtTime(1, at, 0.005);
-    envelope.gain.setTargetAtTime(0, at + Math.max(end - start - 0.04, 0.03), 0.03);
-    tone.connect(envelope).connect(this.volume);
-    tone.start(at);
-    tone.stop(at + end - start + 0.3);
-  }
-  pause() {
-    if (!this.playing) return;
-    this.offset = this.time;
-    this.playing = false;
-    clearInterval(this.timer);
-    this.context.close();
-  }
-  close() { this.pause(); }
-}
-
 /** Read the kernel's state: notes in seconds and steps, and the size of the whole. */
 function readSong(model) {
   const view = model.get("rows");
@@ -103,8 +35,7 @@ function readSong(model) {
   const notes = [];
   for (let i = 0; i < rows.length; i += 3) {
     const [onset, duration, pitch] = rows.subarray(i, i + 3);
-    notes.push({ onset, duration, pitch, start: onset * secondsPerStep,
-      end: (onset + duration) * secondsPerStep });
+    notes.push({ onset, duration, pitch });
   }
   const perMeasure = model.get("steps_per_measure");
   const last = notes.reduce((end, note) => Math.max(end, note.onset + note.duration), 1);
@@ -127,7 +58,7 @@ function ownKeys(root, { target, key, shiftKey, ctrlKey, metaKey, altKey }) {
   if (root.contains(target)) target.toggleAttribute("data-lm-suppress-shortcuts", !command);
 }
 
-/** Tell screen readers what each slider of the panel moves; ipywidgets does not. */
+/** Name the panel's sliders for screen readers; ipywidgets does not. */
 function nameSliders(root) {
   for (const slider of root.querySelectorAll(".widget-slider"))
     slider.querySelector(".noUi-handle, .ui-slider-handle")
@@ -136,7 +67,7 @@ function nameSliders(root) {
 
 /** Build the elements once; their texts carry the labels for screen readers. */
 function build(el) {
-  el.innerHTML = `<style>${STYLE}</style>
+  el.innerHTML = `
   <div class="roll-player" role="group">
     <div class="bar">
       <button class="play" type="button">▶ Play</button>
@@ -242,32 +173,23 @@ function stepWidth({ scroll }, song) {
 
 function render({ model, el }) {
   const parts = build(el);
-  let song, sound, frame = 0, drag = null, told = 0;
-  let loop = [...model.get("loop")];
+  let song, sound, frame = 0, drag = null, loop = []; // first and last measure, from 1
 
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
   const measureAt = (seconds) =>
     clamp(Math.floor(seconds / song.secondsPerStep / song.perMeasure + 1e-6), 0, song.measures - 1);
   const startOf = (measure) => measure * song.perMeasure * song.secondsPerStep;
-  const tell = () => {
-    model.set("position", sound.time);
-    model.save_changes();
-    told = Date.now();
-  };
-
   function load(keepPlace) {
     const wasPlaying = sound?.playing, place = sound && song ? sound.time / song.duration : 0;
     const size = song?.steps;
     sound?.close();
     song = readSong(model);
-    const bytes = model.get("audio"), end = () => { tell(); refresh(); };
-    sound = bytes?.byteLength ? new Recording(bytes, model.get("mime"), end, parts.root)
-      : new Oscillators(song.notes, song.duration, end);
+    sound = new Recording(model.get("audio"), model.get("mime"), () => refresh(), parts.root);
     if (keepPlace && size === song.steps && place < 1) sound.time = place * song.duration;
-    if (loop[1] > song.measures) choose([]);
+    if (loop[1] > song.measures) loop = [];
     parts.wide.style.width = `${KEYS + song.measures * song.leastWidth}px`;
     if (!keepPlace) parts.scroll.scrollLeft = 0;
-    parts.root.dataset.take = model.get("take");
+    parts.root.dataset.shown = model.get("shown");
     if (keepPlace && (wasPlaying || model.get("autoplay"))) start(); else refresh();
   }
 
@@ -281,28 +203,25 @@ function render({ model, el }) {
     cancelAnimationFrame(frame);
     tick();
   }
-  const stop = () => { sound.pause(); tell(); refresh(); };
+  const stop = () => { sound.pause(); refresh(); };
   const toggle = () => (sound.playing ? stop() : start());
   const yieldTo = ({ detail }) => { if (detail !== parts && sound.playing) stop(); };
 
   function seek(seconds) {
     sound.time = clamp(seconds, 0, song.duration - 0.01);
-    tell();
     refresh();
     follow();
   }
 
   function choose(measures) {
     loop = measures;
-    model.set("loop", loop);
-    model.save_changes();
+    refresh();
   }
 
   function tick() {
     if (loop.length && sound.time >= startOf(loop[1])) sound.time = startOf(loop[0] - 1);
     refresh();
     follow();
-    if (Date.now() - told > 1000) tell();
     if (sound.playing) frame = requestAnimationFrame(tick);
   }
 
@@ -328,7 +247,7 @@ function render({ model, el }) {
       valuetext: `measure ${measure} of ${song.measures}` };
     for (const [name, value] of Object.entries(place)) parts.scroll.setAttribute(`aria-${name}`, value);
     parts.root.setAttribute("aria-label", `Piano roll player. ${text}`);
-    parts.root.dataset.time = now.toFixed(2);
+    Object.assign(parts.root.dataset, { time: now.toFixed(2), loop });
     draw(parts, song, now, loop);
   }
 
@@ -341,7 +260,6 @@ function render({ model, el }) {
   parts.loop.onclick = () => {
     const here = measureAt(sound.time) + 1;
     choose(loop.length ? [] : [here, Math.min(here + 1, song.measures)]);
-    refresh();
   };
   parts.scroll.onscroll = refresh;
   parts.scroll.onpointerdown = (event) => {
@@ -350,13 +268,11 @@ function render({ model, el }) {
   const move = (event) => {
     if (!drag || Math.abs(event.clientX - drag.x) < 6) return;
     const ends = [drag.step, stepUnder(event)].sort((a, b) => a - b);
-    loop = ends.map((step) => Math.floor(step / song.perMeasure) + 1);
     drag.moved = true;
-    refresh();
+    choose(ends.map((step) => Math.floor(step / song.perMeasure) + 1));
   };
   const drop = (event) => {
-    if (drag?.moved) choose(loop);
-    else if (drag) seek(stepUnder(event) * song.secondsPerStep);
+    if (drag && !drag.moved) seek(stepUnder(event) * song.secondsPerStep);
     drag = null;
   };
   window.addEventListener("pointermove", move);
@@ -371,26 +287,18 @@ function render({ model, el }) {
     else if (side && event.shiftKey) {
       const [first, last] = loop.length ? loop : [here + 1, here + 1 - (side > 0)];
       choose([first, clamp(last + side, first, song.measures)]);
-      refresh();
     } else if (side) seek(startOf(clamp(here + side, 0, song.measures - 1)));
     else if (event.key === "Home") seek(0);
     else if (event.key === "End") seek(startOf(song.measures - 1));
     else if (event.key.toLowerCase() === "l") parts.loop.onclick();
-    else if (event.key === "Escape") { choose([]); refresh(); }
+    else if (event.key === "Escape") choose([]);
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
 
-  const jump = () => {
-    if (Math.abs(model.get("position") - sound.time) > 1.5) {
-      sound.time = clamp(model.get("position"), 0, song.duration);
-      refresh();
-    }
-  };
   const reload = () => load(true);
-  model.on("change:take", reload);
-  model.on("change:position", jump);
+  model.on("change:shown", reload);
   const panel = () => el.closest(".resampling-panel") ?? el;
   const keys = (event) => ownKeys(panel(), event);
   window.addEventListener("keydown", keys, true);
@@ -400,8 +308,7 @@ function render({ model, el }) {
   resized.observe(parts.scroll);
   themed.observe(document.body, { attributes: true });
   return () => {
-    model.off("change:take", reload);
-    model.off("change:position", jump);
+    model.off("change:shown", reload);
     window.removeEventListener("pointermove", move);
     window.removeEventListener("pointerup", drop);
     window.removeEventListener("roll-player", yieldTo);

@@ -2,7 +2,6 @@
 
 import csv
 import errno
-import json
 import os
 import re
 import shutil
@@ -12,17 +11,19 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from midi_builder import midi, play, scale, track, tune
 
 from benchmarks import bench_faults
+from benchmarks.written_notes import read_notes
 from lstmgan_utils import pianoroll, runtime
-from lstmgan_utils.conversion import beats, engines, musescore, quantizer, score_check
-from lstmgan_utils.folder_jobs import read_manifest
+from lstmgan_utils.conversion import beats, engines, quantizer, score_check
+from lstmgan_utils.folder_jobs import Manifest, read_manifest
 from lstmgan_utils.pianoroll import musicxml
-from lstmgan_utils.pianoroll.midi import Part, Performance, read_performance
+from lstmgan_utils.pianoroll.midi import TIMED_NOTE, Part, Performance, read_performance
 from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 
 SAMPLE = Path(__file__).parents[2] / "data_sample"
@@ -56,7 +57,7 @@ with open(SAMPLE / "manifest.csv", newline="") as stream:
 
 def written_rows(path):
     """Read (onset, end, pitch) of an MXL."""
-    notes, _ = score_check.read_notes(read_musicxml(path))
+    notes = read_notes(read_musicxml(path))
     return [(round(on), round(end), pitch) for on, end, pitch in notes.tolist()]
 
 
@@ -82,9 +83,9 @@ def test_the_quantiser_meets_its_targets_on_the_sample(jitter):
 def test_steady_notes_come_out_on_their_own_grid(pace):
     truth = np.arange(0, 24 * 32, pace)
     jitter = np.random.default_rng(pace).normal(0, 0.3, len(truth))
-    onsets, fit = quantizer.find_grid(truth + jitter)
+    onsets, _, shares = quantizer.find_grid(truth + jitter)
     assert (onsets == truth).all()
-    assert ("triplet" in fit.describe()) == (pace in (8, 4))
+    assert ("triplet" in max(shares, key=shares.get)) == (pace in (8, 4))
 
 
 def test_an_even_performance_is_lengthened_and_a_rest_stays_a_rest():
@@ -121,13 +122,9 @@ def test_a_track_ends_at_its_end_and_a_note_without_end_with_the_music(tmp_path)
     hangs = [(0, b"\x90\x30\x50"), (480 * 900, b"\xb0\x40\0")]  # the pedal, 900 quarters later
     (tmp_path / "a.mid").write_bytes(midi(track(*play(scale(8)), *hangs, over, *unheard)))
     performance = read_performance(tmp_path / "a.mid")
-    assert list(performance.flaws) == [
-        "1 notes were never ended", "1 tracks went on after their end and were cut there"
-    ]  # fmt: skip
+    assert performance.flaws == ("1 notes were never ended",)
     (part,), _ = quantizer.quantize(performance)
     assert part.notes[-1].tolist() == [192, 288, 48] and len(part.notes) == 9
-    ends = quantizer.find_ends(np.array([0, 24, 48]), np.zeros(3), 0.1)  # all without length
-    assert ends[-1] <= 72
 
 
 def test_repeated_notes_stay_apart_and_doubled_ones_merge():
@@ -150,21 +147,6 @@ def test_what_is_written_reads_back_note_for_note(tmp_path_factory, rows, metre)
     assert sorted(written_rows(path)) == sorted(by_music21) == expected
 
 
-def test_a_change_of_metre_cuts_a_measure_short():
-    lines = musicxml.measure_lines([(0, 4, 4), (120, 3, 4)], 200)
-    expected = [(0, 96), (96, 24), (120, 72), (192, 72)]
-    assert [(start, length) for start, length, *_ in lines] == expected
-
-
-def test_each_program_is_a_part_and_silence_is_none(tmp_path):
-    switch = [*play(scale(4), program=0), *play(scale(4), program=19)]
-    quiet = [(0, b"\xc3\x30")]
-    (tmp_path / "a.mid").write_bytes(midi(track(*switch), track(*quiet), track(*play(scale(4), 9))))
-    parts = read_performance(tmp_path / "a.mid").parts
-    assert [(part.program, part.is_drum, len(part.notes)) for part in parts] == [
-        (0, False, 4), (19, False, 4), (0, True, 4)]  # fmt: skip
-
-
 @pytest.mark.parametrize("engine", ["python", pytest.param("musescore", marks=needs_musescore)])
 def test_each_engine_writes_the_tune_that_was_played(tmp_path, engine):
     tune(tmp_path / "a.mid", program=40)
@@ -178,14 +160,12 @@ def test_each_engine_writes_the_tune_that_was_played(tmp_path, engine):
 @needs_musescore
 def test_auto_asks_musescore_only_in_doubt_and_writes_down_why(tmp_path, monkeypatch):
     tune(tmp_path / "a.mid")
-    with monkeypatch.context() as patch:
-        patch.setattr(musescore, "run_musescore", None)  # calling it would be an error
-        (row,) = convert(tmp_path, "auto", "sure")
-        assert row["engine"] == "python" and "musescore" not in row["reason"]
+    (row,) = convert(tmp_path, "auto", "sure")
+    assert row["engine"] == "python" and "musescore" not in row["reason"]
     monkeypatch.setattr(engines, "DOUBT", -1)
     (row,) = convert(tmp_path, "auto", "doubt")
-    costs = dict(re.findall(r"(\w+) ([\d.]+)", row["reason"]))
-    assert row["engine"] == min(costs, key=lambda name: float(costs[name])) and len(costs) == 2
+    costs = {name: float(cost) for cost, name in re.findall(r"([\d.]+) \((\w+)", row["reason"])}
+    assert row["engine"] == min(costs, key=costs.get) and len(costs) == 2
 
 
 def play_live(path, seconds, pitches=(60, 64, 67, 72)):
@@ -223,49 +203,31 @@ def test_ticks_that_carry_the_beat_are_believed():
         assert beats.find_beat(performance) is performance, piece["file"]
 
 
-QUARTERS = [(i * 24, i * 24 + 24, 0) for i in range(8)]  # onset, end, pitch
+QUARTERS = [(i * 24, i * 24 + 24, 60) for i in range(10)]  # onset, end, pitch
 
 
-def quarters(n, late=0.0, length=24.0):
-    """Return timed notes on each quarter."""
-    onsets = np.arange(n) * 24 + late
-    return np.array([(on, on + length, 0) for on in onsets], score_check.TIMED_NOTE)
-
-
-def check(played, rows):
-    """Compare (onset, end, pitch) rows, written as a score, with what was played."""
-    xml = musicxml.score_text([Part(0, False, "", np.array(rows))], [(0, 960, 4, 4)], [], [])
+def check(rows):
+    """Compare (onset, end, pitch) rows of a score with ten quarters that were played late."""
+    played = np.array([(on + 0.4, end - 3, 60) for on, end, _ in QUARTERS], TIMED_NOTE)
     performance = Performance([Part(0, False, "", played)], [], [], [])
-    return score_check.check_score(performance, xml.encode())
+    return score_check.check_score(performance, np.array(rows))
 
 
 def test_the_cost_knows_a_good_score_from_bad_ones():
-    shifted = [(i * 24 + 1, i * 24 + 25, 0) for i in range(8)]
-    uneven = [(i * 24, i * 24 + (24, 12)[i % 2], 0) for i in range(8)]
-    best, *others = (
-        check(quarters(8, 0.4, 21), rows).cost
-        for rows in (QUARTERS, shifted, uneven, QUARTERS[1:], [*QUARTERS, (300, 310, 0)])
-    )
+    shifted = [(on + 1, end + 1, 60) for on, end, _ in QUARTERS]
+    odd_ends = [(on, end - on % 48 // 2, 60) for on, end, _ in QUARTERS[:-1]] + QUARTERS[-1:]
+    more = [*QUARTERS, (300, 310, 60)]
+    best, *others = (check(rows)[0] for rows in (QUARTERS, shifted, odd_ends, more))
+    assert best == pytest.approx(0.4 + 0.5 / 10)  # the move of each note; the end of the last
     assert best < min(others)
 
 
-def test_lengths_written_double_cost_more_than_right_ones():
-    eighths = quarters(8, length=12)  # and rests, or quarters held for their half
-    assert score_check.distance(eighths, eighths) == 0
-    excess = 1 + np.log2(0.7)  # an octave too long, less what a player may let go early
-    assert score_check.distance(eighths, quarters(8)) == pytest.approx(4 * excess)
-
-
-@pytest.mark.parametrize(
-    ("rows", "remarks"),
-    [
-        (QUARTERS[:4], []),
-        (QUARTERS[:3], ["1 notes missing", "it ends 1.0 quarters early"]),
-        ([*QUARTERS[:4], (96, 144, 0)], ["1 notes too many", "it ends 2.0 quarters late"]),
-    ],
-)
-def test_what_a_score_lost_or_added_is_written_down(rows, remarks):
-    assert check(quarters(4), rows).remarks == remarks
+def test_what_a_score_lost_or_added_is_written_down():
+    assert check(QUARTERS)[2] == []
+    assert check(QUARTERS[1:])[2] == ["1 notes missing"]
+    assert check([*QUARTERS, (240, 264, 60)])[2] == ["1 notes too many"]
+    with pytest.raises(ValueError, match="lost 10 of 10"):
+        check(np.array(QUARTERS) + [0, 0, 1])
 
 
 def test_a_key_struck_twice_at_once_is_no_loss(tmp_path):
@@ -282,7 +244,7 @@ def test_the_file_that_stops_a_batch_is_found_and_the_rest_is_made(tmp_path):
     for n, data in ((1, b"not MIDI"), (3, b""), (5, b"RIFF")):
         files[n].write_bytes(data)
     (tmp_path / "work").mkdir()
-    found = musescore.convert_batch(runtime.find_musescore(), files, tmp_path / "work", 60)
+    found = engines.ask_musescore(runtime.find_musescore(), files, tmp_path / "work", 60)
     assert [(path.is_file(), bool(reason)) for path, reason in found] == [(1, 0), (0, 1)] * 3
 
 
@@ -297,23 +259,6 @@ def test_a_program_that_hangs_or_lies_is_no_success(tmp_path, monkeypatch, line,
     (row,) = convert(tmp_path, "musescore", timeout=1)
     assert row["status"] == "failed" and reason in row["reason"]
     assert time.monotonic() - start < 20
-
-
-@needs_unix
-def test_musescore_is_run_once_for_a_batch_without_human_performance(tmp_path):
-    seen = tmp_path / "seen"
-    makes = (
-        f'cat "$2" "$4" >> "{seen}"; cd "$(dirname "$4")"; for n in 0 1; do cp made $n.mxl; done'
-    )
-    (tmp_path / "work").mkdir()
-    musicxml.zip_score("<score/>", tmp_path / "work" / "made")
-    runs = str(program(tmp_path / "runs", makes))
-    found = list(musescore.convert_batch(runs, make(tmp_path, 2), tmp_path / "work", 10))
-    assert [reason for _, reason in found] == ["", ""]
-    options, job = seen.read_text().split("</MidiOptions>")
-    assert "<HumanPerformance>false</HumanPerformance>" in options and len(json.loads(job)) == 2
-    pairs = [(Path('a "b"\n🎵.mid'), Path("-x.mxl"))]
-    assert json.loads(musescore.build_job(pairs)) == [{"in": 'a "b"\n🎵.mid', "out": "-x.mxl"}]
 
 
 def test_nothing_is_done_twice_and_a_changed_file_is_done_again(tmp_path):
@@ -347,7 +292,7 @@ def test_a_job_killed_again_and_again_loses_nothing_and_leaves_nothing_behind(tm
     assert set(table.index[table["met"].eq(False)]) <= {"kills before the end"}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@needs_unix
 def test_a_killed_job_takes_its_musescore_with_it(tmp_path):
     make(tmp_path, 64)
     started = tmp_path / "started"
@@ -359,70 +304,34 @@ def test_a_killed_job_takes_its_musescore_with_it(tmp_path):
     environment = os.environ | {"MUSESCORE": str(hangs), "PYTHONWARNINGS": "ignore"}
     command = [sys.executable, "-c", code, tmp_path, tmp_path / "mxl"]
     job = subprocess.Popen(command, env=environment)
-    assert wait_for(lambda: started.is_file() and started.read_text().count("\n") == 2, 60)
+    while not started.is_file() or started.read_text().count("\n") < 2:
+        assert job.poll() is None
+        time.sleep(0.05)
+    ids = [int(line) for line in started.read_text().split()]
+    programs = [psutil.Process(number) for number in ids if psutil.pid_exists(number)]
     job.kill()
     job.wait()
-    assert wait_for(lambda: not any(map(is_alive, started.read_text().split())), 20)
+    assert len(programs) == 2 and psutil.wait_procs(programs, timeout=20)[1] == []
 
 
-@needs_unix
-def test_a_job_killed_while_its_processes_start_leaves_none_of_them(tmp_path):
-    make(tmp_path, 200)
-    job = bench_faults.Job(tmp_path, tmp_path / "mxl")
-    code = [sys.executable, "-c", bench_faults.CODE, *job.folders]
-    process = subprocess.Popen(code, env=bench_faults.QUIET, start_new_session=True)
-    job.sessions.add(process.pid)
-    assert wait_for(lambda: len(job.processes()) >= 3, 60)
-    process.kill()
-    process.wait()
-    assert job.leftovers() == 0
-
-
-def wait_for(condition, seconds):
-    """Wait until something holds, but no longer than this; return whether it does."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
-
-
-def is_alive(process_id):
-    """Whether a process runs; one that ended and that nobody asked about does not."""
-    path = Path("/proc", process_id, "stat")
-    return path.is_file() and path.read_text().rsplit(")", 1)[1].split()[0] != "Z"
-
-
-@needs_unix
-def test_an_interrupted_job_goes_on_in_the_same_kernel(tmp_path):
+def test_an_interrupted_job_goes_on_in_the_same_kernel(tmp_path, monkeypatch):
     make(tmp_path, 60)
-    code = (
-        "import os, signal, sys, time, threading\n"
-        "from lstmgan_utils import conversion, folder_jobs as manifest\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # nohup ignores it
-        "add = manifest.Manifest.add\n"
-        "def press(self, row):\n"
-        "    add(self, row)\n"
-        "    manifest.Manifest.add = add\n"
-        "    os.killpg(0, signal.SIGINT)\n"  # as Ctrl-C does: to all processes of the job
-        "manifest.Manifest.add = press\n"
-        "for attempt in range(2):\n"
-        "    try:\n"
-        "        conversion.convert_folder(sys.argv[1], sys.argv[2], engine='python', n_jobs=2,\n"
-        "                                  progress=False)\n"
-        "    except KeyboardInterrupt:\n"
-        "        print('interrupted')\n"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code, tmp_path, tmp_path / "mxl"],
-        start_new_session=True, stdout=subprocess.PIPE, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    assert run.stdout.split() == ["interrupted"]
+    add = Manifest.add
+
+    def interrupt(self, row):
+        add(self, row)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Manifest, "add", interrupt)
+        convert(tmp_path, n_jobs=2)
+    assert len(convert(tmp_path, n_jobs=2)) == 60
     rows = (tmp_path / "mxl" / "conversion.csv").read_text().splitlines()[1:]
     assert len({row.split(",")[0] for row in rows}) == len(rows) == 60
     assert {path.suffix for path in (tmp_path / "mxl").iterdir()} == {".csv", ".mxl"}
 
 
-def test_processes_and_a_dask_cluster_do_what_one_process_does(tmp_path):
+def test_a_dask_cluster_does_what_one_process_does(tmp_path):
     distributed = pytest.importorskip("distributed")
     import joblib
 
@@ -433,11 +342,10 @@ def test_processes_and_a_dask_cluster_do_what_one_process_does(tmp_path):
         joblib.parallel_config(backend="dask"),
     ):
         convert(tmp_path, target="dask", n_jobs=None)
-    for n_jobs in (1, 2):
-        convert(tmp_path, target=str(n_jobs), n_jobs=n_jobs)
+    convert(tmp_path, target="one", n_jobs=1)
     made = [{path.name: path.read_bytes() for path in (tmp_path / target).glob("*.mxl")}
-            for target in ("dask", "1", "2")]  # fmt: skip
-    assert made[0] == made[1] == made[2] and len(made[0]) == 8
+            for target in ("dask", "one")]  # fmt: skip
+    assert made[0] == made[1] and len(made[0]) == 8
 
 
 @pytest.mark.parametrize(
@@ -459,7 +367,7 @@ def test_a_mistake_gets_one_clear_sentence(tmp_path, prepare, settings, words):
 def test_a_folder_without_the_right_to_read_it(tmp_path, monkeypatch):
     (tmp_path / "theirs").mkdir()
     tune(tmp_path / "a.mid")
-    look, refused = os.scandir, "theirs"
+    look = os.scandir
 
     def refuse(path):  # chmod would not do: root may read everything
         if str(path).endswith(refused):
@@ -467,10 +375,10 @@ def test_a_folder_without_the_right_to_read_it(tmp_path, monkeypatch):
         return look(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    for _ in range(2):  # noted once
-        rows = [(row["file"], row["status"], row["reason"][:21]) for row in convert(tmp_path)]
-        assert rows[0] == ("theirs", "failed", "it cannot be opened: ") and len(rows) == 2
-    refused = ""  # all are
+    refused = "theirs"
+    rows = [(row["file"], row["status"]) for row in convert(tmp_path)]
+    assert rows == [("a.mid", "converted"), ("theirs", "failed")]
+    refused = tmp_path.name
     with pytest.raises(ValueError, match="cannot be read; give yourself the right"):
         convert(tmp_path)
 
@@ -482,7 +390,6 @@ def test_a_folder_without_the_right_to_read_it(tmp_path, monkeypatch):
 def test_a_missing_musescore_is_said(tmp_path, monkeypatch, engine, found, words):
     monkeypatch.setenv("MUSESCORE", found)
     monkeypatch.setattr(runtime, "MUSESCORE_NAMES", ())
-    monkeypatch.setattr(runtime, "MUSESCORE_PLACES", ())
     with pytest.raises(FileNotFoundError, match=words):
         convert(tmp_path, engine)
 
@@ -504,17 +411,3 @@ def test_a_full_disk_stops_the_job_and_it_goes_on_later(tmp_path, monkeypatch, e
             convert(tmp_path, engine)
     assert not read_manifest(tmp_path / "mxl" / "conversion.csv")  # the file was not to blame
     assert [row["status"] for row in convert(tmp_path)] == ["converted"]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_score_is_on_the_disk_before_its_row(tmp_path, monkeypatch):
-    tune(tmp_path / "a.mid")
-    synced, sync = [], os.fsync
-
-    def remember(number):
-        synced.append(os.readlink(f"/proc/self/fd/{number}"))
-        sync(number)
-
-    monkeypatch.setattr(os, "fsync", remember)
-    convert(tmp_path)
-    assert [Path(name).suffix for name in synced] == [".csv", ".mxl", ".csv"]

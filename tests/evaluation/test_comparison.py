@@ -1,10 +1,9 @@
-"""Whole tables: known cases between ceiling and floor, wins counted fairly, long pieces."""
+"""Whole tables: known cases between ceiling and floor, targets, long pieces."""
 
 import math
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 from fixtures_learning import tiny_generator
 from toy_tunes import toy_songs
@@ -39,9 +38,8 @@ def test_compare_makes_its_own_ceiling_and_knows_the_key(toys):
     held_out = clips(toys[1])
     moved = [transpose(clip, 6) for clip in held_out]
     table = evaluation.compare(moved, held_out, n_bootstrap=5)
-    assert table.loc["overlap: note length", "generated"] == pytest.approx(1)
-    assert 0.8 < table.loc["overlap: note length", "ceiling"] < 1
-    assert table.loc["overlap: melodic interval", "generated"] == pytest.approx(1)
+    same = table.loc[["overlap: note length", "overlap: melodic interval"]]
+    assert (same["generated"] > 0.95).all() and same["ceiling"].between(0.8, 1).all()
     assert table.loc["overlap: pitch class, place in measure", "generated"] < 0.4
 
 
@@ -51,7 +49,8 @@ def test_scorecards_pass_new_music_and_fail_noise_silence_and_copies(toys):
     copied = [clips(training)[0]] * 10 + [note_array([])] * 10 + [held]
     real, noise = clips(toy_songs(60, seed=4)), evaluation.noise_like(clips(held_out), 60, seed=7)
     generators = {"real": real, "noise": noise, "copied": copied}
-    cards = evaluation.scorecards(generators, held_out, training, n_bootstrap=5)
+    cards = {name: evaluation.scorecard(pieces, held_out, training, n_bootstrap=5)
+             for name, pieces in generators.items()}  # fmt: skip
     missed = {name: set(card.index[card["met"].eq(False)]) for name, card in cards.items()}
     # toy tunes share short runs by chance, and a handful of 60 may be the longest
     runs = {"shared run: longest (notes)", "shared run: 95th percentile (notes)"}
@@ -61,8 +60,9 @@ def test_scorecards_pass_new_music_and_fail_noise_silence_and_copies(toys):
                                "shared run: longest (notes)", "impossible_durations"}  # fmt: skip
     assert cards["copied"].loc["sounds at all", "generated"] == pytest.approx(11 / 21)
     assert cards["copied"].loc["impossible_durations", "generated"] == pytest.approx(1 / 21)
-    table = evaluation.comparison_table(cards)
-    assert table.loc["coverage", "noise"] < 0.2 < table.loc["coverage", "real"]
+    coverage = {name: card.loc["coverage", "generated"] for name, card in cards.items()}
+    assert coverage["noise"] < 0.2 < coverage["real"]
+    assert 0.9 < comparison.rescale(cards["real"])["coverage"] < 1.1
 
 
 def test_piano_is_held_to_targets_of_its_own(toys):
@@ -71,18 +71,15 @@ def test_piano_is_held_to_targets_of_its_own(toys):
     plain = clips(toy_songs(60, seed=4), align=8)
     doubled = [np.sort(np.concatenate([clip, transpose(clip, 12)]), order=("onset", "pitch"))
                for clip in plain]  # fmt: skip
-    cards = evaluation.scorecards({"plain": plain, "doubled": doubled}, held_out, training,
-                                  targets="piano", align=8, per_song=2, n_bootstrap=0)  # fmt: skip
-    told = {name: card.loc[card["target"] != "", "met"] for name, card in cards.items()}
+    told = {}
+    for name, pieces in {"plain": plain, "doubled": doubled}.items():
+        card = evaluation.scorecard(pieces, held_out, training, targets="piano", align=8,
+                                    per_song=2, n_bootstrap=0)  # fmt: skip
+        told[name] = card.loc[card["target"] != "", "met"]
     assert told["plain"][["notes_per_beat", "polyphony", "empty_measure_rate"]].all()
     assert not told["doubled"][["notes_per_beat", "polyphony", "classifier: random forest"]].any()
     assert told["doubled"][["overlap: chord", "used_pitch_classes", "repetition_1"]].all()
-    assert (
-        "silence" not in told["plain"] and "overlap: interval, next interval" not in told["plain"]
-    )
-    own = pd.DataFrame({"sense": "±", "limit": 9.0, "times": ""}, ["polyphony"])
-    card = evaluation.scorecard(doubled, held_out, training, targets=own, n_bootstrap=0)
-    assert card.loc[card["target"] != "", "met"].to_dict() == {"polyphony": True}
+    assert not {"silence", "overlap: interval, next interval"} & set(told["plain"].index)
     with pytest.raises(ValueError, match="no targets 'jazz'; there are folk, piano"):
         evaluation.scorecard(doubled, held_out, training, targets="jazz")
 
@@ -106,57 +103,6 @@ def test_targets_by_hand(sense, limit, times, passing, failing, told):
         assert comparison.target(row) == (told, met)
 
 
-def row(metric, held_out=math.nan, ceiling=0.95, **scores):
-    """A comparison table of one metric: a score, or a score with the ends of its interval."""
-    found = {"held_out": held_out, "ceiling": ceiling, "floor": 0.0}
-    for name, values in scores.items():
-        values = values if isinstance(values, tuple) else (values, math.nan, math.nan)
-        found |= dict(zip((name, f"{name} low", f"{name} high"), values, strict=True))
-    return pd.DataFrame(found, pd.Index([metric], name="metric"))
-
-
-@pytest.mark.parametrize(
-    ("metric", "score", "real", "distance"),
-    [
-        ("silence", 0.3, {"held_out": 0.1}, 0.2),
-        ("overlap: x", 0.9, {}, 0.05),
-        ("overlap: x", 0.99, {}, 0),  # over the ceiling is no fault
-        ("classifier: random forest", 0.45, {}, 0.05),
-        ("Fréchet distance", 3, {"ceiling": 1}, 2),
-        ("shared run: longest (notes)", 3, {"held_out": 20}, 0),
-        ("silence", math.nan, {"held_out": 0.1}, math.nan),
-    ],
-)
-def test_distance_from_real_music(metric, score, real, distance):
-    found = comparison.distance_from_real(row(metric, us=score, **real), "us").iloc[0]
-    assert found == pytest.approx(distance, nan_ok=True)
-
-
-@pytest.mark.parametrize(
-    ("ours", "baseline", "outcome"),
-    [
-        ((0.9, 0.8, 1.0), (0.5, 0.4, 0.6), "nearer"),
-        ((0.5, 0.4, 0.6), (0.9, 0.8, 1.0), "farther"),
-        ((0.5, 0.4, 0.8), (0.9, 0.7, 1.0), "alike"),  # the intervals meet
-        (0.9, 0.5, "nearer"),  # no intervals
-        (0.5, 0.5, "alike"),
-        (math.nan, (0.5, 0.4, 0.6), ""),
-    ],
-)
-def test_outcome(ours, baseline, outcome):
-    table = row("m", held_out=1.0, us=ours, them=baseline)
-    assert comparison.outcomes(table, "us", "them").tolist() == [outcome]
-
-
-def test_wins_are_counted_and_losses_named():
-    scores = {"m0": (1.0, 0.9), "m1": (0.5, 0.8), "m2": (0.7, 0.7)}
-    table = pd.concat(
-        row(name, held_out=1.0, us=us, them=them) for name, (us, them) in scores.items()
-    )
-    assert evaluation.count_wins(table, "us", ["them"]).loc["them"].tolist() == [1, 1, 1, "m1"]
-    assert comparison.rescale(table, "us").tolist() == [1.0, 0.5, 0.7]
-
-
 def song(measures, fading=False):
     """A tune of quarter notes; a fading one loses its notes in the last quarter of its time."""
     n_notes = 4 * measures * 3 // 4 if fading else 4 * measures
@@ -165,17 +111,17 @@ def song(measures, fading=False):
 
 
 def test_drift_sees_a_song_fade_into_silence_and_counts_in_standard_errors():
-    steady, fading = (evaluation.drift([song(200, fading)] * 2) for fading in (False, True))
+    steady, fading = (long_pieces.drift([song(200, fading)] * 2) for fading in (False, True))
     assert steady.loc["silence", "last"] == 0 == steady.loc["notes_per_beat", "change"]
     assert fading.loc["silence", ["first", "last"]].tolist() == [0, 1]
     assert fading.loc["notes_per_beat", "change"] == -1
     rng = np.random.default_rng(0)
     songs = [note_array([(24 * i, 24, int(p)) for i, p in enumerate(rng.integers(50, 70, 800))])
              for _ in range(20)]  # fmt: skip
-    before = evaluation.drift(songs).loc["mean_interval"]
+    before = long_pieces.drift(songs).loc["mean_interval"]
     for one in songs:
         one["pitch"][600:] = 60
-    after = evaluation.drift(songs).loc["mean_interval"]
+    after = long_pieces.drift(songs).loc["mean_interval"]
     assert after["t"] < -20 < -4 < before["t"] < 4 and before["first"] == after["first"]
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from fixtures_learning import tiny_generator
 
-from lstmgan_utils.evaluation.copies import blend_continuity, novelty, shared_notes, tokens
+from benchmarks.long_pieces import blend_continuity
+from lstmgan_utils.evaluation.copies import novelty, shared_notes, tokens
 from lstmgan_utils.pianoroll import note_array, transpose
 
 

@@ -25,7 +25,6 @@ BY_HAND = {
     "overlap_rate": 0,
     "polyphony_rate": 0,
     "pitch_range": 7,
-    "tone_span": 7,
     "used_pitch_classes": (3 + 2) / 2,
     "pitch_class_entropy": -(0.4 * math.log2(0.4) + 3 * 0.2 * math.log2(0.2)),
     "scale_consistency": 1,
@@ -49,10 +48,8 @@ def test_every_descriptor_by_hand():
         assert found[name] == pytest.approx(value, nan_ok=True), name
         assert moved[name] == pytest.approx(value, nan_ok=True), f"{name} knows the key"
     assert found["length_histogram"][[1, 23, 47, 71]] == pytest.approx([0.2, 0.4, 0.2, 0.2])
-    assert found["onset_histogram"][[0, 24, 48]] == pytest.approx([0.4, 0.4, 0.2])
     assert found["beat_histogram"][0] == 1
     assert found["interval_histogram"][[24 - 4, 24 + 2, 24 + 7]] == pytest.approx([0.25, 0.5, 0.25])
-    assert found["pitch_class_histogram"][[0, 2, 4, 7]] == pytest.approx([0.4, 0.2, 0.2, 0.2])
     for name in found.keys() - BY_HAND.keys():
         assert found[name].sum() == pytest.approx(1)
 
@@ -138,15 +135,6 @@ def test_endings(fourth_bar, share):
     rows[7], rows[15] = fourth_bar, (720, 48, 60)
     found = descriptors.endings(note_array(rows), 4 * 96)
     assert found == {"ending_longer": share, "ending_home": share}
-
-
-def test_shuffling_keeps_the_measures_and_loses_the_order():
-    notes, n_steps = measures("ABCDABCDABCDABCD")
-    mixed = descriptors.shuffle_measures(notes, n_steps, seed=1)
-    parts = (sorted(part.tobytes() for part in descriptors.cut_measures(one, 16))
-             for one in (notes, mixed))  # fmt: skip
-    assert next(parts) == next(parts)
-    assert similarity(notes, 4, n_steps) == 1 > similarity(mixed, 4, n_steps)
 
 
 def test_agrees_with_muspy():

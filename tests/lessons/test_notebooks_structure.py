@@ -9,7 +9,7 @@ import statistics
 import pytest
 
 from tools import build_navigation
-from tools.lessons import ROOT, code_cells, has_tag, promise_of, read_parameters, solution_of
+from tools.lessons import ROOT, about, code_cells, has_tag, read_parameters, solution_of
 from tools.run_notebooks import unfold_solutions
 
 # In this order; a lesson's own sections stand between Setup and Break it.
@@ -38,25 +38,27 @@ def section(notebook, title):
     return prose(notebook).split(f"## {title}\n", 1)[-1].split("\n## ", 1)[0]
 
 
+def exercises(notebook):
+    """List (stub, solution) sources: each exercise cell and the fold that follows."""
+    pairs = itertools.pairwise(notebook.cells)
+    return [(a.source, solution_of(b)[1]) for a, b in pairs if has_tag(a, "exercise")]
+
+
 def test_lessons_readme_and_docs_are_in_the_kept_form():
     assert [path.name for path in build_navigation.stale_files()] == []
 
 
 def test_first_cell_promises_a_sound_and_says_how_long_it_takes(lesson, notebook):
-    first = notebook.cells[0]
-    assert re.match(r"# \S.*\n+<!-- navigation -->", first.source)
-    assert promise_of(notebook), "say *At the end you will hear …*"
-    assert re.search(r"\d+\s*minutes?", first.source)
-    assert build_navigation.colab_address(lesson) in first.source
+    first = notebook.cells[0].source
+    assert re.match(r"# \S.*\n+<!-- navigation -->", first)
+    assert all(about(notebook)), "a title, *At the end you will hear …*, minutes"
+    assert build_navigation.colab_address(lesson) in first
 
 
-def test_parts_stand_in_order(notebook):
+def test_parts_goals_pipeline_prompts_and_questions(notebook):
     headings = re.findall(r"^(##?) (.+?)\s*$", prose(notebook), re.MULTILINE)
     assert [level for level, _ in headings].count("#") == 1, "one level-one heading: the title"
     assert [title for _, title in headings if title in PARTS] == PARTS
-
-
-def test_goals_pipeline_prompts_and_questions(notebook):
     goals = section(notebook, "You will learn")
     assert 3 <= len(re.findall(r"^\s*[-*\d.]+ ", goals, re.MULTILINE)) <= 5
     (strip,) = [line for line in goals.splitlines() if line.count("→") >= 3]
@@ -80,17 +82,9 @@ def test_cells_are_many_and_short_and_prose_is_bounded(notebook):
 def test_setup_reports_and_parameters_are_plain_values_with_forms(notebook):
     (setup,), (cell,) = code_cells(notebook, "setup"), code_cells(notebook, "parameters")
     assert setup.source.endswith("\nruntime.report()")
-    statements = ast.parse(cell.source).body
     values = read_parameters(notebook)  # raises where a value is no literal
-    assert all(name.isupper() for name in values) and len(values) == len(statements) > 0
-    assert cell.source.count("# @param") == len(values)
-
-
-def test_exercises_are_stub_then_folded_solution(notebook):
-    cells = notebook.cells
-    places = [i for i, cell in enumerate(cells) if has_tag(cell, "exercise")]
-    assert 3 <= len(places) <= 5
-    assert [i - 1 for i, cell in enumerate(cells) if solution_of(cell)] == places
+    assert all(name.isupper() for name in values)
+    assert len(ast.parse(cell.source).body) == cell.source.count("# @param") == len(values) > 0
 
 
 @pytest.mark.parametrize("pattern", REFUSED, ids=REFUSED.values())
@@ -108,12 +102,6 @@ def test_links_inside_the_project_lead_somewhere(lesson, notebook):
         assert (ROOT / name).exists(), name
 
 
-def exercises(notebook):
-    """List (stub, solution) sources: each exercise cell and the fold that follows."""
-    pairs = itertools.pairwise(notebook.cells)
-    return [(a.source, solution_of(b)[1]) for a, b in pairs if has_tag(a, "exercise")]
-
-
 def interface(source):
     """Map each name that a cell's top level defines or assigns to its arguments, if any."""
     found = {}
@@ -126,14 +114,17 @@ def interface(source):
     return found
 
 
-def test_each_solution_defines_what_its_stub_does_in_another_way_and_is_run(notebook):
-    assert not code_cells(notebook, "solution"), "a solution stands in plain view"
+def test_exercises_are_stubs_each_with_a_folded_solution_that_is_run(notebook):
+    places = [i for i, cell in enumerate(notebook.cells) if has_tag(cell, "exercise")]
+    assert 3 <= len(places) <= 5
+    assert [i - 1 for i, cell in enumerate(notebook.cells) if solution_of(cell)] == places
     for stub, solution in exercises(notebook):
         assert interface(stub), f"the stub defines nothing:\n{stub}"
         assert interface(stub).items() <= interface(solution).items()
         assert ast.dump(ast.parse(stub)) != ast.dump(ast.parse(solution))
+    assert not code_cells(notebook, "solution"), "a solution stands in plain view"
     unfolded = copy.deepcopy(notebook)
     unfold_solutions(unfolded)
     assert not any("<summary>Solution" in cell.source for cell in unfolded.cells)
     codes = [code for _, code in exercises(notebook)]
-    assert codes and [cell.source for cell in code_cells(unfolded, "solution")] == codes
+    assert [cell.source for cell in code_cells(unfolded, "solution")] == codes

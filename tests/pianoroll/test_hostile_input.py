@@ -5,9 +5,7 @@ import re
 import struct
 import subprocess
 import sys
-import time
 import zipfile
-from pathlib import Path
 
 import pytest
 from midi_builder import CONTAINER, measures, midi, mxl, number, play, scale, score, track, tune
@@ -45,25 +43,26 @@ BAD_MIDI = {  # name -> (bytes, what the reason must say)
     "metre 1 over 32": (midi(track((0, b"\xff\x58\x04\x01\x05\x18\x08"), *LONG)), "too large"),
     "data first": (midi(track((0, b"\x3c\x40"))), "data where an event must begin"),
 }
-ODD_MIDI = {  # name -> (bytes, what the reason may add)
-    "no end of track": (midi(track(*NOTES, end=False)), ""),
-    "strange chunk": (GOOD[:14] + b"XYZW" + struct.pack(">I", 4) + b"abcd" + GOOD[14:], ""),
-    "long header": (b"MThd\0\0\0\x0a" + GOOD[8:14] + b"\0" * 4 + GOOD[14:], ""),
-    "nine sharps": (midi(track((0, b"\xff\x59\x02\x09\x00"), *NOTES)), ""),
-    "metre 0 over 4": (midi(track((0, b"\xff\x58\x04\x00\x02\x18\x08"), *NOTES)), ""),
-    "metre 4 over 2^255": (midi(track((0, b"\xff\x58\x04\x04\xff\x18\x08"), *NOTES)), ""),
-    "tempo 0": (midi(track((0, b"\xff\x51\x03\0\0\0"), *NOTES)), ""),
-    "never ended": (midi(track(*NOTES, GOES_ON, (960, b"\xff\x01\0"))), "1 notes were never ended"),
-    "over 127": (midi(track(*NOTES, (0, b"\x90\xf0\x40"))), "values over 127"),
-    "1 MB of lyrics": (midi(track((0, LYRICS), *NOTES)), ""),
+ODD_MIDI = {
+    "no end of track": midi(track(*NOTES, end=False)),
+    "strange chunk": GOOD[:14] + b"XYZW" + struct.pack(">I", 4) + b"abcd" + GOOD[14:],
+    "long header": b"MThd\0\0\0\x0a" + GOOD[8:14] + b"\0" * 4 + GOOD[14:],
+    "nine sharps": midi(track((0, b"\xff\x59\x02\x09\x00"), *NOTES)),
+    "metre 0 over 4": midi(track((0, b"\xff\x58\x04\x00\x02\x18\x08"), *NOTES)),
+    "metre 4 over 2^255": midi(track((0, b"\xff\x58\x04\x04\xff\x18\x08"), *NOTES)),
+    "tempo 0": midi(track((0, b"\xff\x51\x03\0\0\0"), *NOTES)),
+    "1 notes were never ended": midi(track(*NOTES, GOES_ON, (960, b"\xff\x01\0"))),
+    "values over 127": midi(track(*NOTES, (0, b"\x90\xf0\x40"))),
+    "1 MB of lyrics": midi(track((0, LYRICS), *NOTES)),
 }
+TOLD = ("1 notes were never ended", "values over 127")  # odd files whose row says so
 
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory):
     """Convert one folder with every case in it, between good files."""
     folder = tmp_path_factory.mktemp("hostile")
-    for name, (data, _) in (BAD_MIDI | ODD_MIDI).items():
+    for name, data in ({name: case[0] for name, case in BAD_MIDI.items()} | ODD_MIDI).items():
         (folder / f"{name}.mid").write_bytes(data)
     for name in GOOD_NAMES:
         tune(folder / f"{name}.mid")
@@ -72,19 +71,15 @@ def converted(tmp_path_factory):
     return {row["file"].removesuffix(".mid"): row for row in read_manifest(manifest)}
 
 
-def test_the_good_files_between_are_converted(converted):
-    assert set(converted) == {*GOOD_NAMES, *BAD_MIDI, *ODD_MIDI}
-    rows = [converted[name] for name in GOOD_NAMES]
-    assert [(row["status"], row["notes"]) for row in rows] == [("converted", "32")] * 3
-
-
-@pytest.mark.parametrize("name", BAD_MIDI | ODD_MIDI)
-def test_a_bad_midi_file_has_one_plain_reason_and_an_odd_one_is_converted(converted, name):
+@pytest.mark.parametrize("name", [*GOOD_NAMES, *BAD_MIDI, *ODD_MIDI])
+def test_a_bad_midi_file_has_one_plain_reason_and_the_others_are_converted(converted, name):
     row = converted[name]
-    assert row["status"] == ("failed" if name in BAD_MIDI else "converted")
-    assert (BAD_MIDI | ODD_MIDI)[name][1] in row["reason"] and "\n" not in row["reason"]
-    assert name in BAD_MIDI or int(row["notes"]) >= 32
-    assert float(row["seconds"]) < TIMEOUT
+    assert "\n" not in row["reason"] and float(row["seconds"]) < TIMEOUT
+    if name in BAD_MIDI:
+        assert row["status"] == "failed" and BAD_MIDI[name][1] in row["reason"]
+    else:
+        assert row["status"] == "converted" and int(row["notes"]) >= 32
+        assert name not in TOLD or name in row["reason"]
 
 
 ODD_NAMES = [
@@ -115,23 +110,6 @@ def test_odd_names_links_and_pipes(tmp_path, end):
         manifest = filtering.filter_folder(folder, n_jobs=1, progress=False)
     rows = {row["file"]: row["status"] in ("converted", "kept") for row in read_manifest(manifest)}
     assert rows == dict.fromkeys(good, True) | dict.fromkeys(bad, False)
-
-
-def test_a_file_without_the_right_to_read_it_is_passed_over(tmp_path, monkeypatch):
-    tune(tmp_path / "mine.mid")
-    tune(tmp_path / "theirs.mid").chmod(0o000)
-    read = Path.read_bytes
-
-    def refuse(path):  # root, and Windows, may read it all the same
-        if path.name == "theirs.mid":
-            raise PermissionError(13, "Permission denied")
-        return read(path)
-
-    monkeypatch.setattr(Path, "read_bytes", refuse)
-    manifest = engines.convert_folder(tmp_path, tmp_path / "mxl", n_jobs=1, progress=False)
-    mine, theirs = read_manifest(manifest)
-    assert mine["status"] == "converted" and theirs["status"] == "failed"
-    assert "Permission denied; check the link or its rights" in theirs["reason"]
 
 
 ESCAPED = '<?xml version="1.0"?><!DOCTYPE x [{}]>' + score((0, measures(note="&b;"))).split("?>")[1]
@@ -222,23 +200,3 @@ def test_a_zip_bomb_does_not_fill_the_memory(tmp_path, method):
     reason, kilobytes = run.stdout.splitlines()
     assert "zip bomb" in reason or "usual method" in reason
     assert int(kilobytes) < 250_000
-
-
-def test_a_file_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
-    tune(tmp_path / "a.mid")
-    tune(tmp_path / "b.mid")
-    read = engines.read_performance
-
-    def slow(path):
-        end = time.monotonic() + 60
-        while path.name == "a.mid" and time.monotonic() < end:
-            pass
-        return read(path)
-
-    monkeypatch.setattr(engines, "read_performance", slow)
-    start = time.process_time()
-    how = {"engine": "python", "n_jobs": 1, "timeout": 1, "progress": False}
-    manifest = engines.convert_folder(tmp_path, tmp_path / "mxl", **how)
-    first, second = read_manifest(manifest)
-    assert "more than 1 s" in first["reason"] and second["status"] == "converted"
-    assert time.process_time() - start < 10

@@ -13,14 +13,10 @@ from midi_builder import midi, track
 from music21 import chord, converter, harmony, meter, note, stream
 
 from lstmgan_utils import pianoroll
-from lstmgan_utils.conversion.quantizer import quantize
 from lstmgan_utils.pianoroll import crop, decode, encode, fit_to_roll, note_array, read_midi
-from lstmgan_utils.pianoroll.midi import read_performance
-from lstmgan_utils.pianoroll.musicxml import write_mxl
-from lstmgan_utils.pianoroll.safe_reading import read_musicxml
 
 MAX_STEPS = pianoroll.MAX_STEPS
-SAMPLE = Path(__file__).parents[2] / "data_sample"
+SAMPLE = Path(__file__).parents[2] / "data_sample" / "truth"
 NOTE = st.tuples(st.integers(0, 60), st.integers(1, 30), st.sampled_from([0, 1, 60, 61, 127]))
 NOTES = st.lists(NOTE, max_size=30).map(note_array)
 PIECE = note_array(
@@ -30,19 +26,12 @@ PIECE = note_array(
 VOICES = note_array([(0, 96, 48), (0, 24, 60), (24, 36, 62), (48, 72, 64), (96, 24, 48)])
 
 
+BAD_NOTES = [(-1, 4, 60), (0, 0, 60), (0, MAX_STEPS + 1, 60), (0, 4, -1), (0, 4, 128)]
+
+
 def same(found, expected):
     """Compare note arrays, and show them as rows where they differ."""
     assert found.tolist() == expected.tolist()
-
-
-def apart(notes):
-    """Keep the notes that no other note of their pitch overlaps."""
-    rows = notes.tolist()
-
-    def touch(a, b):
-        return a[2] == b[2] and a[0] < b[0] + b[1] and b[0] < a[0] + a[1]
-
-    return note_array(row for row in rows if sum(touch(row, other) for other in rows) == 1)
 
 
 @settings(max_examples=300, deadline=None)
@@ -53,11 +42,10 @@ def test_a_roll_gives_back_what_fits_in_it(notes):
     fitting = fit_to_roll(notes)
     same(decode(encode(notes, pianoroll.n_steps(notes) + 1)), fitting)
     same(fit_to_roll(fitting), fitting)
+    same(decode(encode(fitting)), fitting)
     roll = encode(notes, 200)
     assert roll.dtype == np.uint8 and roll.shape == (200, 128)
     assert np.array_equal(encode(decode(roll), 200), roll)
-    long = apart(notes[notes["duration"] >= 2])
-    same(decode(encode(long)), long)
 
 
 @pytest.mark.parametrize(
@@ -100,16 +88,7 @@ def test_a_roll_holds_19200_steps_and_note_arrays_are_sorted():
         (encode, (note_array([(1, MAX_STEPS, 60)]),), "19201 .* 19200.*crop"),
         (encode, (note_array([(0, 24, 60)]), 12), "24 .* 12.*crop"),
         *((decode, (np.zeros(shape),), r"\(time, 128\)") for shape in ((128, 96), (2, 9, 128))),
-        *(
-            (note_array, ([(0, 4, 60), row],), re.escape(str(row)))
-            for row in [
-                (-1, 4, 60),
-                (0, 0, 60),
-                (0, MAX_STEPS + 1, 60),
-                (0, 4, -1),
-                (0, 4, 128),
-            ]
-        ),
+        *((note_array, ([(0, 4, 60), row],), re.escape(str(row))) for row in BAD_NOTES),
         *((pianoroll.transpose, (PIECE, by), rf"\{by:+d} semitones") for by in (1, -1, 300)),
         *((pianoroll.steps_of, (metre,), repr(metre)) for metre in ("4", "4/0", "common", "")),
     ],
@@ -129,7 +108,7 @@ def test_cropping_cuts_what_a_slice_of_every_note_would(notes, start, length):
 
 
 @settings(max_examples=30, deadline=None)
-@given(NOTES.map(apart))
+@given(NOTES.map(fit_to_roll))
 def test_midi_reads_back_the_same(tmp_path_factory, notes):
     path = pianoroll.write_midi(notes, tmp_path_factory.mktemp("midi") / "a.mid")
     same(read_midi(path), notes)
@@ -142,8 +121,6 @@ def test_other_libraries_read_the_same_midi(tmp_path):
     assert theirs.get_tempo_changes()[1] == pytest.approx([90])
     beats = [(n.start * 1.5, (n.end - n.start) * 1.5, n.pitch) for n in theirs.instruments[0].notes]
     same(note_array([(round(24 * a), round(24 * b), c) for a, b, c in beats]), PIECE)
-    score = converter.parse(path, forceSource=True, quantizePost=False)
-    same(pianoroll.notes_from_score(score)[0], PIECE)
 
 
 def test_midi_beside_the_grid_is_rounded_and_counted(tmp_path):
@@ -195,17 +172,12 @@ def engrave(xml):
     return sorted(map(tuple, notes.values()))
 
 
-def test_an_engraver_shows_each_note_of_polyphony_and_has_nothing_to_complain_of(tmp_path, capfd):
+def test_an_engraver_shows_each_note_of_polyphony_and_has_nothing_to_complain_of(capfd):
     names = ("bach_prelude_bwv846", "joplin_maple_leaf_rag", "clara_schumann_polonaise_2")
     for name, metre in zip(names, ("4/4", "2/4", "3/4"), strict=True):
-        rows = np.loadtxt(SAMPLE / "truth" / f"{name}.csv", int, delimiter=",", skiprows=1)
+        rows = np.loadtxt(SAMPLE / f"{name}.csv", int, delimiter=",", skiprows=1)
         notes = fit_to_roll(note_array(rows))
         assert engrave(pianoroll.to_musicxml(notes, metre=metre)) == sorted(notes.tolist())
-        parts, _ = quantize(performance := read_performance(SAMPLE / "midi" / f"{name}.mid"))
-        write_mxl(parts, performance, tmp_path / "a.mxl")
-        rows = [row for part in parts for row in part.notes.tolist()]
-        written = sorted((on, end - on, pitch) for on, end, pitch in rows)
-        assert engrave(read_musicxml(tmp_path / "a.mxl").decode()) == written
     assert capfd.readouterr().err == ""
 
 
@@ -263,9 +235,8 @@ def test_only_notes_are_read_and_staves_are_merged():
     [("M:6/8\nL:1/8\nK:G\nD|GAB dcB|", ("6/8", 12, 1)), ("L:1/8\nK:C\nD|GAB dcB|", ("4/4", 0, 0))],
 )
 def test_a_short_first_measure_is_a_pickup_of_its_metre(head, found):
-    notes, info = pianoroll.notes_from_score(
-        converter.parse(f"X:1\nT:t\n{head}AGE GED|\n", format="abc")
-    )
+    score = converter.parse(f"X:1\nT:t\n{head}AGE GED|\n", format="abc")
+    notes, info = pianoroll.notes_from_score(score)
     assert (info["metre"], info["pickup"], info["fifths"]) == found
     assert notes["onset"][:3].tolist() == [0, 12, 24]
 

@@ -3,9 +3,7 @@
 import os
 import re
 import signal
-import sys
 import time
-from functools import partial
 
 import jupyter_browser as jupyter
 import nbformat
@@ -19,19 +17,14 @@ from lstmgan_utils.corpus import song_row
 from lstmgan_utils.corpus.store import write_store
 
 LESSON, TRAINING_LESSON = jupyter.PANEL, jupyter.lesson_with("TENSORBOARD = ")
-SECOND = """from lstmgan_utils.widgets import resampling_panel
+SECOND = """from lstmgan_utils.widgets import ResamplingPanel
 
-second = resampling_panel(folder="outputs/second")
+second = ResamplingPanel(folder="outputs/second")
 second.add_class("second")
 second"""
 TRAINING = {"PRESET": "smoke", "MEASURES": 2, "PRETRAINING": 90, "EVERY": 10, "TENSORBOARD": True}
-TRAINING |= {
-    "BATCHES": 100_000,
-    "SONGS": "outputs/songs.store",
-    "N_PIECES": 8,
-    "FINE_TUNING": 2,
-    "MAX_PAIRS": 2,
-}
+TRAINING |= {"BATCHES": 100_000, "SONGS": "outputs/songs.store", "N_PIECES": 8}
+TRAINING |= {"FINE_TUNING": 2, "MAX_PAIRS": 2}
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +45,8 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="module")
 def lab(project, tmp_path_factory):
     """The address of a JupyterLab that serves the project."""
-    home = tmp_path_factory.mktemp("jupyter")
-    jupyter.make_home(home)
     quiet = {"news_url": None, "extension_manager": "readonly"}
-    command = partial(jupyter.lab_command, sys.executable, folder=project, **quiet)
-    with jupyter.served(command, home) as address:
+    with jupyter.lab(project, tmp_path_factory.mktemp("jupyter"), **quiet) as address:
         yield address
 
 
@@ -64,7 +54,7 @@ def lab(project, tmp_path_factory):
 def run(chromium, lab, pictures):
     """Lesson 09 in JupyterLab after Run All, a second panel below: (name, page, hosts asked)."""
     page, hosts = jupyter.run_all(chromium, lab, LESSON, pictures / f"{LESSON}_top.png")
-    page.wait_for_selector(".resampling-panel .roll-player[data-take]")
+    page.wait_for_selector(".resampling-panel .roll-player[data-shown]")
     page.evaluate("jupyterapp.shell.collapseLeft()")
     yield LESSON, page, hosts
     page.close()
@@ -76,17 +66,11 @@ def is_paused(page):
 
 def test_lesson_is_drawn_plays_and_asks_no_other_host(run, pictures):
     jupyter.check_drawn_and_playing(run, pictures / f"{LESSON}_playing.png")
-    page = run[1]
-    plain = page.locator(".jp-OutputArea-output figure audio").first
-    plain.scroll_into_view_if_needed()
-    ready = "document.querySelector('.jp-OutputArea-output figure audio').readyState >= 1"
-    page.wait_for_function(ready)
-    assert plain.evaluate("(audio) => audio.duration") > 4
 
 
-def test_first_take_is_silent_and_the_next_plays_at_once(panel):
+def test_first_sample_is_silent_and_the_next_plays_at_once(panel):
     assert is_paused(panel)
-    assert jupyter.next_take(panel, lambda: panel.click(".button-resample"))
+    assert jupyter.next_sample(panel, lambda: panel.click(".button-resample"))
     panel.wait_for_function("document.querySelector('.resampling-panel audio').currentTime > 0.3")
     panel.click(".resampling-panel .play")
 
@@ -98,13 +82,11 @@ def test_every_control_is_reached_and_turned_by_keyboard_alone(panel):
 
 
 WIDTHS = """() => { const panel = document.querySelector(".resampling-panel");
-  const width = (element) => element.getBoundingClientRect().width;
-  const sliders = [...panel.querySelectorAll(".slider-container > *")];
-  const columns = sliders.map((slider) => slider.closest("[class*=setting-]"));
+  const box = (element) => element.getBoundingClientRect();
   const parts = panel.querySelectorAll("[class*=setting-], button, select, input, .roll-player");
-  return { sliders: sliders.map(width), columns: columns.map(width),
-    right: Math.max(...[...parts].map((part) => part.getBoundingClientRect().right)),
-    edge: panel.getBoundingClientRect().right, hidden: panel.scrollWidth - panel.clientWidth,
+  return { sliders: [...panel.querySelectorAll(".slider-container > *")].map((s) => box(s).width),
+    right: Math.max(...[...parts].map((part) => box(part).right)), edge: box(panel).right,
+    hidden: panel.scrollWidth - panel.clientWidth,
     text: getComputedStyle(panel.querySelector(".widget-label")).color }; }"""
 PAPER = """document.querySelector(".resampling-panel canvas").getContext("2d")
   .getImageData(2, 2, 1, 1).data[0]"""
@@ -125,8 +107,7 @@ def test_panel_fits_the_page_and_can_be_read(panel, pictures, width, theme):
     panel.locator(".resampling-panel").first.scroll_into_view_if_needed()
     panel.screenshot(path=pictures / f"panel_{width}_{theme.lower()}.png")
     found = panel.evaluate(WIDTHS)
-    shares = [s / c for s, c in zip(found["sliders"], found["columns"], strict=True)]
-    assert len(shares) == 5 and min(found["sliders"]) > 200 and min(shares) > 0.85
+    assert len(found["sliders"]) == 5 and min(found["sliders"]) > 200
     assert found["right"] <= found["edge"] + 1 and found["hidden"] <= 1
     text = max(map(int, re.findall(r"\d+", found["text"])[:3]))
     assert text > 200 if theme == "Dark" else text < 64
@@ -136,23 +117,20 @@ def test_export_gives_files_with_music(panel, project):
     dress(panel, 1280, "Light")
     folder = project / "outputs" / "generated"
     before = set(folder.iterdir())
-    path = jupyter.export_and_engrave(panel, folder, ".mid")
-    new = set(folder.iterdir()) - before
-    assert {".mid", ".mxl", ".png"} < {file.suffix for file in new} and len(new) == 4
-    said = panel.locator(".resampling-panel [aria-live=polite]:not(.title)").first.inner_text()
-    assert said.count(path.stem) == 1
-    notes = pianoroll.read_midi(path)
+    notes = pianoroll.read_midi(jupyter.export_and_engrave(panel, folder, ".mid"))
+    new = {file.suffix for file in set(folder.iterdir()) - before}
+    assert {".mid", ".mxl", ".png"} < new and len(new) == 4
     assert len(notes) >= 9 and pianoroll.n_steps(notes) > 8 * pianoroll.STEPS_PER_MEASURE
     panel.click(".button-score")
 
 
 def test_two_panels_do_not_meddle(panel):
     first = panel.locator(".resampling-panel .roll-player").first
-    take = first.get_attribute("data-take")
+    number = first.get_attribute("data-shown")
     jupyter.start_playing(panel, ".resampling-panel", 0.1)
-    assert jupyter.next_take(panel, lambda: panel.click(".second .button-resample"), ".second")
+    assert jupyter.next_sample(panel, lambda: panel.click(".second .button-resample"), ".second")
     panel.wait_for_function("!document.querySelector('.second audio').paused")
-    assert is_paused(panel) and first.get_attribute("data-take") == take
+    assert is_paused(panel) and first.get_attribute("data-shown") == number
     panel.click(".second .play")
 
 
@@ -173,10 +151,8 @@ def test_reopened_without_a_kernel_it_is_a_picture_and_a_sound(panel, project, l
     page.screenshot(path=pictures / "without_kernel.png")
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     players = [o for o in outputs if 'alt="Piano roll' in o.get("data", {}).get("text/html", "")]
-    assert (
-        still.count() == len(players) >= 2
-        and still.last.evaluate("(image) => image.naturalWidth") > 500
-    )
+    assert still.count() == len(players) >= 2
+    assert still.last.evaluate("(image) => image.naturalWidth") > 500
     assert page.locator(".jp-OutputArea-output:has-text('isplaying widget')").count() == 0
     page.close()
 
@@ -197,8 +173,8 @@ def test_after_a_restart_the_sound_plays_on_and_a_cell_brings_the_panel_back(pan
     panel.screenshot(path=pictures / "restarted.png")
     panel.wait_for_timeout(1000)
     panel.evaluate(RUN_LAST)
-    panel.wait_for_selector(".second:not(.jupyter-widgets-disconnected) .roll-player[data-take]")
-    assert jupyter.next_take(panel, lambda: panel.click(".second .button-resample"), ".second")
+    panel.wait_for_selector(".second:not(.jupyter-widgets-disconnected) .roll-player[data-shown]")
+    assert jupyter.next_sample(panel, lambda: panel.click(".second .button-resample"), ".second")
 
 
 def wait_for_batch(folder, number, loss, seconds=300):

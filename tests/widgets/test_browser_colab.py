@@ -6,7 +6,6 @@
 import json
 import os
 import subprocess
-from functools import partial
 from pathlib import Path
 
 import jupyter_browser as jupyter
@@ -32,24 +31,15 @@ def project(tmp_path_factory):
     return jupyter.make_project(tmp_path_factory.mktemp("project"), jupyter.LESSONS)
 
 
-@pytest.fixture(scope="module")
-def lab(project, tmp_path_factory):
-    """The address of a JupyterLab 3.6 whose only kernel has Colab's packages."""
-    home = tmp_path_factory.mktemp("jupyter")
-    jupyter.make_home(home, KERNEL)
-    command = partial(jupyter.lab_command, LAB, folder=project)
-    with jupyter.served(command, home) as address:
-        yield address
-
-
 @pytest.fixture(scope="module", params=jupyter.LESSONS, ids=str)
-def run(request, chromium, lab, pictures):
-    """A lesson after Run All: (name, page, hosts asked for)."""
+def run(request, chromium, project, tmp_path_factory, pictures):
+    """A lesson after Run All in a JupyterLab 3.6 whose only kernel has Colab's packages."""
     name = request.param
-    page, hosts = jupyter.run_all(chromium, lab, name, pictures / f"colab_{name}.png")
-    page.wait_for_selector(".roll-player[data-take]")
-    yield name, page, hosts
-    page.close()
+    with jupyter.lab(project, tmp_path_factory.mktemp("jupyter"), LAB, KERNEL) as address:
+        page, hosts = jupyter.run_all(chromium, address, name, pictures / f"colab_{name}.png")
+        page.wait_for_selector(".roll-player[data-shown]")
+        yield name, page, hosts
+        page.close()
 
 
 def test_widgets_are_drawn_and_play(run, pictures):
@@ -58,17 +48,12 @@ def test_widgets_are_drawn_and_play(run, pictures):
     jupyter.check_drawn_and_playing(run, pictures / f"colab_{run[0]}_playing.png")
 
 
-def test_every_control_of_the_panel_by_keyboard(panel, pictures):
+def test_panel_by_keyboard_export_and_score(panel, project, pictures):
     jupyter.press_through(panel)
     sliders = panel.locator(".resampling-panel .ui-slider")
     assert min(slider.bounding_box()["width"] for slider in sliders.all()) > 200
     panel.screenshot(path=pictures / "colab_panel.png")
-    jupyter.start_playing(panel, ".resampling-panel").click()
-
-
-def test_panel_exports_and_engraves(panel, project, pictures):
     jupyter.export_and_engrave(panel, project / "outputs" / "generated", ".mxl")
-    panel.screenshot(path=pictures / "colab_panel_score.png")
 
 
 def test_voila_serves_the_panel_as_an_app(chromium, tmp_path, pictures):
@@ -81,8 +66,8 @@ def test_voila_serves_the_panel_as_an_app(chromium, tmp_path, pictures):
     with jupyter.served(lambda port: [*command, str(port)], home, page="") as address:
         page, _ = jupyter.open_page(chromium)
         page.goto(f"{address}/voila/render/notebooks/{lesson}.ipynb", timeout=300_000)
-        page.wait_for_selector(".resampling-panel .roll-player[data-take]", timeout=300_000)
+        page.wait_for_selector(".resampling-panel .roll-player[data-shown]", timeout=300_000)
         assert page.locator(".jp-InputArea-editor, .highlight").count() == 0  # no code is shown
-        assert jupyter.next_take(page, lambda: page.click(".button-resample"))
+        assert jupyter.next_sample(page, lambda: page.click(".button-resample"))
         jupyter.start_playing(page, ".resampling-panel").click()
         page.screenshot(path=pictures / "voila.png")

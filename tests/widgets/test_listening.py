@@ -6,7 +6,7 @@ import re
 import pytest
 
 from lstmgan_utils.pianoroll import note_array
-from lstmgan_utils.widgets.listening import COLUMNS, BlindTest, BlindTestPanel, deal
+from lstmgan_utils.widgets.listening import BlindTest, BlindTestPanel, deal
 
 REAL = [note_array([(0, 24, 60 + i)]) for i in range(10)]
 OURS = [note_array([(0, 24, 80 + i)]) for i in range(10)]
@@ -34,21 +34,20 @@ def test_answers_scores_and_csv(tmp_path):
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     words = {True: "real", False: "generated"}
-    assert rows[0] == list(COLUMNS) and len(rows) == 5
+    assert ",".join(rows[0]) == "seed,clip,source,answer" and len(rows) == 5
     assert rows[2] == ["2", "2", words[truth[1]], words[not truth[1]]]
 
 
 def test_panel_plays_answers_stops_and_leaves_the_clips_with_folded_answers():
     clips = deal(REAL, OURS, 2, seed=3)
     panel = BlindTestPanel(BlindTest(clips))
-    first = bytes(panel.sound.value)
-    assert len(first) > 1000 and "Clip 1 of 2" in panel.text.value
+    assert "Clip 1" in panel.sound.value and "<audio" in panel.sound.value
     panel.buttons[0].click()
-    assert "Clip 2 of 2" in panel.text.value and bytes(panel.sound.value) != first
+    assert "clip 1 was" in panel.text.value and "Clip 2" in panel.sound.value
     panel.buttons[1].click()
     assert "of 2 right" in panel.text.value and all(button.disabled for button in panel.buttons)
     still = panel._repr_mimebundle_()["text/html"]  # where no kernel runs
     sounds, answers = still.split("<summary>Answers</summary>")
     assert sounds.count("<audio") == 2 and "generated" not in sounds
     said = re.findall(r"<li>(.*?)</li>", answers)
-    assert said == ["a real tune" if real else "generated" for _, real in clips]
+    assert said == ["real" if real else "generated" for _, real in clips]
