@@ -177,6 +177,16 @@ def test_whatever_is_generated_is_a_roll(seed, metre, n_beats):
         assert np.array_equal(again, piece[:, : again.shape[1]])  # from low to high, none twice
 
 
+@given(st.integers(0, 2**31), st.floats(0, 3))
+@settings(max_examples=20, deadline=None)
+def test_a_larger_first_value_never_lowers_the_lowest_note(seed, more):
+    values = latents(3, 6, seed)
+    higher = values.copy()
+    higher[:, 5, 0] += more
+    low, high = (generate(remembered(), v)[:, 5, 0] // N for v in (values, higher))
+    assert (high >= low).all()
+
+
 @pytest.mark.parametrize("metre", ["4/4", "3/4"])
 def test_a_longer_latent_goes_on_and_more_than_32_measures_are_a_medley(metre):
     per_measure, excerpt = BEATS_PER_MEASURE[metre], {"metre": metre, "ending": False}
