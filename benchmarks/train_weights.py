@@ -71,7 +71,7 @@ def train(kind, config, folder):
 def sharpen(generator, temperature):
     """Divide the logits of pitches by a temperature, for good; round all weights to 16 bit.
 
-    Patterns keep theirs: a lower one makes rhythms too even, and no sample nearer to real music.
+    Patterns keep theirs: a lower one took lengths and onsets away from those of the training side.
     """
     g = generator
     for layer in (g.to_pitch, g.from_pair, g.from_beat, g.copy_pitch, g.copy_harmony):
