@@ -124,7 +124,7 @@ def test_a_track_ends_at_its_end_and_a_note_without_end_with_the_music(tmp_path)
     performance = read_performance(tmp_path / "a.mid")
     assert "1 notes were never ended" in performance.flaws and len(performance.flaws) == 2
     (part,), _ = quantizer.quantize(performance)
-    assert part.notes[-1].tolist() == [192, 288, 48] and len(part.notes) == 9
+    assert part.notes[-1].tolist() == [192, 216, 48] and len(part.notes) == 9
 
 
 def test_repeated_notes_stay_apart_and_doubled_ones_merge():
@@ -390,7 +390,6 @@ def test_a_folder_without_the_right_to_read_it(tmp_path, monkeypatch):
 def test_a_missing_musescore_is_said(tmp_path, monkeypatch, engine, found, words):
     monkeypatch.setenv("MUSESCORE", found)
     monkeypatch.setattr(runtime, "MUSESCORE_NAMES", ())
-    monkeypatch.setattr(runtime, "MUSESCORE_PLACES", ())
     with pytest.raises(FileNotFoundError, match=words):
         convert(tmp_path, engine)
 
