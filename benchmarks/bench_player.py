@@ -39,7 +39,6 @@ def test_slider_to_sound(generator, measures, tmp_path):
     stages = {
         "sample": lambda i: sample_with(generator, Settings(seed=i, measures=measures)),
         "render": lambda _: audio.render(notes),
-        "render, built-in": lambda _: audio.render(notes, engine="built-in"),
         "render and encode": lambda _: encode_song(notes),
     }
     print(f"\nslider to sound, {measures} measures: {whole:.2f} s (target {TARGETS[measures]} s)")

@@ -26,25 +26,20 @@ FAMILIES = (PIANO, BELLS, ORGAN, LUTES, LUTES, STRINGS, STRINGS, BRASS,
             REEDS, PIPES, REEDS, STRINGS, STRINGS, LUTES, BELLS, PIPES)  # fmt: skip
 
 
-def render(notes, tempo=120, program=0, *, engine="auto"):
+def render(notes, tempo=120, program=0):
     """Return a note array as sound of even loudness: (samples, rate).
 
     The samples are float32 mono, shape (n_samples,), RMS about -20 dBFS, 22,050 a second; half a
     second of zeros without notes. `tempo` is in quarter notes a minute, `program` one of General
-    MIDI, 0 to 127, `engine` "fluidsynth", "built-in" (sums of harmonics) or "auto" (FluidSynth
-    where it is). Raises ValueError where one of them does not exist, and ImportError where
-    FluidSynth was asked for and is not installed. Introduced in lesson 09.
+    MIDI, 0 to 127; others are a ValueError. FluidSynth plays where it is installed, else sums of
+    harmonics. Introduced in lesson 09.
     """
-    if not 5 <= tempo <= 1000:
-        raise ValueError(f"tempo={tempo}: choose 5 to 1000 beats a minute")
-    if program not in range(128):
-        raise ValueError(f"program={program}: General MIDI has the programs 0 to 127")
-    if engine not in ("auto", "fluidsynth", "built-in"):
-        raise ValueError(f'engine={engine!r}: choose "auto", "fluidsynth" or "built-in"')
+    if not 5 <= tempo <= 1000 or program not in range(128):
+        allowed = "choose 5 to 1000 beats a minute, and a program of General MIDI, 0 to 127"
+        raise ValueError(f"tempo={tempo}, program={program}: {allowed}")
     if len(notes) == 0:
         return np.zeros(RATE // 2, np.float32), RATE
-    use_fluidsynth = engine == "fluidsynth" or (engine == "auto" and find_soundfont())
-    synthesise = _play_fluidsynth if use_fluidsynth else _play_harmonics
+    synthesise = _play_fluidsynth if find_soundfont() else _play_harmonics
     onset = notes["onset"].astype(np.int64)
     times = np.array([onset, onset + notes["duration"]]) * (RATE * 60 / tempo / RESOLUTION)
     starts, ends = np.round(times).astype(int).tolist()
@@ -56,8 +51,6 @@ def render(notes, tempo=120, program=0, *, engine="auto"):
 @functools.cache
 def _synthesiser():
     """Return (FluidSynth, soundfont), once a session: loading takes longer than a measure."""
-    if find_soundfont() is None:
-        raise ImportError("install FluidSynth, pyfluidsynth and pretty_midi, or use another engine")
     import fluidsynth
 
     synth = fluidsynth.Synth(samplerate=float(RATE))
@@ -77,13 +70,9 @@ def _play_fluidsynth(rows, program):
     synth.setting("synth.gain", min(0.8, 4 / polyphony))  # beyond 16 bits it clips
     pieces, now = [], 0
     for moment, velocity, pitch in events:
-        if moment > now:
-            pieces.append(synth.get_samples(moment - now))
-            now = moment
-        if velocity:
-            synth.noteon(0, pitch, velocity)
-        else:
-            synth.noteoff(0, pitch)
+        pieces.append(synth.get_samples(moment - now))
+        synth.noteon(0, pitch, velocity)  # of velocity 0: its end
+        now = moment
     pieces.append(synth.get_samples(RATE))  # the last note rings out
     left, right = np.concatenate(pieces).reshape(-1, 2).T
     return fade(np.add(left, right, dtype=np.float32) / 65536)  # five times as fast as mean(axis=1)
@@ -136,11 +125,7 @@ def level(samples, rms=0.1, ceiling=0.9):
     if not sounding.size:
         return np.zeros(len(samples), np.float32)
     loud = samples * np.float32(rms / np.sqrt(sounding.mean()))
-    knee, room = 0.6 * ceiling, ceiling - 0.6 * ceiling
-    beyond = np.flatnonzero(np.abs(loud) > knee)
-    bent = knee + room * np.tanh((np.abs(loud[beyond]) - knee) / room)
-    loud[beyond] = np.sign(loud[beyond]) * bent
-    return loud.astype(np.float32)
+    return np.float32(ceiling) * np.tanh(loud / np.float32(ceiling))
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 
-from .pianoroll import N_PITCHES, NOTE_DTYPE, RESOLUTION, decode, n_steps, steps_of, to_musicxml
+from .pianoroll import N_PITCHES, NOTE_DTYPE, decode, n_steps, steps_of, to_musicxml
 
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 VERMILION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
@@ -160,10 +160,6 @@ def _draw_measures(ax, length, steps_per_measure, pickup):
     ax.set_xlabel("measure")
     ax.grid(axis="x", color="0.6", linewidth=0.8)
     ax.set_axisbelow(True)
-    if every == 1:
-        ax.set_xticks(np.arange(pickup % RESOLUTION, length, RESOLUTION), minor=True)
-        ax.grid(axis="x", which="minor", color="0.88", linewidth=0.5)
-        ax.tick_params(axis="x", which="minor", length=0)
 
 
 def _draw_notes(ax, notes, color, *, detail):

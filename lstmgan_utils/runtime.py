@@ -16,14 +16,11 @@ import numpy as np
 from tqdm.auto import tqdm
 
 MUSESCORE_NAMES = (
-    *("mscore4portable", "mscore", "musescore", "MuseScore4", "MuseScore3", "mscore4"),
-    *("musescore4", "mscore3", "musescore3"),
+    *("mscore4portable", "mscore", "musescore", "mscore4", "musescore4", "mscore3", "musescore3"),
     "/Applications/MuseScore 4.app/Contents/MacOS/mscore",
-    "/Applications/MuseScore 3.app/Contents/MacOS/mscore",
     "C:/Program Files/MuseScore 4/bin/MuseScore4.exe",
-    "C:/Program Files/MuseScore 3/bin/MuseScore3.exe",
 )
-PACKAGES = ("tensorflow", "keras", "music21", "numpy", "ipywidgets", "matplotlib", "pretty_midi")
+PACKAGES = ("tensorflow", "keras", "music21", "numpy", "ipywidgets", "matplotlib")
 
 
 def project_root():
@@ -89,29 +86,19 @@ def set_seed(seed):
 
 
 def versions():
-    """Return the versions that a bug report needs, {package: version or "absent"}."""
-    found = {"python": sys.version.split()[0]} | dict.fromkeys(PACKAGES, "absent")
-    for name in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+    """Return the versions that a bug report needs, {package: version}."""
+    return {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in PACKAGES}
 
 
 def report():
-    """Print versions, the processor, optional tools, and what to do without a GPU on Colab."""
+    """Print versions, the processor, what plays, and what to do without a GPU on Colab."""
     # as the driver lists them: asking TensorFlow would take seconds
     n_gpus = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
     print("  ".join(f"{name} {version}" for name, version in versions().items()))
-    print(f"{os.cpu_count() or 1} CPU cores, GPU: {n_gpus or 'none'}")
+    sound = "FluidSynth" if find_soundfont() else "built-in"
+    print(f"{os.cpu_count() or 1} CPU cores, GPU: {n_gpus or 'none'}, sound: {sound}")
     if not n_gpus and in_colab():
         print("Training is faster on a GPU: menu Runtime > Change runtime type > T4 GPU.")
-    try:
-        musescore = find_musescore()
-    except FileNotFoundError:  # lesson 01 says so where it matters
-        musescore = None
-    verovio = util.find_spec("verovio")
-    tools = {"MuseScore": musescore, "FluidSynth": find_soundfont(), "Verovio": verovio}
-    print("optional tools: " + ", ".join(f"{k} {'yes' if v else 'no'}" for k, v in tools.items()))
 
 
 @contextlib.contextmanager
@@ -142,23 +129,9 @@ def put_in_place(path, target):
     os.replace(path, target)
 
 
-class ProgressBar(tqdm):
-    """A progress bar that leaves one plain line when all is done: "MIDI to MXL: 57 in 4 s"."""
-
-    def close(self):
-        """Remove the bar, once, and print what was done."""
-        if self.disable:
-            return
-        super().close()
-        rest = f" of {self.total - self.initial:,}" if self.total and self.n < self.total else ""
-        if self.n > self.initial or rest:
-            done, seconds = self.n - self.initial, self.format_dict["elapsed"]
-            print(f"{self.desc.rstrip(': ')}: {done:,}{rest} in {seconds:.0f} s")
-
-
 def progress_bar(iterable=None, *, total=None, description="", progress=True):
-    """Return a tqdm bar over an iterable, or over `total` calls of `update`; silent if asked."""
-    return ProgressBar(iterable, total=total, desc=description, disable=not progress, leave=False)
+    """Return a tqdm bar over an iterable or a `total` of updates; it goes when all is done."""
+    return tqdm(iterable, total=total, desc=description, disable=not progress, leave=False)
 
 
 def upload(folder):
@@ -229,5 +202,4 @@ def find_soundfont():
     except (ImportError, OSError):
         return None
     package = util.find_spec("pretty_midi")  # importing it would take a second
-    path = package and Path(package.origin).with_name("TimGM6mb.sf2")
-    return path if path and path.exists() else None
+    return package and Path(package.origin).with_name("TimGM6mb.sf2")

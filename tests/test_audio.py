@@ -13,37 +13,45 @@ from lstmgan_utils.pianoroll import note_array
 
 SCALE = note_array((24 * i, 24, pitch) for i, pitch in enumerate((60, 62, 64, 65, 67, 69, 71, 72)))
 EMPTY = note_array([])
-NO_FLUIDSYNTH = pytest.mark.skipif(not audio.find_soundfont(), reason="no FluidSynth library")
-both_engines = pytest.mark.parametrize(
-    "engine", ["built-in", pytest.param("fluidsynth", marks=NO_FLUIDSYNTH)]
-)
+
+
+@pytest.fixture
+def built_in(monkeypatch):
+    """Play as where FluidSynth is missing."""
+    monkeypatch.setattr(audio, "find_soundfont", lambda: None)
+
+
+@pytest.fixture(params=["built-in", "fluidsynth"])
+def engine(request):
+    """Play by both synthesisers, one after the other."""
+    if request.param == "built-in":
+        request.getfixturevalue("built_in")
+    elif not audio.find_soundfont():
+        pytest.skip("no FluidSynth library")
 
 
 def rms(samples):
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
-@both_engines
 @pytest.mark.parametrize("program", [0, 13, 19, 24, 40, 56, 71, 73])
 def test_every_family_has_the_same_loudness_and_does_not_clip(engine, program):
-    samples, rate = audio.render(SCALE, program=program, engine=engine)
+    samples, rate = audio.render(SCALE, program=program)
     assert samples.dtype == np.float32 and samples.ndim == 1 and rate == 22050
     assert 0.08 < rms(samples[: 4 * rate]) < 0.13
     assert np.abs(samples).max() < 0.95
 
 
-@both_engines
 def test_128_notes_at_once_do_not_clip(engine):
-    samples, _ = audio.render(note_array((0, 96, pitch) for pitch in range(128)), engine=engine)
+    samples, _ = audio.render(note_array((0, 96, pitch) for pitch in range(128)))
     flat = (np.diff(samples) == 0) & (np.abs(samples[1:]) > 0.5)
     assert np.abs(samples).max() < 0.95 and flat.sum() < 10
 
 
-@both_engines
 @pytest.mark.parametrize("tempo, pitch", [(60, 45), (120, 69), (240, 81)])
 def test_a_note_sounds_at_its_time_and_in_tune(engine, tempo, pitch):
     note = note_array([(48, 96, pitch)])
-    samples, rate = audio.render(note, tempo, program=73, engine=engine)
+    samples, rate = audio.render(note, tempo, program=73)
     start = np.flatnonzero(np.abs(samples) > 0.02)[0] / rate
     assert start == pytest.approx(2 * 60 / tempo, abs=0.1)
     assert len(samples) / rate == pytest.approx(6 * 60 / tempo + 1, abs=0.05)
@@ -55,20 +63,20 @@ def test_a_note_sounds_at_its_time_and_in_tune(engine, tempo, pitch):
 
 
 @pytest.mark.parametrize("program", [0, 19])
-def test_built_in_notes_start_and_end_without_a_click(program):
+def test_built_in_notes_start_and_end_without_a_click(built_in, program):
     def treble(samples):  # the share of the energy above 5 kHz
         power = np.abs(np.fft.rfft(samples)) ** 2
         return power[5000 * len(samples) // audio.RATE :].sum() / power.sum()
 
     low = note_array((24 * i, 20, 40) for i in range(8))
-    samples, _ = audio.render(low, program=program, engine="built-in")
+    samples, _ = audio.render(low, program=program)
     assert treble(samples) < 1e-7
     samples[5000:] = np.roll(samples, 37)[5000:]  # a jump: this share must notice it
     assert treble(samples) > 1e-7
 
 
-def test_the_beat_is_heard():
-    onbeat, _ = audio.render(note_array([(0, 12, 60), (36, 12, 60)]), engine="built-in")
+def test_the_beat_is_heard(built_in):
+    onbeat, _ = audio.render(note_array([(0, 12, 60), (36, 12, 60)]))
     first, second = onbeat[: audio.RATE // 4], onbeat[audio.RATE * 3 // 4 :][: audio.RATE // 4]
     assert rms(first) > 1.1 * rms(second)
 
@@ -104,19 +112,10 @@ def test_long_vorbis_does_not_crash():
     assert len(soundfile.read(io.BytesIO(data))[0]) == len(noise)
 
 
-def test_without_fluidsynth_there_is_sound(monkeypatch):
-    monkeypatch.setattr(audio, "find_soundfont", lambda: None)
-    built_in, _ = audio.render(SCALE, engine="built-in")
-    np.testing.assert_array_equal(audio.render(SCALE)[0], built_in)
-    audio._synthesiser.cache_clear()
-    with pytest.raises(ImportError, match="pyfluidsynth"):
-        audio.render(SCALE, engine="fluidsynth")
-
-
-@pytest.mark.parametrize("wrong", [{"tempo": 0}, {"program": 128}, {"engine": "lyre"}], ids=str)
+@pytest.mark.parametrize("wrong", [{"tempo": 0}, {"program": 128}], ids=str)
 def test_wrong_arguments_are_named(wrong):
     ((name, value),) = wrong.items()
-    with pytest.raises(ValueError, match=f"{name}={value!r}: "):
+    with pytest.raises(ValueError, match=f"{name}={value!r}"):
         audio.render(SCALE, **wrong)
 
 

@@ -62,29 +62,19 @@ def test_places_count_from_the_nearest_project_or_lie_in_the_sample(tmp_path, mo
     assert list(runtime.locate("data_sample/midi").iterdir()) == []
 
 
-def test_progress_shows_when_asked_and_leaves_one_plain_line(capsys):
+def test_progress_shows_when_asked_and_leaves_nothing(capsys):
     for progress in (True, False):
         bar = runtime.progress_bar(range(3), description="songs", progress=progress)
         assert list(bar) == [0, 1, 2]
         said = capsys.readouterr()
-        assert ("songs" in said.err) == progress
-        assert said.out == ("songs: 3 in 0 s\n" if progress else "")
-    with runtime.progress_bar(total=9, description="songs") as bar:
-        bar.update(2)
-    assert capsys.readouterr().out == "songs: 2 of 9 in 0 s\n"
+        assert ("songs" in said.err) == progress and said.out == ""
 
 
-def test_the_report_names_versions_and_the_tools_that_are_used(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("MUSESCORE", sys.executable)
+def test_the_report_names_versions_and_what_plays(capsys, monkeypatch):
     monkeypatch.setattr(runtime, "find_soundfont", lambda: None)
-    monkeypatch.setattr(runtime, "PACKAGES", ("numpy", "no-such-package"))
     runtime.report()
     text = capsys.readouterr().out
-    assert f"numpy {np.__version__}" in text and "no-such-package absent" in text
-    assert "CPU cores" in text and "MuseScore yes, FluidSynth no" in text
-    monkeypatch.setenv("MUSESCORE", str(tmp_path / "gone"))
-    runtime.report()
-    assert "MuseScore no" in capsys.readouterr().out
+    assert f"numpy {np.__version__}" in text and "CPU cores" in text and "built-in" in text
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ import numpy as np
 
 from ..folder_jobs import attempt, run_batches
 from ..pianoroll import MAX_STEPS, NOTE_DTYPE, decode, read_midi, read_score
-from ..pianoroll.rolls import list_flaws
 from ..runtime import atomic_path, progress_bar
 from .original import read_original
 from .songs import TEXT_COLUMNS, Songs, from_arrays, row_dtype, split_song, unpack_row, whole_song
@@ -166,7 +165,7 @@ def read_song(file, source, licence):
         read = read_midi if suffix in (".mid", ".midi") else read_score
         notes, info = read(file, with_info=True)
     notes, row = whole_song(notes, info, name=file.stem, source=source, licence=licence)
-    row["flaws"] = "; ".join(list_flaws(info)) if "n_beyond" in info else ""
+    row["flaws"] = "; ".join(info.get("flaws", ()))
     return notes, row
 
 

@@ -96,12 +96,6 @@ def pitched_heads(elements):
                 yield element, head
 
 
-def list_semitones(score):
-    """Return the pitches of a music21 Score as MIDI numbers, list of float; tied notes once."""
-    heads = [head for _, head in pitched_heads(score.recurse())]
-    return [head.pitch.ps for head in heads if head.tie is None or head.tie.type == "start"]
-
-
 def name_programs(programs):
     """Return programs, with their families, as text: "0 (piano), 40 (strings)"; four at most."""
     numbers = sorted(program for program in programs if isinstance(program, int))
@@ -116,26 +110,20 @@ def take_part(xml, part):
     The part is a General MIDI program, or a piece of the part's or the instrument's name.
     """
     root = ElementTree.fromstring(xml)
-    listing, parts = root.find("part-list"), root.findall("part")
+    listing = root.find("part-list")
     chosen = {entry.get("id") for entry in listing.iter("score-part") if _plays(entry, part)}
     if not chosen:
         raise ValueError(f"no part plays {part!r}")
-    for parent, elements in ((listing, list(listing)), (root, parts)):
+    for parent, elements in ((listing, list(listing)), (root, root.findall("part"))):
         for element in elements:
             if element.get("id") not in chosen:
                 parent.remove(element)
-    if parts and parts[0].get("id") not in chosen:  # the tempo stands in the first part alone
-        for measure, first in zip(root.findall("part/measure"), parts[0], strict=False):
-            for mark in first.findall("direction/sound[@tempo]/.."):
-                measure.insert(len(measure) > 0 and measure[0].tag == "attributes", mark)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
 def _plays(entry, part):
-    """Return whether an entry of the part list is a pitched part of this program or name."""
+    """Return whether an entry of the part list is a part of this program or name."""
     players = [identify(instrument, "") for instrument in entry.iterfind("midi-instrument")]
-    if PERCUSSION in players:
-        return False
     if isinstance(part, int):
         return part in players
     names = (entry.findtext("part-name"), entry.findtext("score-instrument/instrument-name"))

@@ -21,7 +21,6 @@ DRUM_CHANNEL = 9  # General MIDI's channel 10, counted from 0
 MAX_BYTES = 8 * 2**20
 MAX_NOTES = 50_000
 MAX_QUARTERS = 10_000  # 83 minutes at 120 quarters a minute
-LONGEST = 4  # quarters that a note without end may sound on when all others are over
 TIMED_NOTE = np.dtype([("onset", "f8"), ("end", "f8"), ("pitch", "i2")])  # fractions of steps
 TICKS_PER_STEP = 20  # of the files written: 480 a quarter note
 NOTE_OFF, NOTE_ON, PROGRAM_CHANGE, SYSTEM = 0x8, 0x9, 0xC, 0xF  # kinds of events
@@ -109,10 +108,9 @@ def read_performance(path):
     kind, division, tracks = _split_chunks(read_regular_file(path, MAX_BYTES))
     if kind > 1:
         raise ValueError(f"it is MIDI type {kind}, without a common beat; save it as type 1")
-    if division >= 0x8000:
-        raise ValueError("it counts time in SMPTE frames, not in beats; export it with beats")
-    if division == 0:
-        raise ValueError("it has 0 ticks per quarter note; export it again")
+    if not 0 < division < 0x8000:
+        found = "it counts time in SMPTE frames or in 0 ticks a beat"
+        raise ValueError(f"{found}; export it with beats")
     events = [(n, *event) for n, track in enumerate(tracks) for event in _read_events(track)]
     if max((tick for _, tick, *_ in events), default=0) > MAX_QUARTERS * division:
         found = f"it lasts longer than {MAX_QUARTERS:,} quarters (a gap or a note without end)"
@@ -125,12 +123,10 @@ def read_performance(path):
 
 def _split_chunks(data):
     """Check the header; return (type, division, list of track bodies)."""
-    if not data:
-        raise ValueError("it is empty (zero bytes); download it again")
-    if data[:4] == b"RIFF":  # a RIFF wrapper holds the same bytes further on
-        data = data[max(data.find(b"MThd"), 0) :]
     if data[:4] != b"MThd" or len(data) < 14:
-        raise ValueError(f"it is not MIDI: it starts with {data[:8]!r}, not with MThd")
+        raise ValueError(
+            f"it is not MIDI: it starts with {data[:8]!r}, not with MThd; download it again"
+        )
     length, kind, _, division = struct.unpack(">IHHH", data[4:14])
     place, tracks = 8 + length, []
     while place + 8 <= len(data):
@@ -206,9 +202,8 @@ def _read_maps(events, division):
 
 def _pair_notes(events, division, flaws):
     """Pair strikes and releases: list of (start tick, end tick, pitch, track, channel)."""
-    notes, sounding, ends, lasts = [], defaultdict(list), {}, Counter()
+    notes, sounding, lasts = [], defaultdict(list), Counter()
     for track, tick, kind, channel, body in events:
-        ends[track] = tick
         if 0 < kind < SYSTEM and max(body) > 127:
             flaws["events had values over 127 and were skipped"] += 1
         elif kind == NOTE_ON and body[1]:
@@ -217,11 +212,9 @@ def _pair_notes(events, division, flaws):
             notes.append((starts.pop(0), tick, body[0], track, channel))
             lasts[track] = tick
     for (track, channel, pitch), starts in sounding.items():
-        for start in starts:  # never ended: it ends with the music, or the track
+        for start in starts:  # never ended: it ends with the track's last, or after a quarter
             flaws["notes were never ended"] += 1
-            longest = max(lasts[track], start + LONGEST * division)
-            end = min(max(ends[track], start + division), longest)
-            notes.append((start, end, pitch, track, channel))
+            notes.append((start, max(lasts[track], start + division), pitch, track, channel))
     if len(notes) > MAX_NOTES:
         raise ValueError(f"it has over {MAX_NOTES:,} notes, too many for a score; split it")
     return notes

@@ -60,13 +60,10 @@ def to_score(notes, tempo=120, program=0, metre="4/4", pickup=0):
 
 
 def write_score(notes, path, tempo=120, program=0, metre="4/4", pickup=0):
-    """Write a note array as `.mxl` or `.musicxml`, whole or not at all: Path. See `to_musicxml`."""
+    """Write a note array as `.mxl`, whole or not at all: Path. Arguments: see `to_musicxml`."""
     text = to_musicxml(notes, tempo, program, metre, pickup)
     with runtime.atomic_path(path) as temporary:
-        if Path(path).suffix == ".mxl":
-            zip_score(text, temporary)
-        else:
-            temporary.write_text(text, encoding="utf-8")
+        zip_score(text, temporary)
     return Path(path)
 
 
@@ -94,7 +91,7 @@ def score_text(parts, lines, keys, tempos, opening=0):
     for number, part in enumerate(parts, 1):
         marks = _marks(lines, keys, tempos if number == 1 else [])
         entries.append(_part_entry(number, part))
-        measures = _PartWriter(number, part, lines, marks, opening).measures()
+        measures = _PartWriter(part, lines, marks, opening).measures()
         bodies.append(_tag(f'part id="P{number}"', *measures) + "\n")
     head = '<?xml version="1.0" encoding="UTF-8"?>\n<score-partwise version="4.0">\n'
     return "".join([head, _tag("part-list", *entries), "\n", *bodies, "</score-partwise>\n"])
@@ -110,14 +107,10 @@ def _part_entry(number, part):
     family = "Drums" if part.is_drum else FAMILIES[part.program // 8]
     name = escape("".join(c for c in part.name if c.isprintable()) or family)
     channel = _tag("midi-channel", 10 if part.is_drum else (number - 1) % 9 + 1)
-    program = _tag("midi-program", part.program + 1)
-    instruments, sounds = [], []
-    for drum in np.unique(part.notes[:, 2]).tolist() if part.is_drum else [None]:
-        place = f'instrument id="P{number}-I{drum if part.is_drum else 1}"'
-        unpitched = _tag("midi-unpitched", drum + 1) if part.is_drum else ""
-        instruments.append(_tag(f"score-{place}", _tag("instrument-name", family)))
-        sounds.append(_tag(f"midi-{place}", channel, program, unpitched))
-    return _tag(f'score-part id="P{number}"', _tag("part-name", name), *instruments, *sounds)
+    place, program = f'instrument id="P{number}-I1"', _tag("midi-program", part.program + 1)
+    instrument = _tag(f"score-{place}", _tag("instrument-name", family))
+    sound = _tag(f"midi-{place}", channel, program)
+    return _tag(f'score-part id="P{number}"', _tag("part-name", name), instrument, sound)
 
 
 def _marks(lines, keys, tempos):
@@ -136,8 +129,8 @@ def _measure_at(step, lines):
 class _PartWriter:
     """Writes the measures of one part; remembers the key, for the spelling of the pitches."""
 
-    def __init__(self, number, part, lines, marks, opening):
-        self.number, self.part, self.lines, self.marks = number, part, lines, marks
+    def __init__(self, part, lines, marks, opening):
+        self.part, self.lines, self.marks = part, lines, marks
         self.opening, self.spelling, self.metre = opening, MIXED, None
         self.staves = share_staves(part)
         self.voices = [  # (staff, leads it, what it plays in each measure)
@@ -185,9 +178,8 @@ class _PartWriter:
     def _clefs(self):
         """Choose a clef for each staff by where its notes lie."""
         if len(self.staves) > 1:
-            return (
-                _tag("staves", 2) + _tag('clef number="1"', TREBLE) + _tag('clef number="2"', BASS)
-            )
+            clefs = _tag('clef number="1"', TREBLE) + _tag('clef number="2"', BASS)
+            return _tag("staves", 2) + clefs
         if self.part.is_drum:
             return _tag("clef", _tag("sign", "percussion"))
         low = len(self.part.notes) and np.median(self.part.notes[:, 2]) < MIDDLE_C - 3
@@ -205,20 +197,18 @@ class _PartWriter:
                 yield _tag(note, "<rest/>", _body(length, ties, where, tail, mark))
             for order, pitch in enumerate(pitches):  # the first of a chord has beam and triplet
                 once = (tail, "") if order else (tail + beam, mark)
-                name, sound = self._name(pitch)
-                body = _body(length, ties, sound + where, *once)
-                yield _tag("note", "<chord/>" if order else "", name, body)
+                body = _body(length, ties, where, *once)
+                yield _tag("note", "<chord/>" if order else "", self._name(pitch), body)
 
     def _name(self, pitch):
-        """Write a pitch, or the place of a drum's sound on its staff, and which drum sounds."""
+        """Write a pitch, or the place of a drum's sound on its staff."""
         if self.part.is_drum:
             place = _tag("display-step", "CDEFGAB"[pitch % 7])
-            name = _tag("unpitched", place, _tag("display-octave", 4 + pitch % 2))
-            return name, f'<instrument id="P{self.number}-I{pitch}"/>'
+            return _tag("unpitched", place, _tag("display-octave", 4 + pitch % 2))
         letter = self.spelling[pitch % 12]
         alter = pitch % 12 - NATURALS.index(letter)
         alter = _tag("alter", alter) if alter else ""
-        return _tag("pitch", _tag("step", letter), alter, _tag("octave", pitch // 12 - 1)), ""
+        return _tag("pitch", _tag("step", letter), alter, _tag("octave", pitch // 12 - 1))
 
 
 def _body(length, ties, where, tail, mark):
@@ -255,9 +245,7 @@ def check_size(performance):
     first, last = np.searchsorted([line[0] for line in lines], [played["onset"], played["end"]])
     n_measures, n_heads = len(lines) * len(performance.parts), int((last - first + 1).sum())
     if n_measures > MAX_MEASURES or n_heads > MAX_HEADS:
-        found = (
-            f"{n_measures:,} measures in {len(performance.parts):,} parts, {n_heads:,} note heads"
-        )
+        found = f"{n_measures:,} measures in all parts, {n_heads:,} note heads"
         allowed = f"{MAX_MEASURES:,} and {MAX_HEADS:,} are allowed"
         raise ValueError(f"it is too large for a score: {found}; {allowed}")
 

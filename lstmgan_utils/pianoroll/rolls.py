@@ -104,13 +104,8 @@ def decode(roll, threshold=0.5):
 
 def transpose(notes, semitones):
     """Return the notes moved by semitones; ValueError where a pitch would leave 0 to 127."""
-    pitch = notes["pitch"].astype(int) + semitones
-    if len(pitch) and not 0 <= pitch.min() <= pitch.max() < N_PITCHES:
-        found = f"{semitones:+d} semitones move pitches to {pitch.min()}..{pitch.max()}"
-        raise ValueError(f"{found}, outside 0..127; choose a smaller interval")
-    moved = notes.copy()
-    moved["pitch"] = pitch
-    return moved
+    pitches = notes["pitch"].astype(int) + semitones
+    return note_array(np.column_stack([notes["onset"], notes["duration"], pitches]))
 
 
 def crop(notes, start, stop):
@@ -131,22 +126,6 @@ def steps_of(metre):
         raise ValueError(f'metre {metre!r} is not of the form "4/4"; give beats/unit') from None
 
 
-def count_pitches(semitones):
-    """Count which float pitches MIDI cannot hold: dict of n_beyond 0 to 127, n_between two."""
-    rounded = np.floor(np.add(semitones, 0.5))
-    beyond = (rounded < 0) | (rounded >= N_PITCHES)
-    return {"n_beyond": int(beyond.sum()), "n_between": int((rounded != semitones).sum())}
-
-
-def list_flaws(info):
-    """List what `count_pitches` found in words: list of str, empty if all is well."""
-    found = {
-        "notes left out: beyond MIDI's pitches, 0 to 127": info["n_beyond"],
-        "notes between two semitones (quarter tones) were rounded": info["n_between"],
-    }
-    return [f"{count} {words}" for words, count in found.items() if count]
-
-
 def join_ties(heads):
     """Join heads (onset, end, semitone, tie as MusicXML has it): list of [onset, end, semitone]."""
     rows, held = [], {}
@@ -161,10 +140,10 @@ def join_ties(heads):
 
 
 def from_quarters(rows, metres, first):
-    """Return a score's notes as `on_grid` does, with `count_pitches`, metre and pickup in the dict.
+    """Return a score's notes as `on_grid` does, with flaws, metre and pickup in the dict.
 
     The rows are (onset, end, semitone) and `first` the length of the first of several measures, in
-    quarter notes; the metres are (beats, unit). Pitches beyond MIDI's are left out.
+    quarter notes; the metres are (beats, unit). Flaws say in words what pitches MIDI cannot hold.
     """
     if not metres:
         metres, first = [(4, 4)], 0
@@ -175,7 +154,12 @@ def from_quarters(rows, metres, first):
     pitches = np.floor(table[:, 2] + 0.5).astype(int)
     fits = (pitches >= 0) & (pitches < N_PITCHES)
     notes, info = on_grid(table[fits, :2] * RESOLUTION, pitches[fits], metre, pickup)
-    return notes, info | count_pitches(table[:, 2]) | {"metre": metre, "pickup": pickup}
+    found = {
+        "notes left out: beyond MIDI's pitches, 0 to 127": ~fits,
+        "notes between two semitones (quarter tones) were rounded": pitches != table[:, 2],
+    }
+    flaws = [f"{which.sum()} {words}" for words, which in found.items() if which.any()]
+    return notes, info | {"flaws": flaws, "metre": metre, "pickup": pickup}
 
 
 def on_grid(times, pitches, metre="4/4", pickup=0):

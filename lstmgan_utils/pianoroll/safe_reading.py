@@ -33,16 +33,10 @@ def read_musicxml(path):
     reason why the score must not or cannot be read. Introduced in lesson 02.
     """
     data = read_regular_file(path, MAX_FILE_BYTES)
-    if not data:
-        raise ValueError("it is empty (zero bytes); export it again")
     if data[:2] == b"PK":
         data = _unzip(data)
     _check_score(data)
-    try:
-        data.decode()
-    except UnicodeDecodeError:  # another encoding, which the parser knows by the first bytes
-        data = ElementTree.tostring(ElementTree.fromstring(data), encoding="utf-8")
-    return data
+    return ElementTree.tostring(ElementTree.fromstring(data), encoding="utf-8")
 
 
 def _unzip(data):

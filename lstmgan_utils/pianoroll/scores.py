@@ -14,33 +14,26 @@ from .instruments import find_players, parse, pitched_heads
 from .rolls import from_quarters, join_ties
 from .safe_reading import read_musicxml, read_regular_file
 
-MUSICXML = (".mxl", ".musicxml", ".xml")
 MAX_BYTES = 2**20
 
 
 def read_score(path, *, with_info=False):
-    """Read the notes of a score file (MXL, MusicXML, ABC, …) as written, repeats not played out.
+    """Read the notes of a score file (MXL, MusicXML or ABC) as written, repeats not played out.
 
     Returns the note array, or with `with_info` what `notes_from_score` does. Raises
     FileNotFoundError, or ValueError with one plain reason. Introduced in lesson 02.
     """
-    from music21 import converter
-
     path = Path(path)
-    programs, suffix = [], path.suffix.lower()
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; check the name")
     try:
-        if suffix in MUSICXML:
-            xml = read_musicxml(path)
-            score = parse(xml)
-            programs = [player for player in find_players(xml) if isinstance(player, int)]
-        elif suffix == ".abc":
-            score = converter.parseData(read_abc_text(path), format="abc")
+        if path.suffix.lower() == ".abc":
+            notes, info = read_abc(read_abc_text(path))
         else:
-            score = converter.parse(path, forceSource=True)
-        notes, info = notes_from_score(score)
-        info["program"] = min(programs, default=info["program"])  # music21 goes by the names
+            xml = read_musicxml(path)
+            notes, info = notes_from_score(parse(xml))
+            programs = [player for player in find_players(xml) if isinstance(player, int)]
+            info["program"] = min(programs, default=None)
     except Exception as error:  # music21 raises its own kinds and many built-in ones
         reason = shorten(str(error) if isinstance(error, ValueError) else repr(error), 200)
         raise ValueError(f"{path} is not a readable score ({reason}); convert it again") from error
@@ -50,7 +43,7 @@ def read_score(path, *, with_info=False):
 def notes_from_score(score):
     """Return a music21 stream's notes, ties joined, staves merged, grace notes left out.
 
-    (Note array, dict of `rolls.from_quarters`, with fifths (sharps or minus flats) and program.)
+    (Note array, dict of `rolls.from_quarters`, with fifths: sharps, or minus flats.)
     """
     instruments = list(score.recurse().getElementsByClass("Instrument"))
     if any(i.transposition is not None for i in instruments):
@@ -62,11 +55,7 @@ def notes_from_score(score):
     first = measures[0].duration.quarterLength if len(measures) > 1 else 0
     notes, info = from_quarters(rows, [(m.numerator, m.denominator) for m in metres], first)
     keys = score.recurse().getElementsByClass("KeySignature")
-    programs = [i.midiProgram for i in instruments if i.midiProgram is not None]
-    return notes, info | {
-        "fifths": keys[0].sharps if keys else 0,
-        "program": programs[0] if programs else None,
-    }
+    return notes, info | {"fifths": keys[0].sharps if keys else 0}
 
 
 def _heads(part):
@@ -95,7 +84,7 @@ def read_abc(text):
     metres = [metre[:2] for metre in metres if metre]
     notes, info = from_quarters(join_ties(heads), metres, ends[0] if len(ends) > 1 else 0)
     sharps, mode = next((t.getKeySignatureParameters() for t in fields if t.isKey()), (0, None))
-    return notes, info | {"fifths": sharps, "mode": mode or "", "program": None}
+    return notes, info | {"fifths": sharps, "mode": mode or ""}
 
 
 def decode_abc(data):

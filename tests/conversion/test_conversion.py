@@ -124,7 +124,7 @@ def test_a_track_ends_at_its_end_and_a_note_without_end_with_the_music(tmp_path)
     performance = read_performance(tmp_path / "a.mid")
     assert performance.flaws == ("1 notes were never ended",)
     (part,), _ = quantizer.quantize(performance)
-    assert part.notes[-1].tolist() == [192, 288, 48] and len(part.notes) == 9
+    assert part.notes[-1].tolist() == [192, 216, 48] and len(part.notes) == 9
 
 
 def test_repeated_notes_stay_apart_and_doubled_ones_merge():

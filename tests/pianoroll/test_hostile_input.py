@@ -22,7 +22,7 @@ GOES_ON = (480, b"\x90\x3c\x40")
 LYRICS = b"\xff\x05" + number(2**20) + b"la, " * 2**18
 LONG = play([(0, 9000, 60)])
 BAD_MIDI = {  # name -> (bytes, what the reason must say)
-    "zero bytes": (b"", "empty"),
+    "zero bytes": (b"", "not MIDI.*download"),
     "text": (b"not music at all, only words", "not MIDI"),
     "page": (b"<!doctype html><html><body>404</body></html>", "not MIDI"),
     "half a header": (GOOD[:9], "not MIDI"),
@@ -76,7 +76,7 @@ def test_a_bad_midi_file_has_one_plain_reason_and_the_others_are_converted(conve
     row = converted[name]
     assert "\n" not in row["reason"] and float(row["seconds"]) < TIMEOUT
     if name in BAD_MIDI:
-        assert row["status"] == "failed" and BAD_MIDI[name][1] in row["reason"]
+        assert row["status"] == "failed" and re.search(BAD_MIDI[name][1], row["reason"])
     else:
         assert row["status"] == "converted" and int(row["notes"]) >= 32
         assert name not in TOLD or name in row["reason"]
@@ -119,7 +119,7 @@ DEEP = score((0, measures(head="<direction>" * 5000 + "</direction>" * 5000)))
 PLAIN = score((0, measures()))
 OUTSIDE = '<!ENTITY b SYSTEM "file:///etc/passwd">'
 BAD_MXL = {  # name -> (the file, or how `mxl` builds it; what the reason must say)
-    "zero bytes": (b"", "empty"),
+    "zero bytes": (b"", "cannot be parsed.*export"),
     "no zip": (b"PK\x03\x04 and then nothing", "damaged"),
     "page": (b"<html></html>", "not MusicXML"),
     "no container": ((PLAIN, ""), "no META-INF/container.xml"),

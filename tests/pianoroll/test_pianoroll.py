@@ -89,7 +89,7 @@ def test_a_roll_holds_19200_steps_and_note_arrays_are_sorted():
         (encode, (note_array([(0, 24, 60)]), 12), "24 .* 12.*crop"),
         *((decode, (np.zeros(shape),), r"\(time, 128\)") for shape in ((128, 96), (2, 9, 128))),
         *((note_array, ([(0, 4, 60), row],), re.escape(str(row))) for row in BAD_NOTES),
-        *((pianoroll.transpose, (PIECE, by), rf"\{by:+d} semitones") for by in (1, -1, 300)),
+        *((pianoroll.transpose, (PIECE, by), "pitch 0 to 127") for by in (1, -1, 300)),
         *((pianoroll.steps_of, (metre,), repr(metre)) for metre in ("4", "4/0", "common", "")),
     ],
 )
@@ -198,13 +198,12 @@ def test_engraver_and_music21_read_what_was_written(notes, time):
 
 
 def test_a_score_is_written_and_read_with_all_that_was_given(tmp_path):
-    for name in ("a.mxl", "a.musicxml"):
-        how = {"tempo": 92.5, "metre": "6/8", "pickup": 12, "program": 41}
-        path = pianoroll.write_score(PIECE, tmp_path / name, **how)
-        found, info = pianoroll.read_score(path, with_info=True)
-        same(found, PIECE)
-        assert how.items() - {("tempo", 92.5)} <= info.items()
-        assert (info["n_off_grid"], info["n_cut"]) == (0, 0)
+    how = {"tempo": 92.5, "metre": "6/8", "pickup": 12, "program": 41}
+    path = pianoroll.write_score(PIECE, tmp_path / "a.mxl", **how)
+    found, info = pianoroll.read_score(path, with_info=True)
+    same(found, PIECE)
+    assert how.items() - {("tempo", 92.5)} <= info.items()
+    assert (info["n_off_grid"], info["n_cut"], info["flaws"]) == (0, 0, [])
     marks = converter.parse(path).recurse().getElementsByClass("MetronomeMark")
     assert {mark.getQuarterBPM() for mark in marks} == {92.5}
     assert "<per-minute>97.6<" in pianoroll.to_musicxml(PIECE, tempo=97.5995)  # as MIDI keeps 97.6
