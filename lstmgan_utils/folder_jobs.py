@@ -125,8 +125,6 @@ def attempt(timeout, function, *arguments):
             result = function(*arguments)
     except (ValueError, TimeoutError) as error:
         reason = str(error)
-    except MemoryError:
-        reason = "it needs more memory than there is; leave it out, or use a larger machine"
     except OSError as error:
         if error.errno in DISK_FULL:
             raise
