@@ -73,8 +73,8 @@ bench: $(STAMPS)-bench $(STAMPS)-system
 
 # The shipped weights, from the songs that come with music21 and the package: two hours on 2 cores.
 weights: $(STAMPS)-bench
-	$(RUN) -m benchmarks.train_weights folk --ship
-	$(RUN) -m benchmarks.train_weights piano --ship
+	$(RUN) -m benchmarks.train_weights folk --ship adversarial
+	$(RUN) -m benchmarks.train_weights piano --ship pretraining
 	$(RUN) -m benchmarks.long_pieces
 	$(RUN) -m benchmarks.report --keep
 

@@ -1,6 +1,6 @@
 """Train, evaluate and ship the weights "folk" and "piano", and try other settings.
 
-Usage: python -m benchmarks.train_weights folk|piano [--ship]
+Usage: python -m benchmarks.train_weights folk|piano [--ship pretraining|adversarial]
        python -m benchmarks.train_weights folk|piano --variant "what is changed" key=value …
 
 A run goes on where it was stopped. It learns from the training side of a corpus that comes with the
@@ -136,7 +136,7 @@ def held_out_nats(model, kind, size=64):
     return float(nats)
 
 
-def ship(kind, model, cards, temperature, minutes, batches):
+def ship(kind, cards, model, phase, temperature, minutes):
     """Write generator, record, scores and picture into the repository."""
     songs = songs_of(kind)[0]
     record = {
@@ -145,7 +145,8 @@ def ship(kind, model, cards, temperature, minutes, batches):
         + "().split(0), training side",
         "data_hash": songs.hash,
         "n_songs": len(songs),
-        "batches": batches,
+        "phase": phase,
+        "batches": int(model.n_batches),
         "temperature": temperature,
         "minutes": {phase: round(value, 1) for phase, value in minutes.items()},
         "date": datetime.date.today().isoformat(),
@@ -201,24 +202,22 @@ def main():
     parser.add_argument("corpus", choices=sorted(CONFIGS))
     parser.add_argument("settings", nargs="*", type=parse)
     parser.add_argument("--variant", metavar="WHAT")
-    parser.add_argument("--ship", action="store_true")
+    parser.add_argument("--ship", choices=["pretraining", "adversarial"])
     options = parser.parse_args()
     config = dataclasses.replace(CONFIGS[options.corpus], **dict(options.settings))
     name = "-".join([options.corpus, *(options.variant or "").split()])
     folder = runtime.project_root() / "outputs" / "runs" / name
-    pretrained, model, minutes = train(options.corpus, config, folder)
-    cards, what = {}, options.variant or "as shipped"
-    batches = int(pretrained.n_batches)
-    before = {"pretraining": minutes["pretraining"]}
-    cards["pretraining"], _ = evaluate(
-        pretrained, options.corpus, f"{what}: pretraining alone", batches, before, folder
-    )
-    batches = int(model.n_batches)
-    cards["adversarial"], temperature = evaluate(
-        model, options.corpus, f"{what}: and the adversary", batches, minutes, folder
-    )
+    *models, minutes = train(options.corpus, config, folder)
+    what, shown, cards = options.variant or "as shipped", {}, {}
+    endings = {"pretraining": "pretraining alone", "adversarial": "and the adversary"}
+    for model, (phase, ending) in zip(models, endings.items(), strict=True):
+        shown[phase] = minutes[phase]
+        story = options.corpus, f"{what}: {ending}", int(model.n_batches), shown, folder
+        cards[phase], temperature = evaluate(model, *story)
+        if options.ship == phase:
+            shipped = model, phase, temperature, dict(shown)
     if options.ship:
-        ship(options.corpus, model, cards, temperature, minutes, batches)
+        ship(options.corpus, cards, *shipped)
 
 
 if __name__ == "__main__":

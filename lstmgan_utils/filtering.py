@@ -107,7 +107,7 @@ def _examine(folder, name, played, min_quarters, part):
         return _examine_abc(folder, name, min_quarters, part)
     xml, output = read_musicxml(folder / name), name
     if part is not None:
-        xml = instruments.take_part(xml, part)
+        xml = take_part(xml, part)
         file = name if suffix == ".mxl" else f"{name}.mxl"  # a.mxl and a.xml may stand together
         output = Path(PARTS_FOLDER, str(part), file).as_posix()
     elif played and (reason := why_left_out(played)):
