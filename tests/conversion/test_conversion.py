@@ -122,7 +122,7 @@ def test_a_track_ends_at_its_end_and_a_note_without_end_with_the_music(tmp_path)
     hangs = [(0, b"\x90\x30\x50"), (480 * 900, b"\xb0\x40\0")]  # the pedal, 900 quarters later
     (tmp_path / "a.mid").write_bytes(midi(track(*play(scale(8)), *hangs, over, *unheard)))
     performance = read_performance(tmp_path / "a.mid")
-    assert "1 notes were never ended" in performance.flaws and len(performance.flaws) == 2
+    assert "1 notes were never ended" in performance.flaws
     (part,), _ = quantizer.quantize(performance)
     assert part.notes[-1].tolist() == [192, 216, 48] and len(part.notes) == 9
 
