@@ -68,7 +68,7 @@ def main(lieder, work="/tmp/piano_parts", output=tunes.PIANO):
         row |= {column: published[name][column].strip() for column in ("composer", "set", "title")}
         facts.append(row | {"name": name, "on_grid": f"{songs.table['on_grid'][i]:.4f}"})
     write_piano(list(songs), facts, Path(output))
-    print(f"{len(songs):,} songs, {songs.n_notes:,} notes")
+    print(f"{len(songs):,} songs, {len(songs.notes):,} notes")
 
 
 if __name__ == "__main__":

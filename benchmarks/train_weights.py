@@ -5,8 +5,8 @@ Usage: python -m benchmarks.train_weights folk|piano [--ship]
 
 A run goes on where it was stopped. It learns from the training side of a corpus that comes with the
 course, and is scored on the held-out side by seeds 0 to 999: after pretraining, and after the
-adversarial phase, each time at the temperatures, of pitches and of patterns, that fit the training
-side best. Each time it becomes a row of benchmarks/experiments.csv.
+adversarial phase, each time at the temperature of pitches that fits the training side best. Each
+time it becomes a row of benchmarks/experiments.csv.
 """
 
 import argparse
@@ -68,56 +68,51 @@ def train(kind, config, folder):
     return gan.load_training(kept), model, minutes
 
 
-def sharpen(generator, pitch, pattern):
-    """Divide the logits of pitches and of patterns by temperatures, for good; round to 16 bit."""
+def sharpen(generator, temperature):
+    """Divide the logits of pitches by a temperature, for good; round all weights to 16 bit.
+
+    Patterns keep theirs: a lower one took lengths and onsets away from those of the training side.
+    """
     g = generator
-    for temperature, layers in (
-        (pitch, (g.to_pitch, g.from_pair, g.from_beat, g.copy_pitch, g.copy_harmony)),
-        (pattern, (g.to_pattern, g.copy_pattern, g.copy_rhythm)),
-    ):
-        for weight in (weight for layer in layers for weight in layer.weights):
+    for layer in (g.to_pitch, g.from_pair, g.from_beat, g.copy_pitch, g.copy_harmony):
+        for weight in layer.weights:
             weight.assign(weight / temperature)
     generator.set_weights([w.astype("float16").astype("float32") for w in generator.get_weights()])
 
 
-def best_temperatures(generator, kind):
-    """Return the temperatures, of pitches and of patterns, that fit the training side best.
+def best_temperature(generator, kind):
+    """Return the temperature whose samples are nearest to the training side.
 
-    The distance is the Fréchet distance of the samples' descriptors; held-out songs have no say.
-    First the pitches' is chosen, then the patterns'.
+    The distance is the Fréchet distance of their descriptors; held-out songs have no say.
     """
     real = evaluation.PieceSet(evaluation.clips(songs_of(kind)[0], 8, **CLIPS[kind])).features
-    own = generator.get_weights()
-
-    def distance(*temperatures):
-        sharpen(generator, *temperatures)
+    own, found = generator.get_weights(), {}
+    for temperature in TEMPERATURES:
+        sharpen(generator, temperature)
         fake = evaluation.PieceSet(sampling.sample_many(generator, TEMPERATURE_SEEDS, 8)).features
         generator.set_weights(own)
         both = distances.standardise(fake, real), distances.standardise(real, real)
-        found = float(distances.frechet_distance(*both))
-        print(temperatures, round(found, 2), flush=True)
-        return found
-
-    pitch = min(TEMPERATURES, key=lambda pitch: distance(pitch, 1.0))
-    return pitch, min(TEMPERATURES, key=lambda pattern: distance(pitch, pattern))
+        found[temperature] = float(distances.frechet_distance(*both))
+    print({temperature: round(value, 2) for temperature, value in found.items()}, flush=True)
+    return min(found, key=found.get)
 
 
 def evaluate(model, kind, what, batches, minutes, folder):
-    """Sharpen, score 1,000 pieces, and add a row to the table: (scorecard, temperatures)."""
-    temperatures = best_temperatures(model.ema, kind)
+    """Sharpen, score 1,000 pieces, and add a row to the table: (scorecard, temperature)."""
+    temperature = best_temperature(model.ema, kind)
     nats = held_out_nats(model, kind)
-    sharpen(model.ema, *temperatures)
+    sharpen(model.ema, temperature)
     card = scorecard(model.ema, kind)
     met = card["met"][card["met"] != ""].astype(bool)
     row = {"run": Path(folder).name, "what": what, "corpus": kind,
            "data_hash": songs_of(kind)[0].hash,
            "batches": batches, "minutes": round(sum(minutes.values()), 1),
-           "temperature": " ".join(map(str, temperatures)), "nats_a_beat": round(nats, 3),
+           "temperature": temperature, "nats_a_beat": round(nats, 3),
            "targets_met": int(met.sum()), "targets": len(met)}  # fmt: skip
     add_row(row | {name: f"{value:.4g}" for name, value in card["generated"].items()})
     print(card, f"{what}: {int(met.sum())} of {len(met)}; missed {list(met[~met].index)};"
           f" {nats:.3f} nats a beat", sep="\n", flush=True)  # fmt: skip
-    return card, temperatures
+    return card, temperature
 
 
 def scorecard(generator, kind):
@@ -141,7 +136,7 @@ def held_out_nats(model, kind, size=64):
     return float(nats)
 
 
-def ship(kind, model, cards, temperatures, minutes, batches):
+def ship(kind, model, cards, temperature, minutes, batches):
     """Write generator, record, scores and picture into the repository."""
     songs = songs_of(kind)[0]
     record = {
@@ -151,7 +146,7 @@ def ship(kind, model, cards, temperatures, minutes, batches):
         "data_hash": songs.hash,
         "n_songs": len(songs),
         "batches": batches,
-        "temperatures": dict(zip(("pitch", "pattern"), temperatures, strict=True)),
+        "temperature": temperature,
         "minutes": {phase: round(value, 1) for phase, value in minutes.items()},
         "date": datetime.date.today().isoformat(),
         "versions": runtime.versions(),
@@ -219,11 +214,11 @@ def main():
         pretrained, options.corpus, f"{what}: pretraining alone", batches, before, folder
     )
     batches = int(model.n_batches)
-    cards["adversarial"], temperatures = evaluate(
+    cards["adversarial"], temperature = evaluate(
         model, options.corpus, f"{what}: and the adversary", batches, minutes, folder
     )
     if options.ship:
-        ship(options.corpus, model, cards, temperatures, minutes, batches)
+        ship(options.corpus, model, cards, temperature, minutes, batches)
 
 
 if __name__ == "__main__":

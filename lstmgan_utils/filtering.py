@@ -23,7 +23,6 @@ from .pianoroll.scores import read_abc, read_abc_text
 from .runtime import atomic_path
 
 ABC = ".abc"
-FOREIGN = (".mscz", ".mscx", ".mei", ".krn", ".sib", ".musx", ".mus", ".ly", ".gp", ".gp5")
 SUFFIXES = (".mxl", ".musicxml", ".xml", ABC)
 COLUMNS = ("file", "status", "reason", "program", "notes", "quarters", "seconds", "output", "asked",
            "source")  # fmt: skip
@@ -52,25 +51,20 @@ def filter_folder(
 
     Introduced in lesson 02.
     """
-    _check_settings(min_quarters, part)
+    if not min_quarters >= 0:
+        raise ValueError(f"min_quarters {min_quarters!r} is not 0 or more; 16 is 4 measures of 4/4")
+    if part is not None and not (isinstance(part, str) and part.strip()) and part not in range(128):
+        raise ValueError(f"part {part!r} is neither a program, 0 to 127, nor a name like 'piano'")
     mxl_folder = Path(mxl_folder)
     asked = f"min_quarters={min_quarters:g} part={part!r}"
     played = programs_played(mxl_folder)
-    files = find_files(mxl_folder, SUFFIXES + FOREIGN, "score", skip=PARTS_FOLDER)
+    files = find_files(mxl_folder, SUFFIXES, "score", skip=PARTS_FOLDER)
     with Manifest(mxl_folder / "filtering.csv", COLUMNS) as manifest:
         jobs = manifest.unfinished(mxl_folder, files, asked)
         jobs = [(*job, played.get(job[0], set())) for job in jobs]
         settings = (mxl_folder, min_quarters, part, timeout, asked)
         manifest.run(_filter_batch, jobs, settings, n_jobs, "Filtering", progress)
     return manifest.path
-
-
-def _check_settings(min_quarters, part):
-    """Refuse settings that no score could meet."""
-    if not min_quarters >= 0:
-        raise ValueError(f"min_quarters {min_quarters!r} is not 0 or more; 16 is 4 measures of 4/4")
-    if part is not None and not (isinstance(part, str) and part.strip()) and part not in range(128):
-        raise ValueError(f"part {part!r} is neither a program, 0 to 127, nor a name like 'piano'")
 
 
 def kept_files(manifest):
@@ -109,8 +103,6 @@ def _filter_batch(batch, _, mxl_folder, min_quarters, part, timeout, asked):
 def _examine(folder, name, played, min_quarters, part):
     """Return the row of one score, or of one part, which is then written to its own file."""
     suffix = Path(name).suffix.lower()
-    if suffix in FOREIGN:
-        raise ValueError(f"{suffix} is not MusicXML; open it where it was made and export .mxl")
     if suffix == ABC:
         return _examine_abc(folder, name, min_quarters, part)
     xml, output = read_musicxml(folder / name), name

@@ -21,7 +21,6 @@ from .runtime import progress_bar, shorten
 
 BATCH = 32  # files a batch, at most
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-FULL = "The disk is full: free some space and run again; the job goes on where it stopped."
 LEAVE = getattr(signal, "SIGUSR1", signal.SIGINT)  # nohup and scripts may switch Ctrl-C's off
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be UTF-8
 END = "\r\n"  # a row counts only with its line end: the mark that it was written whole
@@ -76,7 +75,7 @@ def find_files(folder, suffixes, what, skip=""):
     Their names end in one of the suffixes (lower case). A folder with such a name, or one that
     cannot be read, is listed too, so that the job can tell why it failed; hidden folders, links and
     the one called `skip` are left out. `what` says what such a file is called. Raises
-    FileNotFoundError: no such folder; ValueError: it cannot be read, or holds no such file.
+    FileNotFoundError: no such folder; ValueError: it holds no such file.
     """
     folder, found, unreadable = Path(folder), [], []
     if not folder.is_dir():
@@ -87,8 +86,6 @@ def find_files(folder, suffixes, what, skip=""):
         fitting = (name for name in names + folders if name.lower().endswith(suffixes))
         found += [(inside / name).as_posix() for name in fitting]
     found += [Path(place).relative_to(folder).as_posix() for place in unreadable]
-    if "." in found:
-        raise ValueError(f"{folder} cannot be read; give yourself the right to (chmod u+rx)")
     if not found:
         raise ValueError(f"{folder} holds no {what} ({', '.join(suffixes)}); choose another folder")
     return sorted(set(found))
@@ -107,13 +104,12 @@ def time_limit(seconds):
     def stop(*_):
         raise TimeoutError(f"it needed more than {seconds:g} s; raise the timeout, or leave it out")
 
-    before = signal.signal(signal.SIGPROF, stop)
+    signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 def attempt(timeout, function, *arguments):
@@ -129,8 +125,6 @@ def attempt(timeout, function, *arguments):
             result = function(*arguments)
     except (ValueError, TimeoutError) as error:
         reason = str(error)
-    except MemoryError:
-        reason = "it needs more memory than there is; leave it out, or use a larger machine"
     except OSError as error:
         if error.errno in DISK_FULL:
             raise
@@ -221,10 +215,6 @@ class Manifest(contextlib.AbstractContextManager):
                     for row in rows:
                         self.add(row)
                         bar.update()
-        except OSError as error:
-            if error.errno in DISK_FULL:
-                raise OSError(error.errno, FULL) from None
-            raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
 

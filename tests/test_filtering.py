@@ -122,7 +122,6 @@ def test_scores_of_every_kind_and_encoding_are_read_or_have_a_row(tmp_path):
         "two.abc": ((ABC + "\n" + ABC).encode(), "holds 2 tunes; save each"),
         "voices.abc": (ABC.replace("K:C\n", "K:C\nV:1\nCDEF|\nV:2\n").encode(), "2 voices"),
         "words.abc": (b"alphabet", "not ABC"),
-        "own.mscz": (b"PK", "export .mxl"),
     }
     for name, (data, _) in bad.items():
         (tmp_path / name).write_bytes(data)

@@ -14,7 +14,7 @@ from lstmgan_utils import generator as module
 from lstmgan_utils.config import PRESETS
 from lstmgan_utils.generator import N_PASTS, SECTION, Generator, inverse_cdf
 from lstmgan_utils.vocabulary import BEATS_PER_MEASURE, METRES
-from lstmgan_utils.windows import N_BLANKS, NOTHING, cut_sections, sections_of
+from lstmgan_utils.windows import N_BLANKS, cut_sections, sections_of
 
 N = len(tiny_vocabulary())
 END = tiny_vocabulary().end
@@ -54,14 +54,8 @@ def test_the_first_try_reads_a_random_value_a_step_and_fills_cells_from_0_to_1()
     latent[:, 1, 5] += 3  # step 24 + 5
     differs = (first_try(latent).numpy() != roll).any(axis=(0, 2))
     assert not differs[:29].any() and differs[29]
-
-
-def test_tokens_need_a_vocabulary():
     with pytest.raises(ValueError, match="learn_vocabulary"):
-        module.build_generator(TINY)
-
-
-# Parts, by hand
+        module.build_generator(TINY)  # tokens need a vocabulary
 
 
 def test_choices_are_the_inverse_of_the_cumulative_distribution():
@@ -89,12 +83,6 @@ def test_intervals_are_scored_from_their_origin():
     assert found[0, 36:85].tolist() == list(range(-24, 25))
     assert not found[0, :36].any() and not found[0, 85:].any()
     assert found[1, 127] == 7 and found[1, 128] == 0 and not found[2].any()
-
-
-def test_a_melody_goes_on_from_the_pitch_that_sounds_last(generator):
-    assert tiny_vocabulary().patterns[-1].all()  # sounds to the end of its beat
-    beats = [[60 * N + N - 1, 64 * N + N - 1, 72 * N], [END] * 3, [NOTHING] * 3]
-    assert generator.last_pitch(tf.constant(beats)).numpy().tolist() == [64, -1, -1]
 
 
 def test_a_choice_is_hard_and_its_gradient_soft():
@@ -227,8 +215,6 @@ def test_a_section_can_be_the_one_before_again(metre):
     tokens = generate(copying, latents(2, 2 * width), metre, ending=False).reshape(2, 2, width, 4)
     assert len(np.unique(tokens[:, 0])) > 5
     assert (tokens[:, 1, 1:] == tokens[:, 0, 1:]).all(axis=2).mean() > 0.9  # but for ties
-    plain = generate(remembered(), latents(2, 2 * width), metre, ending=False)
-    assert (plain[:, width:] == plain[:, :width]).all(axis=2).mean() < 0.5
 
 
 def test_rhythms_are_copied_at_any_pitch_and_harmonies_in_any_octave():
@@ -247,10 +233,8 @@ def test_rhythms_are_copied_at_any_pitch_and_harmonies_in_any_octave():
 
 
 def test_temperature_0_takes_the_likeliest_choices_whatever_the_values(generator):
-    cold = [generate(generator, latents(2, 12, seed), temperature=0) for seed in (0, 1)]
-    assert np.array_equal(*cold) and np.array_equal(cold[0][0], cold[0][1])
-    warm = [generate(generator, latents(2, 12, seed)) for seed in (0, 1)]
-    assert not np.array_equal(*warm)
+    cold, warm = (generate(generator, latents(3, 12), temperature=t) for t in (0, 1))
+    assert (cold == cold[0]).all() and not (warm == warm[0]).all()
 
 
 @pytest.mark.parametrize(

@@ -105,9 +105,8 @@ def _track(when, stress):
             best[to, period] = cost[better]
             back[to, period] = np.stack(np.broadcast_arrays(chord, source[period], n_beats), -1)
     best += SKIPPED * np.arange(len(when))[::-1, None]
-    return _way_back(when, *np.unravel_index(best.argmin(), best.shape), back), best.min() / len(
-        when
-    )
+    chord, period = np.unravel_index(best.argmin(), best.shape)
+    return _way_back(when, chord, period, back), best.min() / len(when)
 
 
 def _next_beats(chord, n_beats, when, table):

@@ -66,12 +66,7 @@ class Songs:
         return self.notes[self.starts[index] : self.stops[index]]
 
     def __repr__(self):
-        return f"<Songs: {len(self):,} songs, {self.n_notes:,} notes>"
-
-    @property
-    def n_notes(self):
-        """The number of notes of all songs together, int."""
-        return int((self.stops - self.starts).sum())
+        return f"<Songs: {len(self):,} songs>"
 
     @functools.cached_property
     def table(self):
@@ -164,10 +159,7 @@ def split_song(notes, row):
     parts = [part for part in [*parts, (rest, pickup, n_cut)] if len(part[0])] or [(notes, 0, 0)]
     many, cut = len(parts), sum(part[2] for part in parts)
     if many > 1 or cut:
-        remark = (
-            f"longer than 800 quarters: split at measure lines into {many} songs, "
-            f"{cut} of its notes cut short"
-        )
+        remark = f"split at measure lines: {many} songs of 800 quarters at most, {cut} notes cut"
         row = row | {"flaws": "; ".join(filter(None, (remark, row["flaws"])))}
     songs = []
     for number, (song, pickup, cut) in enumerate(parts, 1):

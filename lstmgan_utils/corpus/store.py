@@ -1,6 +1,6 @@
 """The file of a corpus: many note arrays and their table in one memory-mapped file.
 
-    128 bytes  magic, version, the sizes and checksums of what follows, and their own checksum
+    128 bytes  magic, version, the sizes and checksums of what follows
     notes      the note arrays end to end, 7 bytes a note
     offsets    where each song starts, and the end (n_songs + 1 numbers)
     rows       one fixed-size record a song: name, metre, key ...
@@ -26,7 +26,7 @@ from .songs import TEXT_COLUMNS, Songs, from_arrays, row_dtype, split_song, unpa
 MAGIC, VERSION = b"LSTMGAN songs\n", 2
 HEADER = np.dtype([
     ("magic", "S14"), ("version", "<u2"), ("n_songs", "<u8"), ("n_notes", "<u8"),
-    ("widths", "<u4", len(TEXT_COLUMNS)), ("checksums", "<u4", 3), ("own_checksum", "<u4"),
+    ("widths", "<u4", len(TEXT_COLUMNS)), ("checksums", "<u4", 3),
 ])  # fmt: skip
 ALIGNMENT = 128
 TIMEOUT = 300  # seconds for one song
@@ -41,8 +41,8 @@ def write_store(path, songs):
     sections = [part.tobytes() for part in (whole.notes, offsets, whole.rows)]
     widths = [whole.rows.dtype[column].itemsize for column in TEXT_COLUMNS]
     checksums = [zlib.crc32(section) for section in sections]
-    header = np.array((MAGIC, VERSION, len(songs), whole.n_notes, widths, checksums, 0), HEADER)
-    header["own_checksum"] = zlib.crc32(header.tobytes()[:-4])
+    sizes = len(songs), len(whole.notes)
+    header = np.array((MAGIC, VERSION, *sizes, widths, checksums), HEADER)
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         for section in (header.tobytes(), *sections):
             file.write(b"\0" * (-file.tell() % ALIGNMENT))
@@ -79,8 +79,6 @@ def _read_sections(content):
     header = content[: HEADER.itemsize].view(HEADER)[0] if len(content) else np.zeros((), HEADER)
     if (header["magic"], header["version"]) != (MAGIC, VERSION):
         raise ValueError(f"not a store of songs of version {VERSION}")
-    if header["own_checksum"] != zlib.crc32(header.tobytes()[:-4]):
-        raise ValueError("damaged store (its first bytes do not match their checksum)")
     n_songs, n_notes, widths = (header[name].tolist() for name in ("n_songs", "n_notes", "widths"))
     # before numpy is asked for a type of any size
     if not n_songs or not all(widths) or (n_songs + 1) * sum(widths) + n_notes > 2 * len(content):
@@ -94,8 +92,6 @@ def _read_sections(content):
         if zlib.crc32(section) != checksum or len(section) != count * dtype.itemsize:
             raise ValueError("damaged store (cut short, or not what its checksums say)")
         sections.append(section.view(dtype))
-    if end != len(content):
-        raise ValueError("damaged store (it has more bytes than it says)")
     return sections
 
 

@@ -9,8 +9,6 @@ import math
 import numpy as np
 from scipy.spatial.distance import cdist
 
-LIMIT = 5  # standard deviations
-
 
 def overlap(shares, other):
     """Return the overlap of histograms that each sum to 1: Σ min(p, q), from 0 (disjoint) to 1.
@@ -77,7 +75,7 @@ def standardise(features, reference):
     """
     spread = reference.std(axis=0)
     scaled = (features - reference.mean(axis=0)) / np.where(spread > 1e-9, spread, 1)
-    return np.clip(scaled, -LIMIT, LIMIT)
+    return np.clip(scaled, -5, 5)
 
 
 def manifold_scores(generated, reference, n_bootstrap=200, *, k=5):
