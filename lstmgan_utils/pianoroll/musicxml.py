@@ -180,8 +180,6 @@ class _PartWriter:
         if len(self.staves) > 1:
             clefs = _tag('clef number="1"', TREBLE) + _tag('clef number="2"', BASS)
             return _tag("staves", 2) + clefs
-        if self.part.is_drum:
-            return _tag("clef", _tag("sign", "percussion"))
         low = len(self.part.notes) and np.median(self.part.notes[:, 2]) < MIDDLE_C - 3
         return _tag("clef", BASS if low else TREBLE)
 
@@ -201,10 +199,9 @@ class _PartWriter:
                 yield _tag("note", "<chord/>" if order else "", self._name(pitch), body)
 
     def _name(self, pitch):
-        """Write a pitch, or the place of a drum's sound on its staff."""
+        """Write a pitch, or that a drum sounds."""
         if self.part.is_drum:
-            place = _tag("display-step", "CDEFGAB"[pitch % 7])
-            return _tag("unpitched", place, _tag("display-octave", 4 + pitch % 2))
+            return "<unpitched/>"  # a rhythm on the middle line
         letter = self.spelling[pitch % 12]
         alter = pitch % 12 - NATURALS.index(letter)
         alter = _tag("alter", alter) if alter else ""
