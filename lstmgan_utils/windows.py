@@ -96,7 +96,7 @@ def cut_sections(pieces, metres):
     piece's last measure, shape (sections,). What is left after the last whole section is one too,
     from a phrase of 4 measures on. Introduced in lesson 08.
     """
-    columns = [], [], [], []
+    rows = []
     for tokens, metre in zip(pieces, metres, strict=True):
         per_measure = BEATS_PER_MEASURE[METRES[metre]]
         length = -(-len(tokens) // per_measure) * per_measure
@@ -105,10 +105,8 @@ def cut_sections(pieces, metres):
         for start in range(0, last, SECTION * per_measure):
             section = padded[start + N_BLANKS :][:N_BLANKS].copy()
             section[SECTION * per_measure :] = NOTHING
-            row = section, padded[start:][:N_BLANKS], metre, length - start
-            for column, value in zip(columns, row, strict=True):
-                column.append(value)
-    return tuple(np.array(column, np.int32) for column in columns)
+            rows.append((section, padded[start:][:N_BLANKS], metre, length - start))
+    return tuple(np.array(column, np.int32) for column in zip(*rows, strict=True))
 
 
 def token_batch(sections, n_beats, batch_size, seed, number):
