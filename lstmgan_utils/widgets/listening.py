@@ -71,7 +71,7 @@ class BlindTestPanel(ipywidgets.VBox):
         self.test = test
         self.sounds = []
         for number, (notes, _) in enumerate(test.clips, 1):
-            sound = audio.play(notes, tempo, caption=f"Clip {number}", seconds=10)
+            sound = audio.play(notes, tempo, caption=f"Clip {number}", seconds=8)
             self.sounds.append(sound.data)
         self.text = ipywidgets.HTML("Listen, then choose.")
         self.sound = ipywidgets.HTML(self.sounds[0])
